@@ -1,0 +1,1 @@
+"""What can be set, and the one reader of it: `settings.load`."""

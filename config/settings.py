@@ -1,0 +1,226 @@
+"""The settings: frozen values read once from defaults, TOML and environment. Nothing else reads either.
+
+`load` is the only reader. A key that does not exist is refused with the nearest one that does; every value
+knows where it came from.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+CONFIG_NAME = "casereel.toml"
+ENVIRONMENT_PREFIX = "CASEREEL_"
+# Read by the command line itself, not settings.
+OTHER_VARIABLES = frozenset({"CASEREEL_HOME", "CASEREEL_CONFIG", "CASEREEL_LANG", "CASEREEL_FAILPOINT"})
+SHIPPED = Path(__file__).resolve().parent
+
+
+class SettingsError(ValueError):
+    """A setting that does not exist or has the wrong type; one sentence for a person."""
+
+
+@dataclass(frozen=True)
+class CatalogSettings:
+    url: str
+
+
+@dataclass(frozen=True)
+class VaultSettings:
+    sm3: bool
+    reserve_share: float
+
+
+@dataclass(frozen=True)
+class WatchSettings:
+    folders: tuple[str, ...]
+    rescan_s: float
+    poll_s: float
+    events: bool
+    ignore: tuple[str, ...]
+    sidecar_suffixes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SettleSettings:
+    quiet_s: float
+    quiet_no_lease_s: float
+    looks: int
+    partial_after_h: float
+
+
+@dataclass(frozen=True)
+class WorkSettings:
+    light: int
+    heavy: int
+    poll_s: float
+    heartbeat_s: float
+    lease_s: float
+    attempts: int
+    deaths: int
+    keep_done_days: int
+
+
+@dataclass(frozen=True)
+class MediaSettings:
+    ffmpeg: str
+    proxy_height_px: int
+    proxy_crf: int
+    wall_factor: float
+    memory_mb: int
+
+
+@dataclass(frozen=True)
+class TimeSettings:
+    zone: str
+
+
+@dataclass(frozen=True)
+class IndexSettings:
+    backend: str
+
+
+@dataclass(frozen=True)
+class AccessSettings:
+    person: str
+
+
+@dataclass(frozen=True)
+class LogSettings:
+    level: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings. home: the folder everything lives in. origins: `section.name` -> where its value came from."""
+
+    home: Path
+    catalog: CatalogSettings
+    vault: VaultSettings
+    watch: WatchSettings
+    settle: SettleSettings
+    work: WorkSettings
+    media: MediaSettings
+    time: TimeSettings
+    index: IndexSettings
+    access: AccessSettings
+    log: LogSettings
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def inbox(self) -> Path:
+        """The folder clerks drop files into."""
+        return self.home / "inbox"
+
+    @property
+    def catalog_url(self) -> str:
+        """The database's address; the home's own SQLite file unless one is set."""
+        return self.catalog.url or f"sqlite:///{self.home / 'catalog.sqlite3'}"
+
+    def items(self) -> list[tuple[str, Any, str]]:
+        """(section.name, value, origin) of every setting, in the order of defaults.toml."""
+        return [
+            (name, getattr(getattr(self, name.partition(".")[0]), name.partition(".")[2]), origin)
+            for name, origin in self.origins.items()
+        ]
+
+
+def load(home: Path, environ: Mapping[str, str], file: Path | None = None) -> Settings:
+    """The settings for this home: defaults, then the TOML file, then the environment.
+
+    file: read instead of `casereel.toml` in the home; must exist when given.
+    Raises SettingsError naming the key, its place and the nearest known name.
+    """
+    values, origins = _read_defaults()
+    chosen = file or home / CONFIG_NAME
+    if file is not None and not file.exists():
+        raise SettingsError(f"There is no settings file at {file}")
+    if chosen.exists():
+        _lay_over(values, origins, _read_toml(chosen), str(chosen))
+    _lay_over(values, origins, _from_environment(environ, values), "environment")
+    sections = {
+        section.name: _section(section.name, values)
+        for section in fields(Settings)
+        if section.name not in ("home", "origins")
+    }
+    return Settings(home=home.absolute(), **sections, origins=origins)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}") from error
+
+
+def _read_defaults() -> tuple[dict[str, Any], dict[str, str]]:
+    values = {
+        f"{section}.{name}": value
+        for section, table in _read_toml(SHIPPED / "defaults.toml").items()
+        for name, value in table.items()
+    }
+    return values, dict.fromkeys(values, "default")
+
+
+def _lay_over(values: dict[str, Any], origins: dict[str, str], tables: Mapping[str, Any], origin: str) -> None:
+    for section, table in tables.items():
+        if not isinstance(table, dict):
+            raise SettingsError(f"'{section}' in {origin} stands outside a section; write it below [section]")
+        for name, value in table.items():
+            key = f"{section}.{name}"
+            if key not in values:
+                raise SettingsError(f"'{key}' in {origin} is not a setting{_nearest(key, values)}")
+            values[key] = _typed(key, value, values[key], origin)
+            origins[key] = origin
+
+
+def _nearest(key: str, values: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(key, values, n=1, cutoff=0.5)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def _from_environment(environ: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    by_variable = {ENVIRONMENT_PREFIX + key.replace(".", "_").upper(): key for key in values}
+    tables: dict[str, dict[str, Any]] = {}
+    for variable, text in environ.items():
+        if not variable.startswith(ENVIRONMENT_PREFIX) or variable in OTHER_VARIABLES:
+            continue
+        if variable not in by_variable:
+            raise SettingsError(f"The environment variable {variable} is not a setting{_nearest(variable, by_variable)}")
+        section, _, name = by_variable[variable].partition(".")
+        tables.setdefault(section, {})[name] = _from_text(variable, text, values[by_variable[variable]])
+    return tables
+
+
+def _from_text(variable: str, text: str, default: Any) -> Any:
+    if isinstance(default, bool):
+        if text.lower() not in ("true", "false", "1", "0", "yes", "no"):
+            raise SettingsError(f"{variable} must be true or false, not '{text}'")
+        return text.lower() in ("true", "1", "yes")
+    if isinstance(default, list):
+        return [part for part in text.split(os.pathsep) if part]
+    try:
+        return type(default)(text)
+    except ValueError as error:
+        raise SettingsError(f"{variable} must be a {type(default).__name__}, not '{text}'") from error
+
+
+def _typed(key: str, value: Any, default: Any, origin: str) -> Any:
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, type(default)) and isinstance(value, bool) == isinstance(default, bool):
+        return value
+    if isinstance(default, tuple | list) and isinstance(value, list | tuple):
+        return list(value)
+    raise SettingsError(f"'{key}' in {origin} must be a {type(default).__name__}, not {value!r}")
+
+
+def _section(name: str, values: Mapping[str, Any]) -> Any:
+    kind = get_type_hints(Settings)[name]
+    given = {key.partition(".")[2]: value for key, value in values.items() if key.startswith(f"{name}.")}
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in given.items()})

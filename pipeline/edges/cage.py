@@ -1,0 +1,422 @@
+"""Runs the readers of hostile files and the media programs as limited children.
+
+A keeper process, started once and single-threaded, forks one supervisor a job; the supervisor limits itself,
+forks the work and reports how it ended. When the worker dies its socket closes, the keeper ends, and the
+kernel ends the supervisors and their work (PR_SET_PDEATHSIG), so nothing outlives its worker.
+
+Where `fork` is missing (Windows) the same jobs run in a fresh interpreter each, with a time limit only.
+Not covered yet: a system-call filter and a private view of the file system.
+Source of the limits: the measurements of bombs and playlists kept with the tests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+from pipeline.errors import CasereelError, TryAgain, Unreadable
+
+RESULT_MAX_BYTES: Final = 16 << 20
+STDERR_KEPT_BYTES: Final = 8 << 10
+CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
+PR_SET_PDEATHSIG = 1
+PRELOADED: Final = ("json", "exifread", "PIL.Image", "PIL.ImageOps", "pi_heif", "av", "numpy")
+CAN_FORK: Final = hasattr(os, "fork") and hasattr(socket, "send_fds")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one job may use; going over ends it. nice: 0 for work somebody waits for, 10 for heavy work.
+
+    stall_s: seconds without any sign of progress (bytes on a pipe) after which it counts as hung.
+    """
+
+    wall_s: float = 30.0
+    cpu_s: int = 20
+    memory_bytes: int = 2 << 30
+    file_bytes: int = 8 << 30
+    nice: int = 0
+    stall_s: float | None = None
+
+    def scaled(self, factor: float) -> Limits:
+        """The same limits with `factor` times the time."""
+        return replace(self, wall_s=self.wall_s * factor, cpu_s=max(1, int(self.cpu_s * factor)))
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a program ended: evidence for a verdict on its output, never the verdict.
+
+    code: exit code, negative for a signal. stderr: its last lines. why: `time`, `memory`, `stalled` or ''.
+    """
+
+    code: int
+    stdout: bytes
+    stderr: str
+    why: str = ""
+
+
+class Cage:
+    """The client side: one per process, safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._control: socket.socket | None = None
+        self._keeper: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """The keeper runs; called once more it does nothing."""
+        with self._lock:
+            if self._keeper is None and CAN_FORK:
+                self._start_keeper()
+
+    def close(self) -> None:
+        """The keeper and everything it started have ended."""
+        with self._lock:
+            if self._control is not None:
+                self._control.close()
+            if self._keeper is not None:
+                self._keeper.wait(timeout=10)
+            self._control = self._keeper = None
+
+    def call(
+        self,
+        function: Callable[..., Any],
+        *arguments: Any,
+        limits: Limits,
+        still_wanted: Callable[[], None] = lambda: None,
+    ) -> Any:
+        """What the function returns, computed in a limited child; arguments and result are plain JSON data.
+
+        Raises Unreadable where it says so, breaks a limit or crashes; Superseded where the job is not wanted.
+        """
+        order = {"call": [function.__module__, function.__qualname__], "arguments": list(arguments)}
+        ended = self._run(order, limits, still_wanted, {})
+        answer = _parsed(ended.stdout)
+        if answer is None:
+            why = {"time": "took too long", "memory": "needed too much memory", "stalled": "stood still"}
+            raise Unreadable(
+                f"{function.__module__.rsplit('.', 1)[-1]} {why.get(ended.why, 'crashed on this file')}",
+                code=ended.code,
+                stderr=ended.stderr[-500:],
+            )
+        if "unreadable" in answer:
+            raise Unreadable(answer["unreadable"])
+        return answer["result"]
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        limits: Limits,
+        still_wanted: Callable[[], None] = lambda: None,
+        pipes: dict[int, Callable[[bytes], None]] | None = None,
+    ) -> Ended:
+        """Runs a program with stdin closed; stdout is kept up to 16 MiB, stderr its last 8 KiB.
+
+        pipes: file descriptor number in the program (3 and up) -> called with each piece it writes there,
+        from a thread of its own.
+        """
+        return self._run({"exec": list(argv)}, limits, still_wanted, pipes or {})
+
+    # -- inside
+
+    def _start_keeper(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("CASEREEL_")}
+        self._keeper = subprocess.Popen(
+            [sys.executable, "-c", "from pipeline.edges import cage; cage.keep()", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env={**environment, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "OMP_NUM_THREADS": "1",
+                 "OPENBLAS_NUM_THREADS": "1"},
+            start_new_session=True,
+        )
+        theirs.close()
+        self._control = ours
+
+    def _run(
+        self,
+        order: dict[str, Any],
+        limits: Limits,
+        still_wanted: Callable[[], None],
+        pipes: dict[int, Callable[[bytes], None]],
+    ) -> Ended:
+        if not CAN_FORK:
+            return _run_fresh(order, limits)
+        self.start()
+        reads, writes = {}, {}
+        for name in ("stdout", "stderr", "status", *pipes):
+            reads[name], writes[name] = os.pipe()
+        try:
+            # Larger orders than a packet go through a pipe of their own.
+            order = {**order, "limits": asdict(limits), "pipes": sorted(pipes)}
+            order_read, order_write = os.pipe()
+            feeder = threading.Thread(target=_feed, args=(order_write, json.dumps(order).encode()), daemon=True)
+            feeder.start()
+            fds = [order_read, writes["stdout"], writes["stderr"], writes["status"]]
+            fds += [writes[number] for number in sorted(pipes)]
+            self._send(fds)
+        finally:
+            for fd in (*writes.values(), order_read):
+                os.close(fd)
+        return _watch(reads, pipes, limits, still_wanted)
+
+    def _send(self, fds: list[int]) -> None:
+        with self._lock:
+            for attempt in (1, 2):
+                if self._keeper is None:
+                    self._start_keeper()
+                try:
+                    socket.send_fds(self._control, [b"job"], fds)
+                    return
+                except OSError as error:
+                    self._keeper = None
+                    if attempt == 2:
+                        raise TryAgain("The keeper of the media programs does not answer") from error
+
+
+class _Drain(threading.Thread):
+    """Reads one pipe to its end; keeps all of it or only its last bytes."""
+
+    def __init__(self, fd: int, sink: Callable[[bytes], None], moved: Callable[[], None]) -> None:
+        super().__init__(daemon=True)
+        self.fd, self.sink, self.moved = fd, sink, moved
+        self.start()
+
+    def run(self) -> None:
+        with os.fdopen(self.fd, "rb", buffering=0) as stream:
+            while piece := stream.read(1 << 18):
+                self.moved()
+                self.sink(piece)
+
+
+def _watch(
+    reads: dict[Any, int],
+    pipes: dict[int, Callable[[bytes], None]],
+    limits: Limits,
+    still_wanted: Callable[[], None],
+) -> Ended:
+    out, err, status = bytearray(), bytearray(), bytearray()
+    moved_at = [time.monotonic()]
+
+    def moved() -> None:
+        moved_at[0] = time.monotonic()
+
+    def keep_out(piece: bytes) -> None:
+        if len(out) < RESULT_MAX_BYTES:
+            out.extend(piece)
+
+    def keep_err(piece: bytes) -> None:
+        err.extend(piece)
+        del err[:-STDERR_KEPT_BYTES]
+
+    drains = [
+        _Drain(reads["stdout"], keep_out, moved),
+        _Drain(reads["stderr"], keep_err, lambda: None),
+        _Drain(reads["status"], status.extend, lambda: None),
+    ]
+    drains += [_Drain(reads[number], pipes[number], moved) for number in pipes]
+    started, asked, why = time.monotonic(), time.monotonic(), ""
+    try:
+        while any(drain.is_alive() for drain in drains):
+            next(drain for drain in drains if drain.is_alive()).join(0.02 if time.monotonic() - started < 1 else 0.2)
+            now = time.monotonic()
+            if now - started > limits.wall_s:
+                why = "time"
+            elif limits.stall_s is not None and now - moved_at[0] > limits.stall_s:
+                why = "stalled"
+            if why:
+                break
+            if now - asked > 1.0:
+                asked = now
+                still_wanted()
+    except BaseException:
+        _kill(status)
+        raise
+    if why:
+        _kill(status)
+        for drain in drains:
+            drain.join(5)
+    return _ended(bytes(out), bytes(err), bytes(status), why)
+
+
+def _kill(status: bytearray) -> None:
+    lines = bytes(status).split(b"\n")
+    if lines and lines[0].isdigit() and len(lines) < 3:  # the group exists until its end is reported
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(int(lines[0]), signal.SIGKILL)
+
+
+def _ended(out: bytes, err: bytes, status: bytes, why: str) -> Ended:
+    lines = status.split(b"\n")
+    code = int(lines[1]) if len(lines) > 2 else -signal.SIGKILL
+    if not why and code == -signal.SIGXCPU:
+        why = "time"
+    return Ended(code, out, err.decode("utf-8", "replace"), why)
+
+
+def _parsed(out: bytes) -> dict[str, Any] | None:
+    try:
+        answer = json.loads(out)
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) and ("result" in answer or "unreadable" in answer) else None
+
+
+def _feed(fd: int, data: bytes) -> None:
+    with contextlib.suppress(BrokenPipeError), os.fdopen(fd, "wb") as pipe:
+        pipe.write(data)
+
+
+# -- the other side of the fork
+
+
+def keep() -> None:
+    """The keeper's life: forks a supervisor for each order until its socket closes."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in PRELOADED:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    while True:
+        try:
+            message, fds, _, _ = socket.recv_fds(control, 16, 64)
+        except OSError:
+            return
+        if not message:
+            return
+        if os.fork() == 0:
+            control.close()
+            _supervise(fds)
+        for fd in fds:
+            os.close(fd)
+
+
+def _supervise(fds: list[int]) -> None:
+    """Limits itself, forks the work, reports its process group and then its exit code; never returns."""
+    order_fd, out, err, status, *extra = fds
+    _die_with_parent()
+    os.setsid()
+    os.write(status, f"{os.getpid()}\n".encode())
+    with os.fdopen(order_fd, "rb") as pipe:
+        order = json.loads(pipe.read())
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    child = os.fork()
+    if child == 0:
+        os.close(status)
+        _work(order, out, err, extra)
+    for fd in (out, err, *extra):
+        os.close(fd)
+    _, how = os.waitpid(child, 0)
+    os.write(status, f"{os.waitstatus_to_exitcode(how)}\n".encode())
+    os._exit(0)
+
+
+def _work(order: dict[str, Any], out: int, err: int, extra: list[int]) -> None:
+    _die_with_parent()
+    limits = Limits(**order["limits"])
+    wanted = order["pipes"]
+    # Out of the way of the numbers the program wants, then into place.
+    moved = [os.dup2(fd, 100 + index) for index, fd in enumerate([out, err, *extra])]
+    null = os.open(os.devnull, os.O_RDWR)
+    for target, source in zip([0, 1, 2, *wanted], [null, *moved], strict=True):
+        os.dup2(source, target)
+    os.closerange(3 if not wanted else max(wanted) + 1, 256)
+    _limit(limits)
+    _leave_network()
+    if "exec" in order:
+        for number in wanted:
+            os.set_inheritable(number, True)
+        try:
+            os.execv(order["exec"][0], order["exec"])
+        except OSError as error:
+            os.write(2, f"cannot start {order['exec'][0]}: {error}".encode())
+        os._exit(127)
+    os.write(1, json.dumps(_answer(order)).encode())
+    os._exit(0)
+
+
+def _answer(order: dict[str, Any]) -> dict[str, Any]:
+    module, name = order["call"]
+    try:
+        return {"result": getattr(importlib.import_module(module), name)(*order["arguments"])}
+    except CasereelError as error:
+        return {"unreadable": error.sentence}
+    except MemoryError:
+        return {"unreadable": f"{module.rsplit('.', 1)[-1]} needed too much memory"}
+    except BaseException as error:  # a hostile file may raise anything, even SystemExit
+        return {"unreadable": f"{module.rsplit('.', 1)[-1]} cannot read it: {type(error).__name__}: {error}"[:300]}
+
+
+def _limit(limits: Limits) -> None:
+    import resource
+
+    for kind, soft, hard in (
+        (resource.RLIMIT_CPU, limits.cpu_s, limits.cpu_s + 2),
+        (resource.RLIMIT_AS, limits.memory_bytes, limits.memory_bytes),
+        (resource.RLIMIT_FSIZE, limits.file_bytes, limits.file_bytes),
+        (resource.RLIMIT_NOFILE, 64, 64),
+        (resource.RLIMIT_CORE, 0, 0),
+    ):
+        with contextlib.suppress(ValueError, OSError):  # macOS refuses RLIMIT_AS
+            resource.setrlimit(kind, (soft, hard))
+    if limits.nice:
+        os.nice(limits.nice)
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _leave_network() -> bool:
+    """Whether this process is now without any network; not every kernel lets an ordinary user do it."""
+    if sys.platform != "linux":
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    return libc.unshare(CLONE_NEWNET) == 0 or libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0
+
+
+def is_without_network() -> bool:
+    """For `doctor`, called in the cage: whether caged work has no network interface but a closed loopback."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect(("192.0.2.1", 9))  # TEST-NET-1: no packet leaves for a datagram socket's connect
+        return False
+    except OSError:
+        return True
+
+
+def _run_fresh(order: dict[str, Any], limits: Limits) -> Ended:
+    """Without fork: a new process for the job, with the time limit only."""
+    argv = order.get("exec")
+    if argv is None:
+        argv = [sys.executable, "-c", "from pipeline.edges import cage; cage.answer_once()"]
+    try:
+        done = subprocess.run(argv, input=json.dumps(order).encode(), capture_output=True, timeout=limits.wall_s)
+    except subprocess.TimeoutExpired as late:
+        return Ended(-9, late.stdout or b"", (late.stderr or b"").decode("utf-8", "replace"), "time")
+    return Ended(done.returncode, done.stdout, done.stderr[-STDERR_KEPT_BYTES:].decode("utf-8", "replace"))
+
+
+def answer_once() -> None:
+    """One caged call read from stdin and answered on stdout."""
+    sys.stdout.write(json.dumps(_answer(json.load(sys.stdin))))
+
+
+__all__ = ["CAN_FORK", "Cage", "Ended", "Limits", "is_without_network"]

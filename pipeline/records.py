@@ -1,0 +1,244 @@
+"""The nouns: what the pipeline takes in, finds out and makes.
+
+Every instant is an aware datetime in UTC (`_at`); the text it was read from is kept beside it. `sha256` is
+lower-case hex. A record is a value: nothing here touches a disk or a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+Kind = Literal["video", "audio", "photo", "document", "sidecar", "other"]
+Lane = Literal["light", "heavy"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Original:
+    """Bytes in custody under their digest.
+
+    kind: what reviewers call it; format: what the bytes are (`jpeg`, `mov`, `wav`, ...), by content.
+    name: the name it first arrived under, decoded for reading. parent: the original a sidecar belongs to.
+    """
+
+    id: str
+    sha256: str
+    sm3: str | None
+    size_bytes: int
+    kind: Kind
+    format: str
+    name: str
+    state: str
+    accepted_at: datetime
+    parent: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stated:
+    """What the clerk said when handing a file over; a person's word, not a guess."""
+
+    case: str | None = None
+    activity: str | None = None
+    device: str | None = None
+    officer: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """One path that settled and was taken in.
+
+    name_raw: the file name's bytes as the file system gave them; path: the whole path, decoded for reading.
+    folder: the path below the watched root (or the ingested tree), without the name, decoded, `/` between parts.
+    source: which root it came from (`inbox`, `ingest:/media/card`). mtime_at: as the file system told it.
+    """
+
+    id: str
+    original: str | None
+    path: str
+    folder: str
+    name: str
+    name_raw: bytes
+    source: str
+    status: Literal["accepted", "duplicate", "rejected"]
+    reason: str | None
+    size_bytes: int
+    mtime_ns: int
+    taken_at: datetime
+    stated: Stated = field(default_factory=Stated)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Property:
+    """One fact read from the bytes.
+
+    name: dotted, `group.fact` (`video.width`, `exif.DateTimeOriginal`); found: the text as it stood in the
+    file; value: the same as a number, string, boolean or list, None when it could not be understood.
+    finder: `extractor/version`.
+    """
+
+    name: str
+    found: str
+    value: Any
+    finder: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeClaim:
+    """What one source says about when this was recorded.
+
+    at: the instant, or for a claim without a zone the instant under the zone the rule assumed.
+    zone_known: whether the source itself said its zone. offset_min: that zone, minutes east of UTC.
+    marks: which moment the source means; `saved` and `exported` are never the time of recording.
+    precision_s: the step of the source's clock as written (1.0 for whole seconds, 60.0 for minutes).
+    trust: 0 (never decides) to 100, from `timestamps.toml`.
+    """
+
+    source: str
+    found: str
+    at: datetime | None
+    end_at: datetime | None = None
+    zone_known: bool
+    offset_min: int | None
+    marks: Literal["start", "end", "saved", "exported", "unknown"]
+    precision_s: float
+    trust: int
+    note: str = ""
+    finder: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecidedTime:
+    """The chosen claim as an interval, how sure it is and why.
+
+    uncertainty_s: half the width of what cannot be excluded. losers: (source, reason) of every other claim.
+    """
+
+    start_at: datetime
+    end_at: datetime
+    uncertainty_s: float
+    method: str
+    why: str
+    zone_known: bool
+    source: str
+    losers: tuple[tuple[str, str], ...] = ()
+    finder: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseLink:
+    """Why an original (or from_s..to_s of it) belongs to a case; proposed until a person says yes or no.
+
+    case: the number in its printed form; case_key: the same, normalised for comparing.
+    """
+
+    case: str
+    case_key: str
+    method: str
+    score: float
+    why: str
+    status: Literal["proposed", "confirmed", "refused"] = "proposed"
+    activity: str | None = None
+    from_s: float | None = None
+    to_s: float | None = None
+    by: str | None = None
+    finder: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caveat:
+    """What a reviewer must bear in mind. code: stable, for grouping; text: plain words (Chinese / English)."""
+
+    code: str
+    text: str
+    text_zh: str = ""
+    finder: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeFile:
+    """A derivative that a deriver left in its scratch folder; the vault moves it to its place.
+
+    role: `proxy`, `poster`, `sprites`, `sprites_map`, `waveform`, `view`. tool: name and version.
+    parameters: what the tool was told, and what was decided and why.
+    """
+
+    role: str
+    path: Path
+    mime: str
+    tool: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    finder: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Derivative:
+    """Made from an original: never the exhibit, and may be deleted and made again."""
+
+    id: str
+    original: str
+    role: str
+    mime: str
+    path: str
+    sha256: str
+    size_bytes: int
+    tool: str
+    parameters: Mapping[str, Any]
+    finder: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fingerprint:
+    """Perceptual marks with their positions: they suggest likeness and never prove sameness.
+
+    method: the fingerprinter's name; version: of its algorithm; data: its own packed form.
+    """
+
+    method: str
+    version: int
+    data: bytes
+    finder: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """All that one stage found out about one original; recorded whole or not at all.
+
+    state: the state the original moves to, None to stay. parent: the original this sidecar belongs to.
+    """
+
+    properties: tuple[Property, ...] = ()
+    time_claims: tuple[TimeClaim, ...] = ()
+    time: DecidedTime | None = None
+    links: tuple[CaseLink, ...] = ()
+    caveats: tuple[Caveat, ...] = ()
+    made: tuple[MadeFile, ...] = ()
+    fingerprints: tuple[Fingerprint, ...] = ()
+    parent: str | None = None
+    state: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """An original with all that is known of it so far; what a stage is given.
+
+    properties: by name; of several finders the last recorded wins. sidecars: the originals attached to this one.
+    """
+
+    original: Original
+    arrivals: tuple[Arrival, ...] = ()
+    properties: Mapping[str, Property] = field(default_factory=dict)
+    time_claims: tuple[TimeClaim, ...] = ()
+    time: DecidedTime | None = None
+    links: tuple[CaseLink, ...] = ()
+    caveats: tuple[Caveat, ...] = ()
+    derivatives: tuple[Derivative, ...] = ()
+    fingerprints: tuple[Fingerprint, ...] = ()
+    sidecars: tuple[Known, ...] = ()
+
+    def value(self, name: str, default: Any = None) -> Any:
+        """The understood value of a property, or default where it is absent or was not understood."""
+        found = self.properties.get(name)
+        return default if found is None or found.value is None else found.value

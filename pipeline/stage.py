@@ -1,0 +1,124 @@
+"""What a stage and each kind of part looks like, and the parts a stage may use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from config.settings import Settings
+from pipeline.records import CaseLink, Facts, Fingerprint, Known, Lane, MadeFile, Original, TimeClaim
+
+if TYPE_CHECKING:
+    from pipeline.edges.audit import AuditLog
+    from pipeline.edges.catalog import Catalog
+    from pipeline.edges.tools import Tools
+    from pipeline.edges.vault import Vault
+
+
+class Index(Protocol):
+    """What the pipeline asks of the index: that it has followed the catalog at least this far."""
+
+    def follow(self) -> int:
+        """The catalog's change sequence that searches now see; the index was brought up to date first."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """The parts a stage may use; built in `workers/bootstrap.py` and passed.
+
+    scratch: a folder of this process's own for files on their way, on the derivatives' file system.
+    still_wanted: raises Superseded when the job was cancelled or taken over; asked during long work.
+    """
+
+    settings: Settings
+    vault: Vault
+    catalog: Catalog
+    audit: AuditLog
+    tools: Tools
+    index: Index
+    scratch: Path
+    still_wanted: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the way. version goes up when the same bytes would now give other facts.
+
+    run: takes what is known and returns facts; it records nothing and queues nothing.
+    """
+
+    name: str
+    version: int
+    run: Callable[[Known, Context], Facts]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A stage at its place in the order; light turns never wait behind heavy ones."""
+
+    lane: Lane
+    stage: Stage
+
+    @property
+    def name(self) -> str:
+        return f"{self.lane}-{self.stage.name}"
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A way of reading properties.
+
+    reads: whether it applies. extract: runs in the cage with the path of the original; returns plain JSON
+    data: {"properties": [[name, found, value], ...], "caveats": [[code, text, text_zh], ...]}.
+    Raises Unreadable (as {"unreadable": reason}) where the bytes are not what they should be.
+    """
+
+    name: str
+    version: int
+    reads: Callable[[Original], bool]
+    extract: Callable[[str], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class TimeSource:
+    """A source of time claims. claims: pure; trust comes from `timestamps.toml` by the claim's source."""
+
+    name: str
+    version: int
+    claims: Callable[[Known, Settings], Iterable[TimeClaim]]
+
+
+@dataclass(frozen=True)
+class Linker:
+    """A reason to link. propose: pure; what it returns are proposals unless a person's word is the source."""
+
+    name: str
+    version: int
+    propose: Callable[[Known], Iterable[CaseLink]]
+
+
+@dataclass(frozen=True)
+class Deriver:
+    """Makes derivatives of an original into the scratch folder it is given.
+
+    roles: what it makes. wants: whether it applies. derive: (source, known, scratch, context) -> files made.
+    Raises Unreadable where the source cannot be shown.
+    """
+
+    name: str
+    version: int
+    roles: tuple[str, ...]
+    wants: Callable[[Known], bool]
+    derive: Callable[[Path, Known, Path, Context], Iterable[MadeFile]]
+
+
+@dataclass(frozen=True)
+class Fingerprinter:
+    """Takes perceptual marks. fingerprint: (source, known, context) -> marks, None where there are none to take."""
+
+    name: str
+    version: int
+    wants: Callable[[Known], bool]
+    fingerprint: Callable[[Path, Known, Context], Fingerprint | None]

@@ -1,0 +1,35 @@
+"""The states an original and a job can be in, and the moves between them.
+
+The catalog's tables carry the same names as check constraints; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+ORIGINAL_STATES: Final[dict[str, frozenset[str]]] = {
+    "received": frozenset({"in_custody", "failed_custody"}),
+    "in_custody": frozenset({"searchable", "attention", "failed_custody"}),
+    "searchable": frozenset({"ready", "attention", "failed_custody"}),
+    "ready": frozenset({"searchable", "attention", "failed_custody"}),
+    "attention": frozenset({"searchable", "ready", "failed_custody"}),
+    "failed_custody": frozenset({"in_custody"}),
+}
+
+JOB_STATES: Final[dict[str, frozenset[str]]] = {
+    "waiting": frozenset({"running", "cancelled"}),
+    "running": frozenset({"running", "waiting", "done", "failed", "cancelled"}),
+    "done": frozenset({"waiting"}),
+    "failed": frozenset({"waiting"}),
+    "cancelled": frozenset({"waiting"}),
+}
+
+KINDS: Final = ("video", "audio", "photo", "document", "sidecar", "other")
+ARRIVAL_STATUSES: Final = ("accepted", "duplicate", "rejected")
+LINK_STATUSES: Final = ("proposed", "confirmed", "refused")
+LANES: Final = ("light", "heavy")
+
+
+def may_move(states: dict[str, frozenset[str]], before: str, after: str) -> bool:
+    """Whether the table allows this move; staying in place always is."""
+    return before == after or after in states[before]
