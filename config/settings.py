@@ -50,6 +50,7 @@ class WatchSettings:
 class SettleSettings:
     quiet_s: float
     quiet_no_lease_s: float
+    unfinished_s: float
     looks: int
     partial_after_h: float
 

@@ -1,0 +1,26 @@
+"""The order of the stages. A photo's light turns never wait behind a film's heavy ones.
+
+The list is a function, for building it imports every stage with its readers, and the web process must not.
+"""
+
+from __future__ import annotations
+
+from pipeline.stage import Turn
+
+# (lane, stage), for whoever needs the order without the stages.
+ORDER = (
+    ("light", "probe"),
+    ("light", "timestamps"),
+    ("light", "link"),
+    ("light", "index"),
+    ("heavy", "derive"),
+    ("heavy", "fingerprint"),
+    ("heavy", "index"),
+)
+
+
+def stages() -> tuple[Turn, ...]:
+    """STAGES: every stage at its turn."""
+    from importlib import import_module
+
+    return tuple(Turn(lane, import_module(f"pipeline.stages.{name}").STAGE) for lane, name in ORDER)

@@ -1,0 +1,229 @@
+"""Runs one stage for one original and records what it found: facts, event, state and next work in one transaction.
+
+The only place that records facts. Running a turn twice gives the same rows; a worker that was taken for dead
+records nothing, for its claim no longer holds.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import sqlalchemy as sa
+from ulid import ULID
+
+from pipeline.edges.audit import NewEvent
+from pipeline.edges.jobs import Claim, Jobs
+from pipeline.errors import CustodyBroken, Superseded, TryAgain, Unreadable
+from pipeline.records import Caveat, Derivative, Facts, Known
+from pipeline.stage import Context, Turn
+
+logger = logging.getLogger(__name__)
+
+# What a kind needs before a reviewer can look at it.
+VIEWS: Final = {"video": "proxy", "audio": "proxy", "photo": "view"}
+# A sidecar that comes late, or a recording that comes after its sidecar, is timed and linked anew.
+AFTER_SIDECARS: Final = ("timestamps", "link", "index")
+
+
+def advance(turns: Sequence[Turn], original_id: str, lane: str, context: Context, jobs: Jobs) -> None:
+    """Every turn of the lane that waits is done, in order, those too that come to wait meanwhile.
+
+    Returns early where a turn must be put off (the lane is queued again for later) or was taken over.
+    """
+    while True:
+        for turn in turns:
+            if turn.lane == lane and not _take_turn(turn, original_id, context, jobs):
+                return
+        with context.catalog.transaction() as connection:
+            if jobs.waiting_in(connection, original_id, lane):
+                continue
+            if lane == "heavy":
+                _rest(original_id, connection, context, jobs)
+            return
+
+
+def _take_turn(turn: Turn, original_id: str, context: Context, jobs: Jobs) -> bool:
+    """Whether the lane may go on to its next turn."""
+    claim = jobs.begin(original_id, turn.lane, turn.stage.name)
+    if claim is None:
+        return True
+    try:
+        _run_turn(turn, claim, context, jobs)
+    except Superseded:
+        logger.info("job %s was taken over or cancelled", claim.job)
+        return False
+    except TryAgain as error:
+        return not _put_off(claim, error, context, jobs)
+    return True
+
+
+def _run_turn(turn: Turn, claim: Claim, context: Context, jobs: Jobs) -> None:
+    if jobs.is_deadly(claim):
+        _fail(turn, claim, f"the worker ended {claim.deaths} times while doing this", None, context, jobs)
+        return
+    known = context.catalog.known_of(claim.original)
+    held = replace(context, still_wanted=lambda: jobs.require_held(claim))
+    try:
+        facts = turn.stage.run(known, held)
+    except (Superseded, TryAgain):
+        raise
+    except CustodyBroken as error:
+        _fail(turn, claim, error.sentence, None, context, jobs, state="failed_custody")
+    except Unreadable as error:
+        _record(turn, claim, known, Facts(caveats=(_unreadable(turn, error),)), context, jobs)
+    except Exception as error:
+        logger.exception("job %s failed", claim.job)
+        _fail(turn, claim, f"{type(error).__name__}: {error}", traceback.format_exc(), context, jobs)
+    else:
+        _record(turn, claim, known, facts, context, jobs)
+
+
+def _record(turn: Turn, claim: Claim, known: Known, facts: Facts, context: Context, jobs: Jobs) -> None:
+    derivatives = [_kept(made, known, turn, context) for made in facts.made]
+    catalog, audit = context.catalog, context.audit
+    event = NewEvent(
+        type=f"stage.{turn.stage.name}",
+        actor=jobs.worker_id,
+        original=claim.original,
+        facts={"version": turn.stage.version, "lane": turn.lane, **_told(facts, derivatives)},
+    )
+    with catalog.transaction() as connection:
+        jobs.finish(connection, claim, "done", version=turn.stage.version)
+        [seq] = audit.record(connection, [event])
+        catalog.record(connection, claim.original, turn.name, facts, seq)
+        replaced = catalog.add_derivatives(connection, claim.original, turn.name, derivatives)
+        if turn.stage.name == "probe":
+            _bring_together(known, facts, connection, seq, catalog, jobs)
+        if turn.name == "light-index":
+            _become_searchable(claim.original, connection, context, jobs)
+    for path in replaced:
+        context.vault.drop_derivative(path)
+
+
+def _bring_together(known: Known, facts: Facts, connection: sa.Connection, seq: int, catalog: Any, jobs: Jobs) -> None:
+    """A sidecar and its recording find each other, whichever came first."""
+    if known.original.kind != "sidecar":
+        catalog.adopt(connection, known.original.id, catalog.orphan_sidecars(connection, known), seq)
+    elif facts.parent is not None:
+        jobs.again(connection, facts.parent, "light", AFTER_SIDECARS)
+
+
+def _kept(made: Any, known: Known, turn: Turn, context: Context) -> Derivative:
+    path, digest, size = context.vault.keep_derivative(known.original.sha256, made.role, made.path)
+    return Derivative(
+        id=str(ULID()),
+        original=known.original.id,
+        role=made.role,
+        mime=made.mime,
+        path=path,
+        sha256=digest,
+        size_bytes=size,
+        tool=made.tool,
+        parameters={**made.parameters, "parent_sha256": known.original.sha256},
+        finder=made.finder or f"{turn.stage.name}/{turn.stage.version}",
+    )
+
+
+def _told(facts: Facts, derivatives: Sequence[Derivative]) -> dict[str, Any]:
+    """What the event says of the facts: enough to follow the work, not the content."""
+    told: dict[str, Any] = {
+        "properties": len(facts.properties),
+        "time_claims": len(facts.time_claims),
+        "caveats": sorted({caveat.code for caveat in facts.caveats}),
+        "fingerprints": [f"{one.method}/{one.version}" for one in facts.fingerprints],
+    }
+    if facts.time is not None:
+        told["time"] = {
+            "start": facts.time.start_at.isoformat(), "end": facts.time.end_at.isoformat(),
+            "uncertainty_s": facts.time.uncertainty_s, "method": facts.time.method, "source": facts.time.source,
+        }  # fmt: skip
+    if facts.links:
+        told["links"] = [
+            {"case": link.case, "method": link.method, "score": link.score, "status": link.status} for link in facts.links
+        ]
+    if derivatives:
+        told["derivatives"] = [{"role": one.role, "sha256": one.sha256, "tool": one.tool} for one in derivatives]
+    return {key: value for key, value in told.items() if value}
+
+
+def _unreadable(turn: Turn, error: Unreadable) -> Caveat:
+    return Caveat(
+        code=f"no_{turn.stage.name}",
+        text=f"{turn.stage.name}: {error.sentence}",
+        text_zh=f"此步骤（{turn.stage.name}）无法读取该文件：{error.sentence}",
+        finder=f"{turn.stage.name}/{turn.stage.version}",
+    )
+
+
+def _fail(
+    turn: Turn, claim: Claim, reason: str, detail: str | None, context: Context, jobs: Jobs, state: str | None = None
+) -> None:
+    caveat = Caveat(
+        code="step_failed",
+        text=f"The step '{turn.stage.name}' failed; the original is safe, an operator can try again",
+        text_zh=f"“{turn.stage.name}”步骤失败；原始文件安全，操作员可重试",
+        finder=f"{turn.stage.name}/{turn.stage.version}",
+    )
+    event = NewEvent(
+        type="job.failed", actor=jobs.worker_id, original=claim.original, outcome="failed",
+        facts={"job": claim.job, "reason": reason[:500]},
+    )  # fmt: skip
+    with context.catalog.transaction() as connection:
+        jobs.finish(connection, claim, "failed", reason=reason[:2000], detail=detail)
+        [seq] = context.audit.record(connection, [event])
+        facts = Facts(caveats=(caveat,), state=state)
+        context.catalog.record(connection, claim.original, turn.name, facts, seq)
+        if turn.name == "light-index":
+            _become_searchable(claim.original, connection, context, jobs)
+
+
+def _become_searchable(original_id: str, connection: sa.Connection, context: Context, jobs: Jobs) -> None:
+    """The light lane is through: the heavy one is queued where it waits, else the original comes to rest again."""
+    state, kind, _ = context.catalog.standing(connection, original_id)
+    if state == "failed_custody":
+        return
+    if jobs.waiting_in(connection, original_id, "heavy"):
+        context.catalog.set_state(connection, original_id, "searchable")
+        jobs.enqueue(connection, original_id, "heavy", kind=kind)
+    else:
+        _rest(original_id, connection, context, jobs)
+
+
+def _rest(original_id: str, connection: sa.Connection, context: Context, jobs: Jobs) -> None:
+    state, kind, roles = context.catalog.standing(connection, original_id)
+    if state != "failed_custody" and not jobs.waiting_in(connection, original_id, "heavy"):
+        clean = jobs.none_failed(connection, original_id)
+        context.catalog.set_state(connection, original_id, resting_state(kind, roles, clean))
+
+
+def _put_off(claim: Claim, error: TryAgain, context: Context, jobs: Jobs) -> bool:
+    """The job waits and its lane is queued for later; False where its attempts are used up and it failed.
+
+    A full disk uses up no attempts: the job waits until somebody makes room.
+    """
+    delay_s = 60.0 if error.fields.get("room") else jobs.retry_delay_s(claim)
+    if delay_s is None:
+        with context.catalog.transaction() as connection:
+            jobs.finish(connection, claim, "failed", reason=error.sentence)
+            context.audit.record(
+                connection,
+                [NewEvent(type="job.failed", actor=jobs.worker_id, original=claim.original, outcome="failed",
+                          facts={"job": claim.job, "reason": error.sentence[:500]})],
+            )  # fmt: skip
+        return False
+    with context.catalog.transaction() as connection:
+        jobs.finish(connection, claim, "waiting", reason=error.sentence)
+        jobs.again(connection, claim.original, claim.lane, [claim.stage], delay_s=delay_s)
+    return True
+
+
+def resting_state(kind: str, roles: frozenset[str], none_failed: bool) -> str:
+    """`ready` where all its work is done and a reviewer can look at it, else `attention`.
+
+    roles: of its derivatives. A document, a sidecar or a file of unknown kind needs no view to be ready.
+    """
+    return "ready" if none_failed and (kind not in VIEWS or VIEWS[kind] in roles) else "attention"

@@ -1,0 +1,266 @@
+"""The audit log: who did what to which object, when and how it ended.
+
+An event is a row in the transaction of its deed and a line in append-only files. Each line is canonical JSON
+and carries the hash of the line before it; rows hold the very text of their line. The head row orders the
+events: whoever records holds it until commit, so rows are numbered without holes in the order they commit.
+Lines are appended from the rows, in that order, by one writer at a time, and synced before a deed is
+acknowledged (`make_durable`).
+Source of the line's form: the layout of the custody log, `seq at mono boot type actor ... prev`.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+from filelock import FileLock
+
+from pipeline.edges import disk, failpoint, tables
+from pipeline.errors import CustodyBroken
+
+FIRST_PREV: Final = "0" * 64
+LINES_PER_FILE: Final = 100_000
+BATCH: Final = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewEvent:
+    """A deed to be recorded. facts: plain JSON data; outcome: `done`, `refused` or `failed`."""
+
+    type: str
+    actor: str
+    original: str | None = None
+    outcome: str = "done"
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LogState:
+    """What a check of the log found. faults: one sentence each, none when all is well."""
+
+    entries: int
+    head: str
+    faults: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Tail:
+    file: Path
+    size_bytes: int
+    seq: int
+    hash: str
+
+
+class AuditLog:
+    """The log of one home. folder: where its files lie. engine: reads the catalog's rows."""
+
+    def __init__(self, folder: Path, engine: sa.Engine) -> None:
+        self._folder = folder
+        self._engine = engine
+        self._durable_seq = 0
+        self._tail: _Tail | None = None
+        self._thread_lock = threading.Lock()
+
+    def record(self, connection: sa.Connection, events: Sequence[NewEvent]) -> list[int]:
+        """The events are rows of this transaction; returns their numbers.
+
+        The last event's number also serves as the change sequence of what the transaction changed.
+        """
+        head = tables.log_head
+        row = connection.execute(sa.select(head.c.seq, head.c.hash).with_for_update()).one()
+        seq, previous, rows = row.seq, row.hash, []
+        for event in events:
+            seq += 1
+            at = datetime.now(UTC)
+            line = _line(seq, at, event, previous)
+            previous = _hash(line)
+            rows.append(
+                {
+                    "seq": seq,
+                    "at": at,
+                    "type": event.type,
+                    "actor": event.actor,
+                    "original": event.original,
+                    "line": line,
+                    "hash": previous,
+                }
+            )
+        if rows:
+            connection.execute(sa.insert(tables.event), rows)
+            connection.execute(sa.update(head).values(seq=seq, hash=previous))
+        return [row["seq"] for row in rows]
+
+    def make_durable(self, up_to: int) -> None:
+        """Every committed event up to this number is a synced line.
+
+        Threads and processes that wait here find their lines written by whoever came first.
+        Raises CustodyBroken where the files do not continue what the catalog holds.
+        """
+        if self._durable_seq >= up_to:
+            return
+        with self._thread_lock:
+            if self._durable_seq >= up_to:
+                return
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self._folder / ".writer.lock"):
+                self._append_missing()
+
+    def _append_missing(self) -> None:
+        tail = self._read_tail()
+        while True:
+            with self._engine.connect() as connection:
+                rows = connection.execute(
+                    sa.select(tables.event.c.seq, tables.event.c.line, tables.event.c.hash)
+                    .where(tables.event.c.seq > tail.seq)
+                    .order_by(tables.event.c.seq)
+                    .limit(BATCH)
+                ).all()
+            if not rows:
+                break
+            tail = self._append(tail, rows)
+        self._tail = tail
+        self._durable_seq = tail.seq
+
+    def _append(self, tail: _Tail, rows: Sequence[Any]) -> _Tail:
+        first = json.loads(rows[0].line)
+        if rows[0].seq != tail.seq + 1 or first["prev"] != tail.hash:
+            raise CustodyBroken(
+                f"The audit log's files end at {tail.seq} and do not lead on to entry {rows[0].seq} of the catalog",
+                expected=tail.hash,
+                found=first["prev"],
+            )
+        by_file: dict[Path, list[str]] = {}
+        for row in rows:
+            by_file.setdefault(self._file_of(row.seq), []).append(row.line)
+        failpoint.at("log.before_write")
+        for file, lines in by_file.items():
+            self._append_lines(file, lines)
+        failpoint.at("log.after_sync")
+        last = self._file_of(rows[-1].seq)
+        return _Tail(last, last.stat().st_size, rows[-1].seq, rows[-1].hash)
+
+    def _append_lines(self, file: Path, lines: Sequence[str]) -> None:
+        is_new = not file.exists()
+        fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o640)
+        try:
+            disk.write_all(fd, "".join(line + "\n" for line in lines).encode())
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        if is_new:
+            disk.sync_folder(self._folder)
+
+    def _file_of(self, seq: int) -> Path:
+        return self._folder / f"events-{(seq - 1) // LINES_PER_FILE + 1:06d}.jsonl"
+
+    def _read_tail(self) -> _Tail:
+        """Where the files end; a torn last line, never acknowledged, is cut off."""
+        known = self._tail
+        if known and known.file.exists() and known.file.stat().st_size == known.size_bytes:
+            return known
+        files = self.files()
+        while files:
+            data = files[-1].read_bytes()
+            whole = data[: data.rfind(b"\n") + 1]
+            if len(whole) < len(data):
+                with files[-1].open("r+b") as stream:
+                    stream.truncate(len(whole))
+                    os.fsync(stream.fileno())
+            if whole:
+                last = whole.rstrip(b"\n").rsplit(b"\n", 1)[-1].decode()
+                return _Tail(files[-1], len(whole), json.loads(last)["seq"], _hash(last))
+            files.pop()
+        return _Tail(self._file_of(1), 0, 0, FIRST_PREV)
+
+    def files(self) -> list[Path]:
+        """The log's files, oldest first."""
+        return sorted(self._folder.glob("events-*.jsonl"))
+
+    def lines(self) -> Iterator[str]:
+        """Every line of the files in order, without its newline; a torn last one is left out."""
+        for file in self.files():
+            with file.open("rb") as stream:
+                for line in stream:
+                    if line.endswith(b"\n"):
+                        yield line[:-1].decode("utf-8", "surrogateescape")
+
+    def check(self) -> LogState:
+        """Recomputes the chain from the files and compares every line with its row of the catalog."""
+        faults: list[str] = []
+        previous, count = FIRST_PREV, 0
+        with self._engine.connect() as connection:
+            rows = iter(
+                connection.execution_options(yield_per=BATCH).execute(
+                    sa.select(tables.event.c.seq, tables.event.c.line).order_by(tables.event.c.seq)
+                )
+            )
+            for count, line in enumerate(self.lines(), 1):
+                faults += _line_faults(count, line, previous, next(rows, None))
+                previous = _hash(line)
+                if len(faults) > 20:
+                    break
+            else:
+                left = next(rows, None)
+                if left is not None:
+                    faults.append(f"The catalog holds entry {left.seq}, which the log's files lack")
+            head = connection.execute(sa.select(tables.log_head.c.seq, tables.log_head.c.hash)).one()
+        if not faults and head.hash != previous:
+            faults.append(f"The catalog's head of the log is not the hash of entry {count}")
+        return LogState(count, previous, tuple(faults))
+
+
+def _line_faults(number: int, line: str, previous: str, row: Any) -> list[str]:
+    try:
+        event = json.loads(line)
+        seq, prev = event["seq"], event["prev"]
+    except (ValueError, TypeError, KeyError):
+        return [f"Line {number} of the log is not an entry"]
+    faults = []
+    if seq != number:
+        faults.append(f"Line {number} of the log carries the number {seq}")
+    if prev != previous:
+        faults.append(f"Entry {number} does not carry the hash of the entry before it")
+    if row is None:
+        faults.append(f"Entry {number} of the log is not in the catalog")
+    elif row.line != line:
+        faults.append(f"Entry {number} reads otherwise in the catalog")
+    return faults
+
+
+def _line(seq: int, at: datetime, event: NewEvent, previous: str) -> str:
+    said = {
+        "actor": event.actor,
+        "at": at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "boot": _boot(),
+        "facts": dict(event.facts),
+        "mono": round(time.monotonic(), 3),
+        "original": event.original,
+        "outcome": event.outcome,
+        "prev": previous,
+        "seq": seq,
+        "type": event.type,
+    }
+    return json.dumps(said, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+
+
+def _hash(line: str) -> str:
+    return hashlib.sha256(line.encode("utf-8", "surrogateescape") + b"\n").hexdigest()
+
+
+@functools.cache
+def _boot() -> str:
+    """Which start of the machine this is, so that monotonic times can be compared; empty where unknown."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""

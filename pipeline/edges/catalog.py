@@ -1,0 +1,538 @@
+"""The catalog: what is known of every original, in SQLite or PostgreSQL. The only module that speaks SQL about it.
+
+Writing goes through `transaction`; on SQLite it takes the write lock at once, so a transaction never fails
+half-way for a lock. Every change of what can be found raises the original's change sequence, which is the
+number of the event that tells of it: the index follows that number.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+import sqlalchemy as sa
+from ulid import ULID
+
+from pipeline.edges import tables as t
+from pipeline.errors import BadInput, TryAgain
+from pipeline.records import (
+    Arrival,
+    CaseLink,
+    Caveat,
+    DecidedTime,
+    Derivative,
+    Facts,
+    Fingerprint,
+    Known,
+    Original,
+    Property,
+    Stated,
+    TimeClaim,
+)
+
+BUSY_MS: Final = 30_000
+REVISION: Final = "0001"
+
+
+def make_engine(url: str, *, writes: bool) -> sa.Engine:
+    """An engine with what each database needs to keep its word.
+
+    SQLite: WAL and synchronous FULL (NORMAL loses acknowledged rows in a power cut), and for writing an
+    immediate transaction. PostgreSQL: the psycopg driver.
+    """
+    address = sa.make_url(url)
+    if address.get_backend_name() == "postgresql":
+        return sa.create_engine(
+            address.set(drivername="postgresql+psycopg"), pool_size=10, max_overflow=10, pool_pre_ping=True
+        )
+    engine = sa.create_engine(address, pool_size=10, max_overflow=20, connect_args={"timeout": BUSY_MS / 1000})
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _: Any) -> None:
+        connection.isolation_level = None
+        for pragma in (f"busy_timeout={BUSY_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def migrate(url: str) -> None:
+    """The tables are those of this version. Numbered steps, each in a transaction."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["url"] = url
+    command.upgrade(config, "head")
+
+
+class Catalog:
+    """The catalog of one home."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = make_engine(url, writes=True)
+        self.reading = make_engine(url, writes=False)
+
+    def close(self) -> None:
+        """No connection is open."""
+        self.engine.dispose()
+        self.reading.dispose()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """A write transaction: committed at the end of the block, rolled back by an error.
+
+        Raises TryAgain where the database is locked, full or away.
+        """
+        with _translated(), self.engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[sa.Connection]:
+        """Reads of the block see one state of the catalog."""
+        with _translated(), self.reading.connect() as connection:
+            yield connection
+
+    def now(self) -> datetime:
+        """This instant, aware, in UTC."""
+        return datetime.now(UTC)
+
+    def require_current(self) -> None:
+        """Returns where the tables are those of this version. Raises BadInput with the remedy."""
+        try:
+            with self.snapshot() as connection:
+                found = connection.execute(sa.text("SELECT version_num FROM cr_version")).scalar()
+        except (sa.exc.DatabaseError, TryAgain):
+            found = None
+        if found != REVISION:
+            raise BadInput(
+                "The catalog is not prepared for this version: run `casereel init`", expected=REVISION, found=found
+            )
+
+    # -- reading
+
+    def known_of(self, original_id: str) -> Known:
+        """All that is known of one original, its sidecars included. Raises BadInput where there is none."""
+        return self.known_of_many([original_id])[0]
+
+    def known_of_many(self, ids: Sequence[str], *, with_data: bool = False) -> list[Known]:
+        """The same for many, in the order asked. with_data: the bytes of fingerprints too.
+
+        Raises BadInput naming the first that is not there.
+        """
+        with self.snapshot() as connection:
+            return self._known(connection, ids, with_data, sidecars=True)
+
+    def _known(self, connection: sa.Connection, ids: Sequence[str], with_data: bool, *, sidecars: bool) -> list[Known]:
+        originals = {
+            row.id: row for row in connection.execute(sa.select(t.original).where(t.original.c.id.in_(ids)))
+        }
+        missing = [one for one in ids if one not in originals]
+        if missing:
+            raise BadInput(f"There is no original {missing[0]}", found=missing[0])
+        attached: dict[str, list[str]] = defaultdict(list)
+        if sidecars:
+            rows = connection.execute(
+                sa.select(t.original.c.id, t.original.c.parent).where(t.original.c.parent.in_(ids)).order_by(t.original.c.id)
+            )
+            for row in rows:
+                attached[row.parent].append(row.id)
+        children = [child for group in attached.values() for child in group]
+        below = {k.original.id: k for k in self._known(connection, children, False, sidecars=False)} if children else {}
+
+        def of(table: sa.Table, order: Any) -> dict[str, list[Any]]:
+            grouped: dict[str, list[Any]] = defaultdict(list)
+            columns = [c for c in table.c if with_data or c.name != "data"]
+            for row in connection.execute(sa.select(*columns).where(table.c.original.in_(ids)).order_by(order)):
+                grouped[row.original].append(row)
+            return grouped
+
+        arrivals, properties = of(t.arrival, t.arrival.c.id), of(t.property_, t.property_.c.number)
+        claims, decided = of(t.time_claim, t.time_claim.c.number), of(t.decided_time, t.decided_time.c.number)
+        links, caveats = of(t.case_link, t.case_link.c.id), of(t.caveat, t.caveat.c.number)
+        made, prints = of(t.derivative, t.derivative.c.id), of(t.fingerprint, t.fingerprint.c.number)
+        return [
+            Known(
+                original=_original(originals[one]),
+                arrivals=tuple(_arrival(row) for row in arrivals[one]),
+                properties={row.name: Property(name=row.name, found=row.found, value=row.value, finder=row.finder)
+                            for row in properties[one]},
+                time_claims=tuple(_record(TimeClaim, row) for row in claims[one]),
+                time=_decided(decided[one][-1]) if decided[one] else None,
+                links=tuple(_link(row) for row in links[one]),
+                caveats=tuple(_record(Caveat, row) for row in caveats[one]),
+                derivatives=tuple(_record(Derivative, row) for row in made[one]),
+                fingerprints=tuple(
+                    Fingerprint(method=row.method, version=row.version, finder=row.finder,
+                                data=row.data if with_data else b"")
+                    for row in prints[one]
+                ),
+                sidecars=tuple(below[child] for child in attached[one]),
+            )
+            for one in ids
+        ]  # fmt: skip
+
+    def find_original(self, said: str) -> str:
+        """The identifier that a person means by an identifier, a digest or its beginning, or a path.
+
+        Raises BadInput where nothing or more than one thing is meant.
+        """
+        with self.snapshot() as connection:
+            wanted = said.strip()
+            found = connection.execute(
+                sa.select(t.original.c.id).where(
+                    sa.or_(
+                        t.original.c.id == wanted.upper(),
+                        t.original.c.sha256.startswith(wanted.lower(), autoescape=True)
+                        if len(wanted) >= 8
+                        else t.original.c.sha256 == wanted.lower(),
+                    )
+                )
+            ).scalars().all()  # fmt: skip
+            if not found:
+                found = connection.execute(
+                    sa.select(t.arrival.c.original)
+                    .where(sa.or_(t.arrival.c.path == said, t.arrival.c.name == said), t.arrival.c.original.is_not(None))
+                    .distinct()
+                ).scalars().all()  # fmt: skip
+        if len(found) == 1:
+            return str(found[0])
+        if found:
+            raise BadInput(f"'{said}' may mean {len(found)} originals; give more of its identifier", found=list(found))
+        raise BadInput(f"Nothing in custody is called '{said}'", found=said)
+
+    def id_of_digest(self, sha256: str) -> str | None:
+        """The original with this digest."""
+        with self.snapshot() as connection:
+            return connection.execute(sa.select(t.original.c.id).where(t.original.c.sha256 == sha256)).scalar()
+
+    def digests(self) -> dict[str, str]:
+        """Digest -> identifier of every original."""
+        with self.snapshot() as connection:
+            rows = connection.execute(sa.select(t.original.c.sha256, t.original.c.id))
+            return {row.sha256: row.id for row in rows}
+
+    def arrivals(self, *, limit: int | None = None, status: str | None = None) -> list[Arrival]:
+        """Arrivals, newest first."""
+        query = sa.select(t.arrival).order_by(t.arrival.c.id.desc())
+        if status is not None:
+            query = query.where(t.arrival.c.status == status)
+        with self.snapshot() as connection:
+            return [_arrival(row) for row in connection.execute(query.limit(limit))]
+
+    def places_taken(self, source: str) -> set[tuple[bytes, int, int, int]]:
+        """(raw path, size, mtime_ns, inode) of everything of this source that was taken or refused.
+
+        What a rescan compares with: the same file is not read again.
+        """
+        columns = (t.arrival.c.path_raw, t.arrival.c.size_bytes, t.arrival.c.mtime_ns, t.arrival.c.inode)
+        with self.snapshot() as connection:
+            rows = connection.execute(sa.select(*columns).where(t.arrival.c.source == source))
+            return {(bytes(row[0]), row[1], row[2], int(row[3])) for row in rows}
+
+    def events_of(self, original_id: str) -> list[str]:
+        """The log's lines about this original, oldest first."""
+        with self.snapshot() as connection:
+            return list(
+                connection.execute(
+                    sa.select(t.event.c.line).where(t.event.c.original == original_id).order_by(t.event.c.seq)
+                ).scalars()
+            )
+
+    def parent_for(self, known: Known) -> str | None:
+        """The recording that this sidecar belongs to: same source, same folder, same stem; the oldest such."""
+        if known.original.parent:
+            return known.original.parent
+        with self.snapshot() as connection:
+            for arrival in known.arrivals:
+                found = connection.execute(
+                    _same_stem(arrival).where(
+                        t.original.c.kind != "sidecar", t.original.c.id != known.original.id, t.arrival.c.stem.in_(_stems(arrival.name))
+                    ).order_by(t.original.c.id)
+                ).scalar()  # fmt: skip
+                if found:
+                    return str(found)
+        return None
+
+    def orphan_sidecars(self, connection: sa.Connection, known: Known) -> list[str]:
+        """Sidecars of the same source, folder and stem that have no parent yet."""
+        found: list[str] = []
+        for arrival in known.arrivals:
+            stem = PurePosixPath(arrival.name).stem
+            query = _same_stem(arrival).where(
+                t.original.c.kind == "sidecar",
+                t.original.c.parent.is_(None),
+                t.original.c.id != known.original.id,
+                t.arrival.c.stem.in_([stem, arrival.name]),
+            )
+            found += connection.execute(query).scalars()
+        return sorted(set(found))
+
+    def changed_after(self, seq: int, limit: int) -> list[tuple[int, str]]:
+        """(change sequence, original) of what changed after that number, in that order."""
+        with self.snapshot() as connection:
+            rows = connection.execute(
+                sa.select(t.original.c.changed_seq, t.original.c.id)
+                .where(t.original.c.changed_seq > seq)
+                .order_by(t.original.c.changed_seq)
+                .limit(limit)
+            )
+            return [(row[0], row[1]) for row in rows]
+
+    def changed_seq(self, original_id: str) -> int:
+        """The change sequence of one original."""
+        with self.snapshot() as connection:
+            query = sa.select(t.original.c.changed_seq).where(t.original.c.id == original_id)
+            return connection.execute(query).scalar() or 0
+
+    def head(self) -> int:
+        """The latest change sequence of any original; 0 where there is none."""
+        with self.snapshot() as connection:
+            return connection.execute(sa.select(sa.func.max(t.original.c.changed_seq))).scalar() or 0
+
+    def fingerprints(self, method: str, version: int) -> Iterator[tuple[str, bytes]]:
+        """(original, data) of every fingerprint of this method and version."""
+        columns = (t.fingerprint.c.original, t.fingerprint.c.data)
+        with self.snapshot() as connection:
+            rows = connection.execution_options(yield_per=200).execute(
+                sa.select(*columns).where(t.fingerprint.c.method == method, t.fingerprint.c.version == version)
+            )
+            for row in rows:
+                yield row[0], bytes(row[1])
+
+    def names(self, ids: Iterable[str]) -> dict[str, str]:
+        """The name each original first arrived under."""
+        with self.snapshot() as connection:
+            rows = connection.execute(
+                sa.select(t.original.c.id, t.original.c.name).where(t.original.c.id.in_(list(ids)))
+            )
+            return {row.id: row.name for row in rows}
+
+    def counts(self) -> dict[str, int]:
+        """How many originals are in each state."""
+        with self.snapshot() as connection:
+            rows = connection.execute(sa.select(t.original.c.state, sa.func.count()).group_by(t.original.c.state))
+            return {row[0]: row[1] for row in rows}
+
+    def last_event(self) -> int:
+        """The number of the latest event."""
+        with self.snapshot() as connection:
+            return connection.execute(sa.select(t.log_head.c.seq)).scalar() or 0
+
+    def derivative_paths(self, original_id: str) -> set[str]:
+        """Where the recorded derivatives of this original lie."""
+        with self.snapshot() as connection:
+            rows = connection.execute(sa.select(t.derivative.c.path).where(t.derivative.c.original == original_id))
+            return set(rows.scalars())
+
+    # -- writing, inside a transaction of the caller's
+
+    def add_original(self, connection: sa.Connection, original: Original, seq: int) -> None:
+        """A new original, changed at this event."""
+        connection.execute(sa.insert(t.original).values(**asdict(original), changed_seq=seq))
+
+    def add_arrival(self, connection: sa.Connection, arrival: Arrival, place: Mapping[str, Any]) -> None:
+        """A new arrival. place: `path_raw`, `device_number`, `inode`, `sha256`, `place_key` as intake saw them."""
+        values = {k: v for k, v in asdict(arrival).items() if k != "stated"}
+        stated = {f"stated_{k}": v for k, v in asdict(arrival.stated).items()}
+        connection.execute(
+            sa.insert(t.arrival).values(**values, **stated, **place, stem=PurePosixPath(arrival.name).stem)
+        )
+
+    def arrival_at(self, connection: sa.Connection, place_key: str, sha256: str) -> Arrival | None:
+        """The arrival of these bytes at this place, if they came there before."""
+        row = connection.execute(
+            sa.select(t.arrival).where(t.arrival.c.place_key == place_key, t.arrival.c.sha256 == sha256)
+        ).one_or_none()
+        return None if row is None else _arrival(row)
+
+    def seen_again(self, connection: sa.Connection, arrival: str, *, mtime_ns: int, inode: int, device: int) -> None:
+        """The same bytes still lie at the same place, under a newer date or file number."""
+        connection.execute(
+            sa.update(t.arrival)
+            .where(t.arrival.c.id == arrival)
+            .values(mtime_ns=mtime_ns, inode=inode, device_number=device)
+        )
+
+    def original_with(self, connection: sa.Connection, sha256: str) -> Original | None:
+        """The original with this digest, as this transaction sees it."""
+        row = connection.execute(sa.select(t.original).where(t.original.c.sha256 == sha256)).one_or_none()
+        return None if row is None else _original(row)
+
+    def record(self, connection: sa.Connection, original_id: str, turn: str, facts: Facts, seq: int) -> None:
+        """The facts of one turn replace those that the same turn found before.
+
+        Derivatives are recorded by `add_derivatives`, for the vault names them first. Links that a person
+        confirmed or refused stay as the person left them. seq: the event that tells of it; it becomes the
+        original's change sequence where anything that can be found has changed.
+        """
+        for table in (t.property_, t.time_claim, t.decided_time, t.fingerprint, t.caveat):
+            connection.execute(sa.delete(table).where(table.c.original == original_id, table.c.turn == turn))
+        key = {"original": original_id, "turn": turn}
+        self._insert(connection, t.property_, [{**key, **asdict(one)} for one in facts.properties])
+        self._insert(connection, t.time_claim, [{**key, **asdict(one)} for one in facts.time_claims])
+        self._insert(connection, t.caveat, [{**key, **asdict(one)} for one in facts.caveats])
+        self._insert(connection, t.fingerprint, [{**key, **asdict(one)} for one in facts.fingerprints])
+        if facts.time is not None:
+            self._insert(connection, t.decided_time, [{**key, **asdict(facts.time)}])
+        for link in facts.links:
+            self._record_link(connection, original_id, link)
+        values: dict[str, Any] = {"changed_seq": seq} if _can_be_found(facts) else {}
+        if facts.state is not None:
+            values["state"] = facts.state
+        if facts.parent is not None:
+            values["parent"] = facts.parent
+        kind = next((p.value for p in facts.properties if p.name == "container.kind"), None)
+        if kind in ("video", "audio", "photo"):
+            connection.execute(
+                sa.update(t.original)
+                .where(t.original.c.id == original_id, t.original.c.kind.in_(["video", "audio", "photo", "other"]))
+                .values(kind=kind)
+            )
+        if values:
+            connection.execute(sa.update(t.original).where(t.original.c.id == original_id).values(**values))
+        if facts.parent is not None:
+            connection.execute(sa.update(t.original).where(t.original.c.id == facts.parent).values(changed_seq=seq))
+
+    def _insert(self, connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            connection.execute(sa.insert(table), rows)
+
+    def _record_link(self, connection: sa.Connection, original_id: str, link: CaseLink) -> None:
+        row = connection.execute(
+            sa.select(t.case_link.c.id, t.case_link.c.by).where(
+                t.case_link.c.original == original_id, t.case_link.c.case_key == link.case_key
+            )
+        ).one_or_none()
+        if row is not None and row.by is not None and link.by is None:
+            return
+        values = {k: v for k, v in asdict(link).items() if k != "case"}
+        values |= {"printed": link.case, "case": self.case_of(connection, link.case_key, link.case)}
+        if row is None:
+            connection.execute(sa.insert(t.case_link).values(id=str(ULID()), original=original_id, **values))
+        else:
+            connection.execute(sa.update(t.case_link).where(t.case_link.c.id == row.id).values(**values))
+
+    def case_of(self, connection: sa.Connection, key: str, printed: str) -> str:
+        """The case that carries this number; a new one where none does."""
+        found = connection.execute(sa.select(t.case_number.c.case).where(t.case_number.c.key == key)).scalar()
+        if found:
+            return str(found)
+        new = str(ULID())
+        connection.execute(sa.insert(t.case).values(id=new, title=printed))
+        connection.execute(sa.insert(t.case_number).values(key=key, case=new, printed=printed))
+        return new
+
+    def add_derivatives(
+        self, connection: sa.Connection, original_id: str, turn: str, derivatives: Sequence[Derivative]
+    ) -> list[str]:
+        """The turn's derivatives are these; returns the paths of those they replace."""
+        where = (t.derivative.c.original == original_id, t.derivative.c.turn == turn)
+        before = set(connection.execute(sa.select(t.derivative.c.path).where(*where)).scalars())
+        connection.execute(sa.delete(t.derivative).where(*where))
+        self._insert(connection, t.derivative, [{**asdict(one), "turn": turn} for one in derivatives])
+        return sorted(before - {one.path for one in derivatives})
+
+    def adopt(self, connection: sa.Connection, parent: str, sidecars: Sequence[str], seq: int) -> None:
+        """These sidecars belong to this recording."""
+        if sidecars:
+            connection.execute(sa.update(t.original).where(t.original.c.id.in_(sidecars)).values(parent=parent, changed_seq=seq))
+
+    def set_state(self, connection: sa.Connection, original_id: str, state: str) -> None:
+        """The original is in this state."""
+        connection.execute(sa.update(t.original).where(t.original.c.id == original_id).values(state=state))
+
+    def standing(self, connection: sa.Connection, original_id: str) -> tuple[str, str, frozenset[str]]:
+        """(state, kind, roles of its derivatives) as this transaction sees them."""
+        row = connection.execute(
+            sa.select(t.original.c.state, t.original.c.kind).where(t.original.c.id == original_id)
+        ).one()
+        roles = connection.execute(sa.select(t.derivative.c.role).where(t.derivative.c.original == original_id))
+        return row.state, row.kind, frozenset(roles.scalars())
+
+    def dump(self) -> dict[str, list[dict[str, Any]]]:
+        """What vault and log alone must be able to give back, in a form that can be compared: originals,
+        arrivals and custody events."""
+        drop = {"changed_seq", "state", "parent", "kind"}
+        with self.snapshot() as connection:
+            originals = connection.execute(sa.select(t.original).order_by(t.original.c.sha256)).mappings()
+            arrivals = connection.execute(sa.select(t.arrival).order_by(t.arrival.c.id)).mappings()
+            events = connection.execute(sa.select(t.event).order_by(t.event.c.seq)).mappings()
+            return {
+                "originals": [{k: _plain(v) for k, v in row.items() if k not in drop} for row in originals],
+                "arrivals": [{k: _plain(v) for k, v in row.items()} for row in arrivals],
+                "events": [{k: _plain(v) for k, v in row.items()} for row in events],
+            }
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except sa.exc.OperationalError as error:
+        raise TryAgain(f"The catalog's database does not answer as it should: {error.orig}") from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes | memoryview):
+        return base64.b64encode(bytes(value)).decode()
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return int(value) if not isinstance(value, str | int | float | bool | type(None)) else value
+
+
+def _can_be_found(facts: Facts) -> bool:
+    return any(
+        (facts.properties, facts.time_claims, facts.time, facts.links, facts.caveats, facts.made, facts.parent)
+    )
+
+
+def _same_stem(arrival: Arrival) -> sa.Select[tuple[str]]:
+    return (
+        sa.select(t.original.c.id)
+        .join(t.arrival, t.arrival.c.original == t.original.c.id)
+        .where(t.arrival.c.source == arrival.source, t.arrival.c.folder == arrival.folder)
+    )
+
+
+def _stems(name: str) -> list[str]:
+    """`a.mp4.xmp` belongs to `a.mp4` as much as `a.xmp` does: the stem with and without its last suffix."""
+    stem = PurePosixPath(name).stem
+    return [stem, PurePosixPath(stem).stem]
+
+
+def _record(kind: Any, row: Any) -> Any:
+    return kind(**{name: getattr(row, name) for name in kind.__dataclass_fields__})
+
+
+def _original(row: Any) -> Original:
+    return Original(**{name: getattr(row, name) for name in Original.__dataclass_fields__})
+
+
+def _arrival(row: Any) -> Arrival:
+    names = [name for name in Arrival.__dataclass_fields__ if name != "stated"]
+    stated = Stated(**{name: getattr(row, f"stated_{name}") for name in Stated.__dataclass_fields__})
+    values = {name: getattr(row, name) for name in names}
+    return Arrival(**{**values, "name_raw": bytes(values["name_raw"])}, stated=stated)
+
+
+def _decided(row: Any) -> DecidedTime:
+    values = {name: getattr(row, name) for name in DecidedTime.__dataclass_fields__}
+    return DecidedTime(**{**values, "losers": tuple((a, b) for a, b in values["losers"])})
+
+
+def _link(row: Any) -> CaseLink:
+    values = {name: getattr(row, name) for name in CaseLink.__dataclass_fields__}
+    return CaseLink(**{**values, "case": row.printed})

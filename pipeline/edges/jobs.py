@@ -1,0 +1,596 @@
+"""Durable work: the only module that knows DBOS.
+
+The library gives queues, claims with exactly one runner, recovery and schedules, on SQLite and PostgreSQL. Ours
+is thin: one row of `cr_job` for each turn of an original, with the token that fences a worker that was taken
+for dead; worker identity and heartbeat; takeover; the operators' verbs; pruning. A lane of an original is one
+workflow; it is queued in the transaction that makes it necessary, so a fact and the work it asks for
+commit together. `begin` and `finish` decide what is recorded, and never the queue.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+from ulid import ULID
+
+from config.settings import WorkSettings
+from pipeline.edges import failpoint
+from pipeline.edges import tables as t
+from pipeline.edges.catalog import Catalog, make_engine
+from pipeline.errors import BadInput, Superseded
+
+logger = logging.getLogger(__name__)
+
+# Raised only when running work could not be replayed by the new code; waiting work of another generation is not touched.
+GENERATION: Final = "lanes-1"
+APPLICATION: Final = "casereel"
+WORKFLOW: Final = "lane"
+PRIORITIES: Final = {"photo": 40, "sidecar": 40, "document": 45, "audio": 60, "other": 70, "video": 80}
+RETRY_FIRST_S, RETRY_LONGEST_S = 5.0, 600.0
+AUDIT_EVERY_S: Final = 30.0
+# Both would connect to somebody else's service; they are taken out of the environment.
+UNWANTED_VARIABLES: Final = ("DBOS__CLOUD", "DBOS__CONDUCTOR_URL", "DBOS__CONDUCTOR_KEY")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to do one turn. token: the fence; only its holder can record what the turn found."""
+
+    job: str
+    original: str
+    lane: str
+    stage: str
+    token: str
+    attempts: int
+    deaths: int
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """A job as operators see it. waiting_s, running_s: so far, or in all where it ended."""
+
+    job: str
+    original: str
+    name: str
+    stage: str
+    lane: str
+    state: str
+    attempts: int
+    waiting_s: float | None
+    running_s: float | None
+    reason: str | None
+    detail: str | None = field(default=None, repr=False)
+
+
+class Jobs:
+    """The jobs of one catalog, seen from one process.
+
+    queues: lane -> how many run side by side here; empty in a process that only adds work.
+    """
+
+    def __init__(self, catalog: Catalog, settings: WorkSettings, *, role: str = "client") -> None:
+        self._catalog, self._settings, self._role = catalog, settings, role
+        self.worker_id = f"{socket.gethostname()}-{os.getpid()}-{str(ULID())[-8:]}"
+        self._client: Any = None
+        self._dbos_engine: sa.Engine | None = None
+        self._stop = threading.Event()
+        self._heart: threading.Thread | None = None
+        self._running: dict[str, float] = {}
+        self._running_lock = threading.Lock()
+        self._launched = False
+        self.said: dict[str, Any] = {}
+
+    # -- adding work, inside a transaction of the caller's
+
+    def plan(self, connection: sa.Connection, original_id: str, turns: Sequence[tuple[str, str]]) -> None:
+        """Every turn of this original waits, in this order. turns: (lane, stage)."""
+        at = datetime.now(UTC)
+        connection.execute(
+            sa.insert(t.job),
+            [
+                {
+                    "id": f"{original_id}-{lane}-{stage}", "original": original_id, "lane": lane, "stage": stage,
+                    "place": place, "state": "waiting", "attempts": 0, "deaths": 0, "run": 1, "waiting_since": at,
+                }
+                for place, (lane, stage) in enumerate(turns)
+            ],
+        )  # fmt: skip
+
+    def enqueue(
+        self, connection: sa.Connection, original_id: str, lane: str, *, kind: str, run: int = 1, delay_s: float = 0.0
+    ) -> None:
+        """The lane of this original is queued when the transaction commits; the same run twice is queued once."""
+        options: dict[str, Any] = {
+            "workflow_name": WORKFLOW,
+            "queue_name": lane,
+            "workflow_id": f"{lane}:{original_id}:{run}",
+            "priority": PRIORITIES[kind],
+            "app_version": GENERATION,
+        }
+        if delay_s:
+            options["delay_seconds"] = delay_s
+        self._queue_client().enqueue_in_transaction(connection, options, original_id, lane)
+
+    def again(
+        self, connection: sa.Connection, original_id: str, lane: str, stages: Sequence[str],
+        *, delay_s: float | None = None, force: bool = False,
+    ) -> None:  # fmt: skip
+        """These turns of the lane wait anew. A lane that is at work comes to them by itself; one that is not is
+        queued under its next run.
+
+        delay_s: queued in any case, for so much later. force: queued in any case, now.
+        """
+        here = (t.job.c.original == original_id, t.job.c.lane == lane)
+        # The lock orders this against the end of the lane's last turn: one of both sees the other.
+        rows = connection.execute(sa.select(t.job.c.state, t.job.c.run).where(*here).with_for_update()).all()
+        is_at_work = any(row.state in ("waiting", "running") for row in rows)
+        connection.execute(
+            sa.update(t.job).where(*here, t.job.c.stage.in_(stages)).values(
+                state="waiting", token=None, worker=None, waiting_since=datetime.now(UTC), started_at=None, ended_at=None
+            )
+        )  # fmt: skip
+        if is_at_work and delay_s is None and not force:
+            return
+        run = max(row.run for row in rows) + 1
+        connection.execute(sa.update(t.job).where(*here).values(run=run))
+        kind = connection.execute(sa.select(t.original.c.kind).where(t.original.c.id == original_id)).scalar()
+        self.enqueue(connection, original_id, lane, kind=str(kind), run=run, delay_s=delay_s or 0.0)
+
+    def waiting_in(self, connection: sa.Connection, original_id: str, lane: str) -> bool:
+        """Whether any turn of the lane waits."""
+        query = sa.select(t.job.c.id).where(
+            t.job.c.original == original_id, t.job.c.lane == lane, t.job.c.state == "waiting"
+        )
+        return connection.execute(query.limit(1)).first() is not None
+
+    # -- doing one turn
+
+    def begin(self, original_id: str, lane: str, stage: str) -> Claim | None:
+        """The right to do this turn now; None where it is done, failed or cancelled.
+
+        A job that still counts as running was cut off: by a death, or it is taken from a worker that is
+        fenced off by the new token.
+        """
+        token = str(ULID())
+        with self._catalog.transaction() as connection:
+            query = sa.select(t.job).where(
+                t.job.c.original == original_id, t.job.c.lane == lane, t.job.c.stage == stage
+            )
+            row = connection.execute(query.with_for_update()).one_or_none()
+            if row is None or row.state not in ("waiting", "running"):
+                return None
+            deaths = row.deaths + (row.state == "running")
+            connection.execute(
+                sa.update(t.job).where(t.job.c.id == row.id).values(
+                    state="running", token=token, worker=self.worker_id, attempts=row.attempts + 1, deaths=deaths,
+                    started_at=datetime.now(UTC), ended_at=None,
+                )
+            )  # fmt: skip
+        return Claim(row.id, original_id, lane, stage, token, row.attempts + 1, deaths)
+
+    def finish(
+        self, connection: sa.Connection, claim: Claim, state: str, *, reason: str | None = None,
+        detail: str | None = None, version: int | None = None,
+    ) -> None:  # fmt: skip
+        """The job ended so, in the caller's transaction. Raises Superseded where the claim no longer holds."""
+        values = {"state": state, "reason": reason, "detail": detail, "token": None, "stage_version": version}
+        stamp = {"waiting_since" if state == "waiting" else "ended_at": datetime.now(UTC)}
+        done = connection.execute(
+            sa.update(t.job).where(t.job.c.id == claim.job, t.job.c.token == claim.token, t.job.c.state == "running")
+            .values(**values, **stamp)
+        )  # fmt: skip
+        if done.rowcount != 1:
+            raise Superseded(f"The job {claim.job} is no longer this worker's")
+
+    def require_held(self, claim: Claim) -> None:
+        """Returns while the claim holds. Raises Superseded once the job is cancelled or taken over."""
+        with self._catalog.snapshot() as connection:
+            token = connection.execute(sa.select(t.job.c.token).where(t.job.c.id == claim.job)).scalar()
+        if token != claim.token:
+            raise Superseded(f"The job {claim.job} is no longer this worker's")
+
+    def none_failed(self, connection: sa.Connection, original_id: str) -> bool:
+        """Whether no turn of this original failed or was cancelled."""
+        query = sa.select(t.job.c.id).where(
+            t.job.c.original == original_id, t.job.c.state.in_(["failed", "cancelled"])
+        )
+        return connection.execute(query.limit(1)).first() is None
+
+    def retry_delay_s(self, claim: Claim) -> float | None:
+        """How long to wait before this job's next attempt; None when it had all its attempts."""
+        if claim.attempts >= self._settings.attempts:
+            return None
+        return float(min(RETRY_FIRST_S * 4 ** (claim.attempts - 1), RETRY_LONGEST_S))
+
+    def is_deadly(self, claim: Claim) -> bool:
+        """Whether this job has ended its worker so often that it is set aside."""
+        return claim.deaths > self._settings.deaths
+
+    # -- the worker's life
+
+    def launch(self, queues: Mapping[str, int], on_lane: Callable[[str, str], None]) -> None:
+        """This process takes work from these queues and calls on_lane(original, lane) for each piece.
+
+        Its row with a first sign of life is there before its first claim.
+        """
+        from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
+
+        for name in UNWANTED_VARIABLES:
+            os.environ.pop(name, None)
+        self._dbos_engine = make_engine(self._catalog.url, writes=True)
+        DBOS(
+            config=DBOSConfig(
+                name=APPLICATION,
+                system_database_url=_dbos_url(self._catalog.url),
+                system_database_engine=self._dbos_engine,
+                executor_id=self.worker_id,
+                application_version=GENERATION,
+                serializer=DBOSPortableJSONSerializer(),
+                log_level="CRITICAL" if not logger.isEnabledFor(logging.INFO) else "WARNING",
+                run_migrations=False,
+                notification_listener_polling_interval_sec=30.0,
+                use_listen_notify=False,
+            )
+        )
+
+        def lane_of_original(original_id: str, lane: str) -> str:
+            workflow = str(DBOS.workflow_id)
+            with self._tracked(workflow):
+                on_lane(original_id, lane)
+            return "ended"
+
+        DBOS.workflow(name=WORKFLOW, max_recovery_attempts=1000)(lane_of_original)
+        DBOS.listen_queues(list(queues))
+        self.show_life(queues=sorted(queues))
+        DBOS.launch()
+        for lane, count in queues.items():
+            DBOS.register_queue(lane, worker_concurrency=count, polling_interval_sec=self._settings.poll_s)
+        self._launched = True
+        self._start_heart()
+
+    def show_life(self, **said: Any) -> None:
+        """This process is listed among the workers, and its heart beats. said: what `status` shows of it."""
+        self.said = said
+        with self._catalog.transaction() as connection:
+            connection.execute(
+                sa.insert(t.worker).values(
+                    id=self.worker_id, role=self._role, host=socket.gethostname(), pid=os.getpid(),
+                    generation=GENERATION, started_s=_clock(connection), seen_s=_clock(connection), state="alive",
+                    said=said,
+                )
+            )  # fmt: skip
+        if self._role != "work":
+            self._start_heart()
+
+    def _start_heart(self) -> None:
+        self._heart = threading.Thread(target=self._beat_on, name="heartbeat", daemon=True)
+        self._heart.start()
+
+    def close(self, drain_s: int = 20) -> None:
+        """No work is taken any more; what is unfinished after the drain is taken over by others at once."""
+        if self._launched:
+            from dbos import DBOS
+
+            DBOS.destroy(workflow_completion_timeout_sec=drain_s)
+            self._launched = False
+        self._stop.set()
+        if self._heart is not None:
+            self._heart.join(timeout=5)
+            with contextlib.suppress(Exception), self._catalog.transaction() as connection:
+                connection.execute(sa.update(t.worker).where(t.worker.c.id == self.worker_id).values(seen_s=0.0))
+        if self._client is not None:
+            self._client.destroy()
+            self._client = None
+        if self._dbos_engine is not None:
+            self._dbos_engine.dispose()
+
+    @contextlib.contextmanager
+    def _tracked(self, workflow: str) -> Iterator[None]:
+        with self._running_lock:
+            self._running[workflow] = time.monotonic()
+        try:
+            yield
+        finally:
+            with self._running_lock:
+                self._running.pop(workflow, None)
+
+    def _beat_on(self) -> None:
+        last_ok, audited, suspects = time.monotonic(), time.monotonic(), set[str]()
+        while not self._stop.wait(self._settings.heartbeat_s):
+            try:
+                if not self._beat():
+                    _end_myself("another worker took this one for dead")
+                last_ok = time.monotonic()
+                if self._launched:
+                    self._reap()
+                    if time.monotonic() - audited > AUDIT_EVERY_S:
+                        suspects, audited = self._give_back_ghosts(suspects), time.monotonic()
+            except Exception:
+                logger.warning("no sign of life could be written", exc_info=True)
+                if time.monotonic() - last_ok > self._settings.lease_s * 0.8:
+                    _end_myself("the catalog could not be reached for most of the lease")
+
+    def _beat(self) -> bool:
+        with self._running_lock:
+            said = {**self.said, "running": len(self._running)}
+        with self._catalog.transaction() as connection:
+            beaten = connection.execute(
+                sa.update(t.worker)
+                .where(t.worker.c.id == self.worker_id, t.worker.c.state == "alive")
+                .values(seen_s=_clock(connection), said=said)
+            )
+        return beaten.rowcount == 1
+
+    def _reap(self) -> None:
+        """Takes over the work of workers that show no life: one reaper at a time."""
+        with self._catalog.transaction() as connection:
+            if not self._lead(connection, "reaper"):
+                return
+            now = connection.execute(sa.select(_clock(connection))).scalar() or 0.0
+            rows = connection.execute(sa.select(t.worker).where(t.worker.c.state.in_(["alive", "dying"]))).all()
+            dying = [
+                row.id for row in rows
+                if row.id != self.worker_id
+                and (row.state == "dying" or row.seen_s < now - self._settings.lease_s or _is_gone(row.host, row.pid))
+            ]  # fmt: skip
+            if not dying:
+                return
+            connection.execute(sa.update(t.worker).where(t.worker.c.id.in_(dying)).values(state="dying"))
+        self._take_over(dying)
+        left = set(self._pending(dying).values())
+        gone = [one for one in dying if one not in left]
+        with self._catalog.transaction() as connection:
+            connection.execute(sa.update(t.worker).where(t.worker.c.id.in_(gone)).values(state="dead"))
+        logger.info("took over from %s", ", ".join(dying))
+
+    def _take_over(self, dying: list[str]) -> None:
+        from dbos import DBOS
+
+        if hasattr(DBOS, "_recover_pending_workflows"):
+            DBOS._recover_pending_workflows(dying)
+        else:  # the same with public calls, should the private one go
+            DBOS.resume_workflows(list(self._pending(dying)))
+
+    def _pending(self, workers: Sequence[str]) -> dict[str, str]:
+        """Workflow -> worker of what these workers were doing, of this generation."""
+        listed = self._queue_client().list_workflows(
+            status="PENDING", executor_id=list(workers), app_version=GENERATION, load_input=False, load_output=False
+        )
+        return {one.workflow_id: one.executor_id for one in listed}
+
+    def _give_back_ghosts(self, before: set[str]) -> set[str]:
+        """Work claimed under this worker's name that it is not doing: seen twice, it is queued again."""
+        from dbos import DBOS
+
+        with self._running_lock:
+            ghosts = set(self._pending([self.worker_id])) - set(self._running)
+        for workflow in ghosts & before:
+            DBOS.resume_workflow(workflow)
+        return ghosts
+
+    def _lead(self, connection: sa.Connection, name: str) -> bool:
+        now = connection.execute(sa.select(_clock(connection))).scalar() or 0.0
+        row = connection.execute(sa.select(t.lock).where(t.lock.c.name == name).with_for_update()).one_or_none()
+        if row is None:
+            with contextlib.suppress(sa.exc.IntegrityError), connection.begin_nested():
+                connection.execute(sa.insert(t.lock).values(name=name, holder=self.worker_id, until_s=now + self._settings.lease_s))
+                return True
+            return False
+        if row.until_s >= now and row.holder != self.worker_id and not self._is_dead_holder(connection, row.holder):
+            return False
+        connection.execute(
+            sa.update(t.lock).where(t.lock.c.name == name).values(holder=self.worker_id, until_s=now + self._settings.lease_s)
+        )
+        return True
+
+    def _is_dead_holder(self, connection: sa.Connection, holder: str) -> bool:
+        row = connection.execute(sa.select(t.worker).where(t.worker.c.id == holder)).one_or_none()
+        return row is None or row.state == "dead" or _is_gone(row.host, row.pid)
+
+    # -- looking, and the operators' verbs
+
+    def prepare(self) -> None:
+        """The queue's own tables exist in the catalog's database."""
+        from dbos import DBOS
+
+        level = logging.getLogger("dbos").level
+        logging.getLogger("dbos").setLevel(logging.ERROR)
+        with contextlib.redirect_stdout(sys.stderr):
+            DBOS.migrate(_dbos_url(self._catalog.url))
+        logging.getLogger("dbos").setLevel(level)
+
+    def list(self, *, state: str | None = None, original: str | None = None, limit: int = 1000) -> list[JobRow]:
+        """Jobs, the ones that need somebody first, then the longest waiting."""
+        query = sa.select(t.job, t.original.c.name).join(t.original, t.original.c.id == t.job.c.original)
+        if state:
+            query = query.where(t.job.c.state == state)
+        if original:
+            query = query.where(t.job.c.original == original).order_by(t.job.c.place)
+        order = sa.case({"failed": 0, "running": 1, "waiting": 2, "cancelled": 3}, value=t.job.c.state, else_=4)
+        query = query.order_by(order, t.job.c.original, t.job.c.place).limit(limit)
+        with self._catalog.snapshot() as connection:
+            return [_job_row(row) for row in connection.execute(query)]
+
+    def show(self, job: str) -> JobRow:
+        """One job. Raises BadInput where there is none of this name."""
+        query = sa.select(t.job, t.original.c.name).join(t.original, t.original.c.id == t.job.c.original)
+        with self._catalog.snapshot() as connection:
+            row = connection.execute(query.where(t.job.c.id == job)).one_or_none()
+        if row is None:
+            raise BadInput(f"There is no job {job}", found=job)
+        return _job_row(row)
+
+    def retry(self, connection: sa.Connection, job: str) -> None:
+        """A failed or cancelled job waits anew with fresh attempts, and its lane is queued.
+
+        Raises BadInput where the job is neither.
+        """
+        row = connection.execute(sa.select(t.job).where(t.job.c.id == job)).one_or_none()
+        if row is None or row.state not in ("failed", "cancelled"):
+            raise BadInput(f"The job {job} is not failed or cancelled", found=row and row.state)
+        connection.execute(sa.update(t.job).where(t.job.c.id == job).values(attempts=0, deaths=0, reason=None, detail=None))
+        # What came after it may find more now, above all the index.
+        later = connection.execute(
+            sa.select(t.job.c.stage).where(
+                t.job.c.original == row.original, t.job.c.lane == row.lane,
+                sa.or_(t.job.c.place == row.place, sa.and_(t.job.c.place > row.place, t.job.c.stage == "index")),
+            )
+        ).scalars().all()  # fmt: skip
+        busy = connection.execute(
+            sa.select(t.job.c.id).where(
+                t.job.c.original == row.original, t.job.c.lane == row.lane, t.job.c.state == "running"
+            )
+        ).first()
+        self.again(connection, row.original, row.lane, later, force=busy is None)
+
+    def cancel(self, connection: sa.Connection, job: str) -> None:
+        """A waiting or running job is cancelled; its child processes end within seconds.
+
+        Raises BadInput where the job has ended.
+        """
+        done = connection.execute(
+            sa.update(t.job).where(t.job.c.id == job, t.job.c.state.in_(["waiting", "running"]))
+            .values(state="cancelled", token=None, ended_at=datetime.now(UTC), reason="cancelled by an operator")
+        )  # fmt: skip
+        if done.rowcount != 1:
+            raise BadInput(f"The job {job} is not waiting or running", found=job)
+
+    def unfinished(self) -> dict[str, int]:
+        """How many jobs wait, run and failed."""
+        with self._catalog.snapshot() as connection:
+            rows = connection.execute(
+                sa.select(t.job.c.state, sa.func.count()).where(t.job.c.state != "done").group_by(t.job.c.state)
+            )
+            return {row[0]: row[1] for row in rows}
+
+    def workers(self) -> list[dict[str, Any]]:
+        """Every process that shows life or whose work is not yet taken over: `worker role host pid seen_s_ago said`."""
+        with self._catalog.snapshot() as connection:
+            now = connection.execute(sa.select(_clock(connection))).scalar() or 0.0
+            rows = connection.execute(
+                sa.select(t.worker).where(t.worker.c.state != "dead", t.worker.c.seen_s > 0).order_by(t.worker.c.id)
+            ).all()
+        return [
+            {
+                "worker": row.id, "role": row.role, "host": row.host, "pid": row.pid, "state": row.state,
+                "seen_s_ago": round(now - row.seen_s, 1), **row.said,
+            }
+            for row in rows if not _is_gone(row.host, row.pid)
+        ]  # fmt: skip
+
+    def stranded(self) -> list[tuple[str, str]]:
+        """(original, lane) with waiting jobs for which nothing is queued, running or delayed."""
+        with self._catalog.snapshot() as connection:
+            rows = connection.execute(
+                sa.select(t.job.c.original, t.job.c.lane, sa.func.max(t.job.c.run).label("run"))
+                .where(t.job.c.state.in_(["waiting", "running"]))
+                .group_by(t.job.c.original, t.job.c.lane)
+            ).all()
+        if not rows:
+            return []
+        alive = {
+            one.workflow_id
+            for one in self._queue_client().list_workflows(
+                status=["PENDING", "ENQUEUED", "DELAYED"], load_input=False, load_output=False
+            )
+        }
+        lanes = {(row.original, row.lane): f"{row.lane}:{row.original}:" for row in rows}
+        begun = {workflow.rpartition(":")[0] + ":" for workflow in alive}
+        stuck = [key for key, prefix in lanes.items() if prefix not in begun]
+        light = {original for original, lane in lanes if lane == "light"}
+        # The heavy lane is queued when the light one ends.
+        return [(original, lane) for original, lane in stuck if lane == "light" or original not in light]
+
+    def prune(self, keep_days: int) -> int:
+        """Finished entries of the queue older than this are gone; the catalog's own rows stay."""
+        client, dropped = self._queue_client(), 0
+        before = datetime.fromtimestamp(time.time() - keep_days * 86400, UTC).isoformat()
+        while ids := [
+            one.workflow_id
+            for one in client.list_workflows(
+                status=["SUCCESS", "ERROR", "CANCELLED"], completed_before=before, load_input=False, load_output=False, limit=500
+            )
+        ]:
+            client.delete_workflows(ids)
+            dropped += len(ids)
+        with self._catalog.transaction() as connection:
+            old = _clock(connection) - 7 * 86400.0
+            connection.execute(sa.delete(t.worker).where(t.worker.c.state == "dead", t.worker.c.started_s < old))
+        return dropped
+
+    def _queue_client(self) -> Any:
+        if self._client is None:
+            from dbos import DBOSClient, DBOSPortableJSONSerializer
+
+            for name in UNWANTED_VARIABLES:
+                os.environ.pop(name, None)
+            self._client = DBOSClient(
+                system_database_url=_dbos_url(self._catalog.url),
+                system_database_engine=self._dbos_engine or self._catalog.engine,
+                application_name=APPLICATION,
+                serializer=DBOSPortableJSONSerializer(),
+                lazy=True,
+            )
+        return self._client
+
+
+def _dbos_url(url: str) -> str:
+    address = sa.make_url(url)
+    if address.get_backend_name() == "postgresql":
+        address = address.set(drivername="postgresql+psycopg")
+    return address.render_as_string(hide_password=False)
+
+
+def _clock(connection: sa.Connection) -> sa.ColumnElement[float]:
+    """The database's own clock in seconds, never the host's."""
+    if connection.dialect.name == "sqlite":
+        return sa.literal_column("(julianday('now') - 2440587.5) * 86400.0", sa.Float)
+    return sa.literal_column("extract(epoch from clock_timestamp())::float8", sa.Float)
+
+
+def _is_gone(host: str, pid: int) -> bool:
+    """Whether this process of this very host has surely ended; on another host nobody can say."""
+    if host != socket.gethostname() or os.name != "posix":
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    with contextlib.suppress(OSError, IndexError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    return False
+
+
+def _end_myself(why: str) -> None:
+    """The work of this process belongs to others now; its children end with it."""
+    logger.error("ending: %s", why)
+    failpoint.at("worker.fenced")
+    os.kill(os.getpid(), signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+
+
+def _job_row(row: Any) -> JobRow:
+    now = datetime.now(UTC)
+    waited = (row.started_at or row.ended_at or now) - row.waiting_since if row.waiting_since else None
+    ran = (row.ended_at or now) - row.started_at if row.started_at else None
+    if row.state == "waiting":
+        waited, ran = (now - row.waiting_since if row.waiting_since else None), None
+    return JobRow(
+        job=row.id, original=row.original, name=row.name, stage=row.stage, lane=row.lane, state=row.state,
+        attempts=row.attempts, waiting_s=waited and round(max(waited.total_seconds(), 0.0), 3),
+        running_s=ran and round(max(ran.total_seconds(), 0.0), 3), reason=row.reason, detail=row.detail,
+    )  # fmt: skip

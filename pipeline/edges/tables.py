@@ -1,0 +1,429 @@
+"""The catalog's tables: the nouns of `records.py`, and the engine's workers.
+
+One set for SQLite and PostgreSQL. Our names start with `cr_`, for the work queue keeps tables of its own beside
+them. Instants are text in UTC with microseconds, so that they sort as they are and read the same everywhere.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from pipeline.states import ARRIVAL_STATUSES, JOB_STATES, KINDS, LANES, LINK_STATUSES, ORIGINAL_STATES
+
+PREFIX = "cr_"
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An aware datetime, kept as `YYYY-MM-DDTHH:MM:SS.ffffffZ`."""
+
+    impl = sa.String(27)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> str | None:
+        return None if value is None else value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+        return None if value is None else datetime.fromisoformat(value)
+
+
+def _one_of(column: str, names: Any) -> sa.CheckConstraint:
+    listed = ", ".join(f"'{name}'" for name in names)
+    return sa.CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+def _id() -> sa.Column[str]:
+    return sa.Column("id", sa.String(26), primary_key=True)
+
+
+def _original(nullable: bool = False) -> sa.Column[Any]:
+    return sa.Column("original", sa.String(26), sa.ForeignKey("cr_original.id"), nullable=nullable, index=True)
+
+
+def _text(name: str, nullable: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, sa.Text, nullable=nullable)
+
+
+def _at(name: str, nullable: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, Instant, nullable=nullable)
+
+
+def _finder() -> sa.Column[str]:
+    return sa.Column("finder", sa.String(80), nullable=False)
+
+
+def _turn() -> sa.Column[str]:
+    """The turn (lane and stage) whose facts these are: running it again replaces exactly them."""
+    return sa.Column("turn", sa.String(40), nullable=False)
+
+
+original = sa.Table(
+    "cr_original",
+    metadata,
+    _id(),
+    sa.Column("sha256", sa.String(64), nullable=False, unique=True),
+    sa.Column("sm3", sa.String(64)),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("kind", sa.String(10), nullable=False),
+    sa.Column("format", sa.String(40), nullable=False),
+    _text("name"),
+    sa.Column("state", sa.String(20), nullable=False, index=True),
+    _at("accepted_at"),
+    sa.Column("parent", sa.String(26), sa.ForeignKey("cr_original.id"), index=True),
+    sa.Column("changed_seq", sa.BigInteger, nullable=False, index=True),
+    _one_of("state", ORIGINAL_STATES),
+    _one_of("kind", KINDS),
+)
+
+arrival = sa.Table(
+    "cr_arrival",
+    metadata,
+    _id(),
+    _original(nullable=True),
+    _text("source"),
+    _text("path"),
+    _text("folder"),
+    _text("name"),
+    sa.Column("stem", sa.Text, nullable=False),
+    sa.Column("path_raw", sa.LargeBinary, nullable=False),
+    sa.Column("name_raw", sa.LargeBinary, nullable=False),
+    sa.Column("status", sa.String(10), nullable=False),
+    _text("reason", nullable=True),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("mtime_ns", sa.BigInteger, nullable=False),
+    sa.Column("device_number", sa.Numeric(20, 0), nullable=False),
+    sa.Column("inode", sa.Numeric(20, 0), nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    _at("taken_at"),
+    _text("stated_case", nullable=True),
+    _text("stated_activity", nullable=True),
+    _text("stated_device", nullable=True),
+    _text("stated_officer", nullable=True),
+    sa.Column("place_key", sa.String(64), nullable=False),
+    sa.UniqueConstraint("place_key", "sha256"),
+    sa.Index("ix_cr_arrival_stem", "source", "folder", "stem"),
+    _one_of("status", ARRIVAL_STATUSES),
+)
+
+property_ = sa.Table(
+    "cr_property",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    _original(),
+    _turn(),
+    sa.Column("name", sa.String(120), nullable=False),
+    _text("found"),
+    sa.Column("value", sa.JSON(none_as_null=True)),
+    _finder(),
+)
+
+time_claim = sa.Table(
+    "cr_time_claim",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    _original(),
+    _turn(),
+    sa.Column("source", sa.String(80), nullable=False),
+    _text("found"),
+    _at("at", nullable=True),
+    _at("end_at", nullable=True),
+    sa.Column("zone_known", sa.Boolean, nullable=False),
+    sa.Column("offset_min", sa.Integer),
+    sa.Column("marks", sa.String(10), nullable=False),
+    sa.Column("precision_s", sa.Float, nullable=False),
+    sa.Column("trust", sa.Integer, nullable=False),
+    _text("note"),
+    _finder(),
+)
+
+decided_time = sa.Table(
+    "cr_decided_time",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    _original(),
+    _turn(),
+    _at("start_at"),
+    _at("end_at"),
+    sa.Column("uncertainty_s", sa.Float, nullable=False),
+    sa.Column("method", sa.String(80), nullable=False),
+    _text("why"),
+    sa.Column("zone_known", sa.Boolean, nullable=False),
+    sa.Column("source", sa.String(80), nullable=False),
+    sa.Column("losers", sa.JSON, nullable=False),
+    _finder(),
+)
+
+device = sa.Table(
+    "cr_device",
+    metadata,
+    _id(),
+    sa.Column("code", sa.String(80), nullable=False, unique=True),
+    _text("name"),
+    sa.Column("art", sa.String(20), nullable=False),
+    _text("serial", nullable=True),
+    _text("place", nullable=True),
+    _text("review_41", nullable=True),
+)
+
+custodian = sa.Table(
+    "cr_custodian",
+    metadata,
+    _id(),
+    sa.Column("code", sa.String(80), nullable=False, unique=True),
+    _text("name"),
+    _text("unit", nullable=True),
+)
+
+ledger_entry = sa.Table(
+    "cr_ledger_entry",
+    metadata,
+    _id(),
+    sa.Column("device", sa.String(26), sa.ForeignKey("cr_device.id"), nullable=False, index=True),
+    sa.Column("custodian", sa.String(26), sa.ForeignKey("cr_custodian.id"), nullable=False, index=True),
+    _at("from_at"),
+    _at("to_at", nullable=True),
+    _text("note", nullable=True),
+)
+
+clock_offset = sa.Table(
+    "cr_clock_offset",
+    metadata,
+    _id(),
+    sa.Column("device", sa.String(26), sa.ForeignKey("cr_device.id"), nullable=False, index=True),
+    sa.Column("offset_s", sa.Float, nullable=False),
+    sa.Column("uncertainty_s", sa.Float, nullable=False),
+    _at("from_at"),
+    _at("to_at", nullable=True),
+    _text("how"),
+    _text("by"),
+)
+
+case = sa.Table(
+    "cr_case",
+    metadata,
+    _id(),
+    _text("title"),
+    sa.Column("opened_on", sa.String(10)),
+    sa.Column("decision_due_on", sa.String(10)),
+)
+
+case_number = sa.Table(
+    "cr_case_number",
+    metadata,
+    sa.Column("key", sa.String(160), primary_key=True),
+    sa.Column("case", sa.String(26), sa.ForeignKey("cr_case.id"), nullable=False, index=True),
+    _text("printed"),
+    sa.Column("kind", sa.String(20)),
+)
+
+party = sa.Table(
+    "cr_party",
+    metadata,
+    _id(),
+    sa.Column("case", sa.String(26), sa.ForeignKey("cr_case.id"), nullable=False, index=True),
+    _text("name"),
+    _text("identifier", nullable=True),
+)
+
+activity = sa.Table(
+    "cr_activity",
+    metadata,
+    _id(),
+    sa.Column("case", sa.String(26), sa.ForeignKey("cr_case.id"), index=True),
+    sa.Column("step", sa.String(80), nullable=False),
+    _text("place", nullable=True),
+    _text("people", nullable=True),
+    _at("from_at", nullable=True),
+    _at("to_at", nullable=True),
+)
+
+document = sa.Table(
+    "cr_document",
+    metadata,
+    _id(),
+    sa.Column("case", sa.String(26), sa.ForeignKey("cr_case.id"), index=True),
+    _original(nullable=True),
+    sa.Column("art", sa.String(80), nullable=False),
+    _text("text", nullable=True),
+)
+
+case_link = sa.Table(
+    "cr_case_link",
+    metadata,
+    _id(),
+    _original(),
+    sa.Column("case", sa.String(26), sa.ForeignKey("cr_case.id"), nullable=False, index=True),
+    sa.Column("activity", sa.String(26)),
+    sa.Column("case_key", sa.String(160), nullable=False, index=True),
+    _text("printed"),
+    sa.Column("method", sa.String(40), nullable=False),
+    sa.Column("score", sa.Float, nullable=False),
+    _text("why"),
+    sa.Column("status", sa.String(10), nullable=False),
+    sa.Column("from_s", sa.Float),
+    sa.Column("to_s", sa.Float),
+    _text("by", nullable=True),
+    _finder(),
+    sa.UniqueConstraint("original", "case_key"),
+    _one_of("status", LINK_STATUSES),
+)
+
+recording = sa.Table(
+    "cr_recording",
+    metadata,
+    _id(),
+    sa.Column("device", sa.String(26), sa.ForeignKey("cr_device.id"), index=True),
+    sa.Column("parts", sa.JSON, nullable=False),
+    sa.Column("gaps", sa.JSON, nullable=False),
+)
+
+derivative = sa.Table(
+    "cr_derivative",
+    metadata,
+    _id(),
+    _original(),
+    _turn(),
+    sa.Column("role", sa.String(20), nullable=False),
+    sa.Column("mime", sa.String(80), nullable=False),
+    _text("path"),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    _text("tool"),
+    sa.Column("parameters", sa.JSON, nullable=False),
+    _finder(),
+)
+
+fingerprint = sa.Table(
+    "cr_fingerprint",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    _original(),
+    _turn(),
+    sa.Column("method", sa.String(20), nullable=False, index=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+    _finder(),
+)
+
+caveat = sa.Table(
+    "cr_caveat",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    _original(),
+    _turn(),
+    sa.Column("code", sa.String(40), nullable=False, index=True),
+    _text("text"),
+    _text("text_zh"),
+    _finder(),
+)
+
+event = sa.Table(
+    "cr_event",
+    metadata,
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    _at("at"),
+    sa.Column("type", sa.String(40), nullable=False, index=True),
+    sa.Column("actor", sa.String(80), nullable=False),
+    sa.Column("original", sa.String(26), index=True),
+    _text("line"),
+    sa.Column("hash", sa.String(64), nullable=False),
+)
+
+log_head = sa.Table(
+    "cr_log_head",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+)
+
+retention_class = sa.Table(
+    "cr_retention_class",
+    metadata,
+    _id(),
+    sa.Column("name", sa.String(80), nullable=False, unique=True),
+    sa.Column("months", sa.Integer),
+)
+
+hold = sa.Table(
+    "cr_hold",
+    metadata,
+    _id(),
+    _original(nullable=True),
+    sa.Column("case", sa.String(26), sa.ForeignKey("cr_case.id"), index=True),
+    _text("reason"),
+    _text("by"),
+    _at("from_at"),
+    _at("released_at", nullable=True),
+)
+
+disposal = sa.Table(
+    "cr_disposal",
+    metadata,
+    _id(),
+    _original(),
+    _text("reason"),
+    _text("proposed_by"),
+    _text("approved_by", nullable=True),
+    _at("proposed_at"),
+    _at("approved_at", nullable=True),
+    _at("done_at", nullable=True),
+)
+
+job = sa.Table(
+    "cr_job",
+    metadata,
+    sa.Column("id", sa.String(80), primary_key=True),
+    _original(),
+    sa.Column("lane", sa.String(10), nullable=False),
+    sa.Column("stage", sa.String(20), nullable=False),
+    sa.Column("place", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(12), nullable=False, index=True),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("deaths", sa.Integer, nullable=False),
+    sa.Column("run", sa.Integer, nullable=False),
+    sa.Column("token", sa.String(40)),
+    sa.Column("worker", sa.String(120)),
+    _at("waiting_since", nullable=True),
+    _at("started_at", nullable=True),
+    _at("ended_at", nullable=True),
+    _text("reason", nullable=True),
+    _text("detail", nullable=True),
+    sa.Column("stage_version", sa.Integer),
+    sa.UniqueConstraint("original", "lane", "stage"),
+    _one_of("state", JOB_STATES),
+    _one_of("lane", LANES),
+)
+
+worker = sa.Table(
+    "cr_worker",
+    metadata,
+    sa.Column("id", sa.String(120), primary_key=True),
+    sa.Column("role", sa.String(20), nullable=False),
+    _text("host"),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("generation", sa.String(20), nullable=False),
+    sa.Column("started_s", sa.Float, nullable=False),
+    sa.Column("seen_s", sa.Float, nullable=False, index=True),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("said", sa.JSON, nullable=False),
+)
+
+lock = sa.Table(
+    "cr_lock",
+    metadata,
+    sa.Column("name", sa.String(40), primary_key=True),
+    sa.Column("holder", sa.String(120), nullable=False),
+    sa.Column("until_s", sa.Float, nullable=False),
+)

@@ -1,0 +1,156 @@
+"""Builds the parts from the settings; the only module that knows all of them."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from config.settings import Settings
+from pipeline.edges.audit import AuditLog
+from pipeline.edges.catalog import Catalog
+from pipeline.edges.disk import OwnedFolder
+from pipeline.edges.vault import Vault
+from pipeline.errors import BadInput
+
+if TYPE_CHECKING:
+    from indexer.follower import Follower
+    from pipeline.custody.accession import Accession
+    from pipeline.edges.jobs import Jobs
+    from pipeline.stage import Context
+
+
+@dataclass(frozen=True)
+class Home:
+    """The parts that every command may use. actor: who deeds at this keyboard are done by."""
+
+    settings: Settings
+    vault: Vault
+    catalog: Catalog
+    audit: AuditLog
+    actor: str
+
+    def close(self) -> None:
+        """Nothing of it is open."""
+        self.vault.close()
+        self.catalog.close()
+
+
+def actor_of(settings: Settings) -> str:
+    """The name that events carry for deeds at this keyboard."""
+    if settings.access.person:
+        return settings.access.person
+    with contextlib.suppress(OSError, KeyError):
+        return getpass.getuser()
+    return "unknown"
+
+
+def build_home(settings: Settings, *, check: bool = True) -> Home:
+    """The home's parts. check: also that it was made by this version. Raises BadInput with the remedy."""
+    if check and not settings.inbox.parent.is_dir():
+        raise BadInput(f"There is no home at {settings.home}: run `casereel init` first", path=str(settings.home))
+    catalog = Catalog(settings.catalog_url)
+    if check:
+        catalog.require_current()
+    return Home(
+        settings=settings,
+        vault=Vault(settings.home, sm3=settings.vault.sm3, reserve_share=settings.vault.reserve_share),
+        catalog=catalog,
+        audit=AuditLog(settings.home / "log", catalog.reading),
+        actor=actor_of(settings),
+    )
+
+
+@contextlib.contextmanager
+def home(settings: Settings) -> Iterator[Home]:
+    """The home's parts while the block runs."""
+    built = build_home(settings)
+    try:
+        yield built
+    finally:
+        built.close()
+
+
+def build_jobs(home: Home, role: str = "client") -> Jobs:
+    """The jobs, as this process's role sees them."""
+    from pipeline.edges.jobs import Jobs
+
+    return Jobs(home.catalog, home.settings.work, role=role)
+
+
+def build_accession(home: Home, jobs: Jobs, actor: str | None = None) -> Accession:
+    """What takes files into custody."""
+    from pipeline.custody.accession import Accession
+
+    return Accession(home.settings, home.vault, home.catalog, home.audit, jobs, actor or home.actor)
+
+
+def build_follower(home: Home) -> Follower:
+    """The index as a follower of the catalog."""
+    from indexer.follower import Follower
+
+    return Follower(home.catalog, home.settings.home / "index", home.settings.index.backend)
+
+
+def build_context(home: Home) -> tuple[Context, OwnedFolder]:
+    """What stages may use, and the scratch folder to close at the end."""
+    from pipeline.edges.tools import Tools
+    from pipeline.stage import Context
+
+    scratch = OwnedFolder(home.settings.home / "scratch")
+    tools = Tools(home.settings.media.ffmpeg)
+    tools.start()
+    context = Context(
+        settings=home.settings,
+        vault=home.vault,
+        catalog=home.catalog,
+        audit=home.audit,
+        tools=tools,
+        index=build_follower(home),
+        scratch=scratch.path,
+    )
+    return context, scratch
+
+
+def make_home(settings: Settings) -> bool:
+    """The home's folders, tables and log exist; whether they were made just now."""
+    from pipeline.edges.audit import NewEvent
+    from pipeline.edges.catalog import migrate
+    from pipeline.edges.jobs import Jobs
+
+    fresh = not settings.inbox.is_dir()
+    for folder in (settings.home, settings.inbox, settings.home / "log", settings.home / "index"):
+        folder.mkdir(parents=True, exist_ok=True)
+    os.chmod(settings.home, 0o750)
+    migrate(settings.catalog_url)
+    built = build_home(settings)
+    try:
+        built.vault.create()
+        jobs = Jobs(built.catalog, settings.work)
+        jobs.prepare()
+        if fresh:
+            with built.catalog.transaction() as connection:
+                [seq] = built.audit.record(connection, [NewEvent(type="home.made", actor=built.actor)])
+            built.audit.make_durable(seq)
+        jobs.close()
+    finally:
+        built.close()
+    return fresh
+
+
+def set_up_logging(level: str) -> None:
+    """The operators' log goes to standard error; evidence content never does."""
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for noisy in ("dbos", "alembic", "watchdog", "PIL", "exifread"):
+        logging.getLogger(noisy).setLevel(logging.ERROR if level != "DEBUG" else logging.INFO)
+
+
+def scratch_of(settings: Settings) -> Path:
+    """Where derivatives on their way lie."""
+    return settings.home / "scratch"
