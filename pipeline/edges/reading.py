@@ -1,0 +1,133 @@
+"""What the caged readers share: the ends of a file, the boxes and chunks in it, and the plain form of what they found.
+
+Everything here runs inside the cage, on bytes nobody vouches for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from pipeline.errors import Unreadable
+
+Row = tuple[str, str, Any]  # a property's name, the text as it stood in the file, what was understood
+Warning_ = tuple[str, str, str]  # a caveat's code, its text in English, its text in Chinese
+
+END_BYTES: Final = 64 << 10
+FOUND_MAX_CHARS: Final = 2000  # longer texts are no dates, names or numbers
+ROWS_MAX: Final = 500
+BOX_DEPTH_MAX: Final = 8
+BOXES_MAX: Final = 20_000
+
+
+def ends_of(path: str, at: int = 0) -> tuple[bytes, bytes]:
+    """The 64 KiB from `at` on, and the last 64 KiB of the file."""
+    with Path(path).open("rb") as stream:
+        stream.seek(at)
+        head = stream.read(END_BYTES)
+        size = stream.seek(0, 2)
+        stream.seek(max(0, size - END_BYTES))
+        return head, stream.read(END_BYTES)
+
+
+def start_of(path: str, most_bytes: int) -> bytes:
+    """The file's first bytes, at most so many."""
+    with Path(path).open("rb") as stream:
+        return stream.read(most_bytes)
+
+
+def answer(rows: Iterable[Row], caveats: Iterable[Warning_] = ()) -> dict[str, Any]:
+    """The plain data an extractor returns; of one name the first row counts, rows without text are dropped."""
+    kept: dict[str, list[Any]] = {}
+    for name, found, value in rows:
+        text = _printable(found)
+        if text and name not in kept and len(kept) < ROWS_MAX:
+            kept[name] = [name, text, _plain(value)]
+    return {"properties": list(kept.values()), "caveats": [list(one) for one in dict.fromkeys(caveats)]}
+
+
+def fact(name: str, value: Any) -> Iterator[Row]:
+    """One row whose text is the value itself, none where the value is None."""
+    if value is not None:
+        yield name, str(value), value
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\x00", " ").strip()[:FOUND_MAX_CHARS]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 9) if math.isfinite(value) else None
+    return _printable(value) if isinstance(value, str) else value
+
+
+# -- boxes (ISO/IEC 14496-12) and chunks (RIFF, AIFF)
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box or chunk: its type, where its content begins and ends. whole: whether the file reaches that far."""
+
+    type: bytes
+    start: int
+    end: int
+    whole: bool
+
+    def content(self, stream: BinaryIO, most_bytes: int = 1 << 20) -> bytes:
+        stream.seek(self.start)
+        return stream.read(max(0, min(self.end - self.start, most_bytes)))
+
+
+def boxes_in(stream: BinaryIO, start: int, end: int) -> Iterator[Box]:
+    """The boxes that follow one another from start to end; stops at the first that cannot be one."""
+    for _ in range(BOXES_MAX):
+        if start + 8 > end:
+            return
+        stream.seek(start)
+        header = stream.read(16)
+        if len(header) < 8:
+            return
+        size, begins = int.from_bytes(header[:4], "big"), start + 8
+        if size == 1 and len(header) == 16:
+            size, begins = int.from_bytes(header[8:], "big"), start + 16
+        stops = end if size == 0 else start + size
+        if stops < begins:
+            return
+        yield Box(header[4:8], begins, min(stops, end), stops <= end)
+        start = stops
+
+
+def boxes_at(stream: BinaryIO, path: str) -> Iterator[Box]:
+    """Every box at this path of types (`moov/trak/tkhd`), in the order of the file."""
+
+    def below(start: int, end: int, names: list[bytes]) -> Iterator[Box]:
+        for box in boxes_in(stream, start, end):
+            if box.type == names[0]:
+                if len(names) == 1:
+                    yield box
+                else:
+                    yield from below(box.start, box.end, names[1:])
+
+    names = [name.encode("latin-1") for name in path.split("/")]
+    if len(names) > BOX_DEPTH_MAX:
+        raise Unreadable(f"No box lies as deep as {path}", path=path)
+    return below(0, stream.seek(0, 2), names)
+
+
+def chunks_in(stream: BinaryIO, start: int, end: int, order: str = "little") -> Iterator[Box]:
+    """The RIFF ('little') or AIFF ('big') chunks that follow one another from start to end."""
+    for _ in range(BOXES_MAX):
+        if start + 8 > end:
+            return
+        stream.seek(start)
+        header = stream.read(8)
+        if len(header) < 8:
+            return
+        size = int.from_bytes(header[4:], "little" if order == "little" else "big")
+        stops = start + 8 + size
+        yield Box(header[:4], start + 8, min(stops, end), stops <= end)
+        start = stops + size % 2

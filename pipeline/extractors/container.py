@@ -1,0 +1,467 @@
+"""Containers of picture and sound: streams, lengths, tags, what a device wrote of itself and of its place.
+
+Read with FFmpeg's libraries through PyAV, the demuxer forced from our own sniffing, so that nothing in the file can make
+them open another file. Packets are followed to their end, for a header may promise more than there is; two frames are
+decoded to see whether the rest could be. Not covered: encrypted exports, chapters, subtitles' texts.
+Sources: ISO/IEC 14496-12 (boxes, tkhd matrix), QuickTime File Format (udta, meta keys), ISO 6709 (places).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+import av
+
+from pipeline.custody.sniff import FORMATS, id3_end, sniff
+from pipeline.edges.reading import Row, Warning_, answer, boxes_at, boxes_in, chunks_in, ends_of, fact, start_of
+from pipeline.edges.tools import DEMUXERS
+from pipeline.errors import Unreadable
+from pipeline.records import Original
+from pipeline.stage import Extractor
+
+# Still pictures are picture.py's, though FFmpeg could read them.
+FORMATS_READ: Final = frozenset(
+    name for name in DEMUXERS if name in FORMATS and FORMATS[name].kind in ("video", "audio")
+)
+# Formats that state a length; elsewhere FFmpeg reckons it from the bit rate, which proves nothing.
+LENGTH_STATED: Final = frozenset(
+    ("mov", "mp4", "m4a", "3gp", "matroska", "webm", "avi", "asf", "flac", "wav", "w64", "aiff", "caf", "ape", "tta",
+     "wavpack", "tak", "musepack7", "musepack8", "dsf", "dff", "au", "flv", "mxf")
+)  # fmt: skip
+ISO_FORMATS: Final = frozenset(("mov", "mp4", "m4a", "3gp"))
+
+FOLLOW_CPU_S: Final = 10.0  # following packets: two hours of 30 pictures a second take about five
+FOLLOW_WALL_S: Final = 30.0  # the same on a slow disk; then the end is looked for by seeking
+TRIES_MAX: Final = (
+    120  # packets given to a decoder before it counts as unable: a few seconds, more than any first group
+)
+MISSING_S: Final = 1.0  # shorter differences between stated and found length are padding and rounding
+TAGS_MAX: Final = 64
+PACKETS_MAX: Final = 20_000_000
+
+TRUNCATED: Final = (
+    "truncated",
+    "The recording ends before its own header says it should; the last part is missing.",
+    "文件在其头部声明的结尾之前中断，末尾部分缺失。",
+)
+UNDECODABLE: Final = (
+    "undecodable",
+    "Neither picture nor sound of this file could be decoded.",
+    "该文件的画面和声音均无法解码。",
+)
+PICTURE_UNDECODABLE: Final = (
+    "picture_undecodable",
+    "The file says it has a picture, but the picture could not be decoded; its sound could.",
+    "文件声明含有画面，但画面无法解码；声音可以解码。",
+)
+
+
+def extract(path: str) -> dict[str, Any]:
+    """Properties of the container and its streams; a container that does not open yields caveats only."""
+    head, tail = ends_of(path)
+    tags_end = id3_end(head)
+    if tags_end > len(head):
+        head = ends_of(path, tags_end)[0] or head
+    format_name = sniff(head, tail, "").format
+    if format_name not in FORMATS_READ:
+        raise Unreadable(f"No container of picture or sound: {format_name}", found=format_name)
+    boxes = list(_box_rows(path, format_name))
+    caveats = [TRUNCATED] if _breaks_off(path, format_name, tail) else []
+    try:
+        with _opened(path, format_name, tags_end) as container:
+            seen = _followed(container)
+            caveats += _warnings(format_name, head[tags_end:] if tags_end < len(head) else head, container, seen)
+            rows = [*_container_rows(format_name, container, seen), *_stream_rows(seen), *_tag_rows(container), *boxes]
+            return answer(rows, caveats)
+    except (av.FFmpegError, ValueError, OSError):  # PyAV raises ValueError for streams it has no class for
+        return answer(boxes, [*caveats, UNDECODABLE])
+
+
+# -- following the packets
+
+
+@dataclass
+class _Track:
+    """What became known of one stream while its packets went by. Times in seconds, as the container counts them."""
+
+    stream: Any
+    first_s: float = float("inf")
+    end_s: float = float("-inf")
+    packets: int = 0
+    size_bytes: int = 0
+    key_s: float | None = None
+    key_gap_s: float = 0.0
+    tries: int = 0
+    frame: Any = None
+
+    def take(self, packet: Any) -> None:
+        at = packet.pts if packet.pts is not None else packet.dts
+        self.packets += 1
+        self.size_bytes += packet.size
+        if at is None:
+            return
+        begins = float(at * packet.time_base)
+        self.first_s = min(self.first_s, begins)
+        self.end_s = max(self.end_s, begins + float((packet.duration or 0) * packet.time_base))
+        if packet.is_keyframe:
+            if self.key_s is not None:
+                self.key_gap_s = max(self.key_gap_s, begins - self.key_s)
+            self.key_s = begins
+
+    def try_decoding(self, packet: Any) -> None:
+        if self.frame is not None or self.tries >= TRIES_MAX:
+            return
+        self.tries += 1
+        with contextlib.suppress(av.FFmpegError, ValueError):
+            self.frame = next(iter(packet.decode()), None)
+
+    def flush(self) -> None:
+        """Decoders that hold frames back give them up."""
+        if self.frame is None and self.tries:
+            with contextlib.suppress(av.FFmpegError, ValueError, EOFError):
+                self.frame = next(iter(self.stream.decode(None)), None)
+
+
+@dataclass
+class _Seen:
+    """video, audio: the streams a viewer would see and hear; None without. whole: whether every packet went by."""
+
+    tracks: dict[int, _Track] = field(default_factory=dict)
+    video: _Track | None = None
+    audio: _Track | None = None
+    whole: bool = True
+
+    @property
+    def data_s(self) -> float | None:
+        """Seconds from the first packet to the end of the last."""
+        ends = [track.end_s for track in self.tracks.values() if track.end_s > float("-inf")]
+        return max(ends) - min(track.first_s for track in self.tracks.values()) if ends else None
+
+
+class _Shifted:
+    """A file as if it began later; for demuxers that do not step over the tags in front of their format."""
+
+    def __init__(self, path: str, start: int) -> None:
+        self._stream, self._start = Path(path).open("rb"), start
+        self._stream.seek(start)
+
+    def read(self, size: int = -1) -> bytes:
+        return self._stream.read(size)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._stream.seek(offset + self._start if whence == 0 else offset, whence) - self._start
+
+    def tell(self) -> int:
+        return self._stream.tell() - self._start
+
+
+def _opened(path: str, format_name: str, tags_end: int) -> Any:
+    av.logging.set_level(None)
+    options = {"protocol_whitelist": "file", "max_streams": "100"}
+    known: dict[str, Any] = {"format": DEMUXERS[format_name], "metadata_errors": "replace", "options": options}
+    try:
+        return av.open(f"file:{path}", **known)
+    except av.FFmpegError:
+        if not tags_end:
+            raise
+        del options["protocol_whitelist"]  # no protocol is at work when we hand over the bytes
+        return av.open(_Shifted(path, tags_end), **known)
+
+
+def _followed(container: Any) -> _Seen:
+    seen = _Seen({stream.index: _Track(stream) for stream in container.streams if stream.type != "attachment"})
+    seen.video, seen.audio = _main(container.streams.video, seen), _main(container.streams.audio, seen)
+    for track in (seen.video, seen.audio):
+        if track is not None:
+            track.stream.codec_context.thread_count = 1
+    _follow(container, seen, stop=True)
+    if not seen.whole and container.duration:
+        with contextlib.suppress(av.FFmpegError):
+            container.seek(max(0, container.duration + (container.start_time or 0) - 10 * av.time_base))
+            _follow(container, seen, stop=False)
+    for track in (seen.video, seen.audio):
+        if track is not None:
+            track.flush()
+    return seen
+
+
+def _follow(container: Any, seen: _Seen, *, stop: bool) -> None:
+    """Takes packets to their end, or (stop) until the time for it is used up; damage counts as the end."""
+    cpu_s, wall_s = time.process_time() + FOLLOW_CPU_S, time.monotonic() + FOLLOW_WALL_S
+    with contextlib.suppress(av.FFmpegError, ValueError):
+        for count, packet in enumerate(container.demux()):
+            track = seen.tracks.get(packet.stream.index)
+            if track is None or packet.size == 0:
+                continue
+            track.take(packet)
+            if track is seen.video or track is seen.audio:
+                track.try_decoding(packet)
+            if stop and count % 256 == 0 and (time.process_time() > cpu_s or time.monotonic() > wall_s):
+                seen.whole = False
+                return
+            if count > PACKETS_MAX:
+                return
+
+
+def _main(streams: Any, seen: _Seen) -> _Track | None:
+    """The stream a viewer is shown: no cover picture, the first that is marked as the default, or the first."""
+    wanted = [one for one in streams if one.index in seen.tracks and not _is_cover(one)]
+    if not wanted:
+        return None
+    best = max(wanted, key=lambda one: (_is_default(one), -one.index))
+    return seen.tracks[best.index]
+
+
+def _is_cover(stream: Any) -> bool:
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def _is_default(stream: Any) -> bool:
+    return bool(stream.disposition & av.stream.Disposition.default)
+
+
+# -- what is said of it
+
+
+def _warnings(format_name: str, body: bytes, container: Any, seen: _Seen) -> Iterator[Warning_]:
+    main = [track for track in (seen.video, seen.audio) if track is not None]
+    if not any(track.frame is not None for track in main):
+        yield UNDECODABLE
+    elif seen.video is not None and seen.video.frame is None:
+        yield PICTURE_UNDECODABLE
+    stated = format_name in LENGTH_STATED or (format_name == "mp3" and re.search(rb"Xing|Info|VBRI", body[:2048]))
+    declared_s, data_s = _declared_s(container), seen.data_s or 0.0
+    if stated and declared_s is not None and seen.whole and declared_s - data_s > max(MISSING_S, declared_s / 20):
+        yield TRUNCATED
+
+
+def _declared_s(container: Any) -> float | None:
+    return container.duration / av.time_base if container.duration and container.duration > 0 else None
+
+
+def _container_rows(format_name: str, container: Any, seen: _Seen) -> Iterator[Row]:
+    yield from fact("container.format", format_name)
+    yield from fact("container.duration_s", _declared_s(container))
+    yield from fact("container.data_end_s", None if seen.data_s is None else round(seen.data_s, 6))
+    yield from fact("container.bit_rate", container.bit_rate or None)
+    yield from fact(
+        "container.streams", ", ".join(f"{one.type} {_codec(one)}".strip() for one in container.streams) or None
+    )
+    if seen.video is not None:
+        yield from fact("container.kind", "video")
+    elif seen.audio is not None:
+        yield from fact("container.kind", "audio")
+
+
+def _codec(stream: Any) -> str:
+    context = stream.codec_context
+    return str(context.codec.canonical_name) if context is not None else ""
+
+
+def _stream_rows(seen: _Seen) -> Iterator[Row]:
+    if seen.video is not None:
+        yield from _video_rows(seen.video, seen.whole)
+    if seen.audio is not None:
+        yield from _audio_rows(seen.audio)
+
+
+def _video_rows(track: _Track, whole: bool) -> Iterator[Row]:
+    stream, context, frame = track.stream, track.stream.codec_context, track.frame
+    fps = stream.average_rate or stream.guessed_rate
+    sar = stream.sample_aspect_ratio or context.sample_aspect_ratio
+    yield from fact("video.codec", _codec(stream))
+    yield from fact("video.profile", stream.profile or context.profile)
+    yield from fact("video.width", context.width or None)
+    yield from fact("video.height", context.height or None)
+    yield from fact("video.pix_fmt", context.pix_fmt)
+    if fps:
+        yield "video.fps", str(fps), round(float(fps), 6)
+    if sar:
+        yield "video.sar", f"{Fraction(sar).numerator}:{Fraction(sar).denominator}", round(float(sar), 6)
+    if frame is not None:
+        yield "video.rotation_deg", str(frame.rotation), -frame.rotation % 360  # FFmpeg counts counter-clockwise
+        yield "video.interlaced", str(frame.interlaced_frame), bool(frame.interlaced_frame)
+    if whole:
+        yield from fact("video.frames", track.packets or None)
+        yield from fact("video.keyframe_max_s", _longest_group_s(track))
+    yield from fact("video.bit_rate", stream.bit_rate or context.bit_rate or _bit_rate(track))
+
+
+def _longest_group_s(track: _Track) -> float | None:
+    """The longest wait for a key frame, the last one's to the end included."""
+    if track.key_s is None:
+        return None
+    return round(max(track.key_gap_s, track.end_s - track.key_s), 3)
+
+
+def _bit_rate(track: _Track) -> int | None:
+    length_s = track.end_s - track.first_s
+    return int(track.size_bytes * 8 / length_s) if 0 < length_s < float("inf") else None
+
+
+def _audio_rows(track: _Track) -> Iterator[Row]:
+    context = track.stream.codec_context
+    yield from fact("audio.codec", _codec(track.stream))
+    yield from fact("audio.sample_rate_hz", context.sample_rate or None)
+    yield from fact("audio.channels", context.channels or None)
+    yield from fact("audio.bit_rate", track.stream.bit_rate or context.bit_rate or _bit_rate(track))
+
+
+# -- tags
+
+_TAG_NAMES: Final = {
+    "creation_time": "container.creation_time",
+    "com.apple.quicktime.creationdate": "container.apple_creation_date",
+    "com.apple.quicktime.make": "device.make",
+    "com.android.manufacturer": "device.make",
+    "make": "device.make",
+    "com.apple.quicktime.model": "device.model",
+    "com.android.model": "device.model",
+    "model": "device.model",
+    "com.apple.quicktime.software": "device.software",
+    "software": "device.software",
+    "firmware": "device.software",
+    "serial_number": "device.serial",
+    "com.apple.quicktime.camera.identifier": "device.camera",
+    "encoder": "container.encoder",
+    "date": "container.date",
+    "title": "container.title",
+    "comment": "container.comment",
+}
+_PLACE_TAGS: Final = ("com.apple.quicktime.location.ISO6709", "location", "location-eng", "com.android.location")
+_ISO6709: Final = re.compile(r"([+-]\d+(?:\.\d+)?)([+-]\d+(?:\.\d+)?)([+-]\d+(?:\.\d+)?)?")
+
+
+def _tag_rows(container: Any) -> Iterator[Row]:
+    """Tags under our names where we have one, and every one of them raw under `tag.`."""
+    tags: dict[str, str] = {}
+    for source in (container, *container.streams):
+        for key, text in (source.metadata or {}).items():
+            tags.setdefault(str(key).lower(), str(text))
+    for key, name in _TAG_NAMES.items():
+        if key in tags:
+            yield name, tags[key], tags[key].strip()
+    yield from _place_rows(tags)
+    for key, text in list(tags.items())[:TAGS_MAX]:
+        yield f"tag.{key}", text, text.strip()
+
+
+def _place_rows(tags: Mapping[str, str]) -> Iterator[Row]:
+    text = next((tags[key.lower()] for key in _PLACE_TAGS if key.lower() in tags), None)
+    match = _ISO6709.match(text.strip()) if text else None
+    if text is None or match is None:
+        return
+    lat, lon = _degrees(match.group(1), 2), _degrees(match.group(2), 3)
+    yield "container.location", text, text.strip()
+    if abs(lat) <= 90 and abs(lon) <= 180 and (lat or lon):
+        yield "place.lat", match.group(1), lat
+        yield "place.lon", match.group(2), lon
+        if match.group(3):
+            yield "place.alt_m", match.group(3), float(match.group(3))
+
+
+def _degrees(text: str, whole_digits: int) -> float:
+    """ISO 6709 in degrees; with more digits before the point they are minutes, and seconds after those."""
+    sign, number = -1.0 if text[0] == "-" else 1.0, text[1:]
+    digits = len(number.partition(".")[0])
+    if digits <= whole_digits:
+        return sign * float(number)
+    degrees, rest = number[:whole_digits], number[whole_digits:]
+    if digits == whole_digits + 2:
+        return sign * (float(degrees) + float(rest) / 60)
+    return sign * (float(degrees) + float(rest[:2]) / 60 + float(rest[2:]) / 3600)
+
+
+# -- what the libraries hide
+
+
+def _box_rows(path: str, format_name: str) -> Iterator[Row]:
+    if format_name not in ISO_FORMATS:
+        return
+    with Path(path).open("rb") as stream:
+        for box in boxes_at(stream, "moov/trak/tkhd"):
+            content = box.content(stream, 128)
+            at = 52 if content[:1] == b"\x01" else 40
+            matrix = content[at : at + 36]
+            size = content[at + 36 : at + 44]
+            if len(size) == 8 and size[:4] != b"\0\0\0\0":
+                found = _rotation_of(matrix)
+                yield "video.rotation_deg", matrix.hex(), found
+                break
+        for box in boxes_at(stream, "moov/udta/GPMF"):
+            yield from _gopro_rows(box.content(stream, 1 << 16))
+
+
+def _rotation_of(matrix: bytes) -> int | None:
+    """Degrees clockwise of a display matrix (16.16 fixed point), None for anything but a quarter turn."""
+    a, b, c, d = (int.from_bytes(matrix[at : at + 4], "big", signed=True) >> 16 for at in (0, 4, 12, 16))
+    return {(1, 0, 0, 1): 0, (0, 1, -1, 0): 90, (-1, 0, 0, -1): 180, (0, -1, 1, 0): 270}.get((a, b, c, d))
+
+
+def _gopro_rows(data: bytes) -> Iterator[Row]:
+    """Model and serial from the key-length-value list that GoPro keeps beside the tracks."""
+    names = {b"MINF": "device.model", b"CASN": "device.serial", b"FMWR": "device.software"}
+    at = 0
+    while at + 8 <= len(data):
+        key, kind, size, count = (
+            data[at : at + 4],
+            data[at + 4],
+            data[at + 5],
+            int.from_bytes(data[at + 6 : at + 8], "big"),
+        )
+        if key in names and kind == ord("c"):
+            text = data[at + 8 : at + 8 + size * count].rstrip(b"\0").decode("latin-1")
+            yield names[key], text, text.strip()
+        at += 8 if kind == 0 else 8 + (size * count + 3) // 4 * 4
+
+
+def _breaks_off(path: str, format_name: str, tail: bytes) -> bool:
+    """Whether the outermost boxes, chunks or pages reach beyond the end of the file, or their last never came."""
+    with Path(path).open("rb") as stream:
+        size = stream.seek(0, 2)
+        if format_name in ISO_FORMATS:
+            boxes = list(boxes_in(stream, 0, size))
+            types = {box.type for box in boxes}
+            return any(not box.whole for box in boxes) or (b"mdat" in types and types.isdisjoint((b"moov", b"moof")))
+        if format_name in ("wav", "avi", "aiff"):
+            order = "big" if format_name == "aiff" else "little"
+            cut = [box for box in chunks_in(stream, 12, size, order) if not box.whole]
+            return any(box.type in (b"data", b"SSND", b"LIST") and not _is_open(stream, box) for box in cut)
+        if format_name in ("matroska", "webm"):
+            return _segment_end(start_of(path, 4096)) > size
+        if format_name == "dff":
+            return int.from_bytes(start_of(path, 12)[4:], "big") + 12 > size
+    if format_name == "ogg":
+        last = tail.rfind(b"OggS")
+        return last < 0 or not tail[last + 5 : last + 6] or not tail[last + 5] & 4
+    return False
+
+
+def _segment_end(head: bytes) -> int:
+    """Where a Matroska segment says it ends; 0 where it was left open, as live recorders do."""
+    at = head.find(b"\x18\x53\x80\x67")
+    if at < 0 or len(head) < at + 12 or head[at + 4] == 0:
+        return 0
+    length = 9 - head[at + 4].bit_length()
+    size = int.from_bytes(head[at + 4 : at + 4 + length], "big") & ((1 << 7 * length) - 1)
+    return 0 if size == (1 << 7 * length) - 1 else at + 4 + length + size
+
+
+def _is_open(stream: Any, box: Any) -> bool:
+    """Whether the length was never filled in: recorders that lose power leave 0 or all ones."""
+    stream.seek(box.start - 4)
+    return stream.read(4) in (b"\xff\xff\xff\xff", b"\0\0\0\0")
+
+
+def _reads(original: Original) -> bool:
+    return original.format in FORMATS_READ
+
+
+EXTRACTOR = Extractor(name="container", version=1, reads=_reads, extract=extract)
