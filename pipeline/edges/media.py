@@ -63,6 +63,7 @@ def grey_frames(
     fps: float,
     side_px: int,
     limits: Limits,
+    seconds_max: int = SECONDS_MAX,
     still_wanted: Callable[[], None] = lambda: None,
 ) -> int:
     """How many frames were handed to sink, in batches of shape (n, side_px, side_px), turned upright, squeezed square.
@@ -76,7 +77,7 @@ def grey_frames(
         "pipe:3",
         vf=f"fps={fps}:start_time=0,scale={side_px}:{side_px}:flags=area,format=gray",
         f="rawvideo",
-        **{"frames:v": int(SECONDS_MAX * fps)},
+        **{"frames:v": int(seconds_max * fps)},
     )
     ended = tools.run(output, limits=limits, still_wanted=still_wanted, pipes={3: frames})
     return _all_of(frames, ended, "pictures")
@@ -90,6 +91,7 @@ def mono_samples(
     *,
     rate_hz: int,
     limits: Limits,
+    seconds_max: int = SECONDS_MAX,
     still_wanted: Callable[[], None] = lambda: None,
 ) -> int:
     """How many samples were handed to sink, in batches of shape (n,), all channels mixed into one.
@@ -105,7 +107,7 @@ def mono_samples(
         ac=1,
         ar=rate_hz,
         f="s16le",
-        t=SECONDS_MAX,
+        t=seconds_max,
     )
     ended = tools.run(output, limits=limits, still_wanted=still_wanted, pipes={3: samples})
     return _all_of(samples, ended, "sound")

@@ -37,7 +37,7 @@ def draw_views(
     """
     picture, about = _upright(Path(source), orientation, view_px)
     for path, side_px in ((view, view_px), (poster, poster_px)):
-        picture.thumbnail((side_px, side_px), reducing_gap=2.0)
+        picture = _no_larger(picture, side_px)
         picture.save(path, "JPEG", quality=85, optimize=True)
     return about
 
@@ -168,7 +168,7 @@ def _in_srgb(picture: Any, side_px: int) -> Any:
     if picture.mode in ("1", "P", "PA"):
         picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
     # Smaller first: turning the colours of twelve million pixels takes seconds.
-    picture.thumbnail((side_px, side_px), reducing_gap=2.0)
+    picture = _no_larger(picture, side_px)
     if profile and picture.mode in ("RGB", "CMYK", "L"):
         try:
             picture = ImageCms.profileToProfile(
@@ -181,6 +181,16 @@ def _in_srgb(picture: Any, side_px: int) -> Any:
         picture = Image.new("RGBA", layered.size, "white")
         picture.alpha_composite(layered)
     return picture.convert("RGB")
+
+
+def _no_larger(picture: Any, side_px: int) -> Any:
+    share = side_px / max(picture.size)
+    if share >= 1:
+        return picture
+    # Not thumbnail(): it drafts again, which pi_heif 1.4 answers with "tile cannot extend outside image".
+    smaller = picture.resize([max(1, round(side * share)) for side in picture.size], reducing_gap=2.0)
+    smaller.info = picture.info
+    return smaller
 
 
 def _in_eight_bits(picture: Any) -> Any:

@@ -1,0 +1,33 @@
+"""Marks of a photo: the same bits as a frame of video, so that a photo is found in videos too."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.edges.cage import Limits
+from pipeline.edges.pictures import grey_square
+from pipeline.footage import kind_of
+from pipeline.marks import pictures
+from pipeline.records import Fingerprint, Known
+from pipeline.stage import Context, Fingerprinter
+
+
+def fingerprint(source: Path, known: Known, context: Context) -> Fingerprint | None:
+    """The marks of the upright picture; None where it is blank or drawn, for those all look alike."""
+    limits = Limits(wall_s=120, cpu_s=60, memory_bytes=context.settings.media.memory_mb << 20, nice=10)
+    pixels = context.tools.call(
+        grey_square, str(source), pictures.SIDE_PX, known.value("picture.orientation"),
+        limits=limits, still_wanted=context.still_wanted,
+    )  # fmt: skip
+    marker = pictures.Marker(step_s=0.0)
+    marker.add(np.frombuffer(base64.b64decode(pixels), np.uint8).reshape(1, pictures.SIDE_PX, pictures.SIDE_PX))
+    marks = marker.marks()
+    return Fingerprint(method="photo", version=pictures.VERSION, data=pictures.packed(marks)) if len(marks) else None
+
+
+FINGERPRINTER = Fingerprinter(
+    name="photo", version=pictures.VERSION, wants=lambda known: kind_of(known) == "photo", fingerprint=fingerprint
+)
