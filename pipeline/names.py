@@ -10,10 +10,13 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from pipeline.records import Arrival, Known
 from pipeline.rules import NameProfile
 from pipeline.time_texts import shown_of
+
+_MARKS: Final = frozenset({"device", "officer", "sequence", "channel", "camera"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +70,7 @@ def read_name(folder: str, name: str, profiles: Iterable[NameProfile]) -> NameRe
 
 
 def _reading(profile: NameProfile, found: dict[str, str]) -> NameReading:
-    marks = {group: found[group] for group in ("device", "officer", "sequence", "channel", "camera") if group in found}
+    marks = {group: text for group, text in found.items() if group in _MARKS}
     if not profile.gives_time:
         return NameReading(profile=profile, marks=marks)
     try:

@@ -27,10 +27,13 @@ FILENAMES: Final = "filenames.toml"
 TIMESTAMPS: Final = "timestamps.toml"
 
 GROUPS: Final = frozenset(
-    "year month day hour minute second year2 date8 date6 time6 stamp14 fraction epoch_ms end14 end_date8 end_time6 "
-    "end_hour end_minute end_second device officer person number sequence channel camera lens part mode kind stream "
-    "important address segment".split()
-)
+    {
+        "year", "month", "day", "hour", "minute", "second", "year2", "date8", "date6", "time6", "stamp14", "fraction",
+        "epoch_ms", "end14", "end_date8", "end_time6", "end_hour", "end_minute", "end_second", "device", "officer",
+        "person", "number", "sequence", "channel", "camera", "lens", "part", "mode", "kind", "stream", "important",
+        "address", "segment",
+    }
+)  # fmt: skip
 # Any one of these sets gives the day; a profile that names a time of day and none of them is refused.
 _DAYS: Final = ({"year", "month", "day"}, {"year2", "month", "day"}, {"date8"}, {"date6"}, {"stamp14"}, {"epoch_ms"})
 _CLOCK: Final = frozenset({"hour", "time6", "end14", "end_time6", "end_hour"})
@@ -62,10 +65,7 @@ class ResetRule:
 
     def covers(self, day: date, second_of_day: float) -> bool:
         """Whether a clock that shows this is taken for one that began again here."""
-        if self.yearly:
-            began = self.on.replace(year=day.year) if day.year >= self.on.year else self.on
-        else:
-            began = self.on
+        began = self.on.replace(year=day.year) if self.yearly and day > self.on else self.on
         elapsed = (day - began) / timedelta(seconds=1) + second_of_day
         return 0 <= elapsed < self.hours * 3600
 

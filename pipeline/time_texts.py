@@ -60,8 +60,8 @@ _FORMS: Final = tuple(
 )
 _TURNED = re.compile(r"(?P<first>\d{1,2})[./\-](?P<second_part>\d{1,2})[./\-](?P<year>\d{4})\b")
 _MONTHS: Final = {
-    name: number
-    for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)
+    "jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6,
+    "jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11, "dec": 12,
 }  # fmt: skip
 _OFFSET = re.compile(r"([+-])?(\d{1,2})(?::?(\d{2}))?")
 
@@ -120,7 +120,7 @@ def shown_in(at: datetime, zone: tzinfo | int) -> datetime:
 
 
 def with_fraction(reading: Reading, digits: str) -> Reading:
-    """The reading with the fraction of a second that a second field holds (`SubSecTime`); unread digits change nothing."""
+    """The reading with the fraction that a second field holds (`SubSecTime`); unread digits change nothing."""
     plain = digits.replace("\0", " ").strip()
     if not plain.isascii() or not plain.isdigit() or reading.precision_s != 1.0:
         return reading

@@ -1,0 +1,293 @@
+"""Chooses when a recording was made out of all that its sources say, and names why every other claim lost.
+
+A pure function of the claims, the length, the default zone and now. Nothing is averaged and no claim is changed: one
+claim wins by trust, the others settle its zone, its end and its doubt. Clocks that began again and dates that have
+not come never win. What contradicts the winner becomes a caveat.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, tzinfo
+from typing import Final
+
+from pipeline.records import Caveat, DecidedTime, TimeClaim
+from pipeline.rules import TimestampRules, timestamp_rules
+from pipeline.time_caveats import clock_doubts, conflict, eight_hours, only_saved, unknown, zone_unknown
+from pipeline.time_evidence import (
+    Moment,
+    Scene,
+    is_local,
+    is_questionable,
+    is_recording,
+    moment_of,
+    starts_of,
+)
+from pipeline.time_faults import Fault, fault_of, in_utc
+from pipeline.time_texts import DAY_S, instant_of, shown_in
+
+LONGEST_S: Final = 31 * DAY_S  # a longer length is a broken header, not a recording
+
+
+@dataclass(frozen=True)
+class _Judged:
+    claim: TimeClaim
+    fault: Fault | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Compared:
+    """How another claim stands to the decided start. apart_s: 0 where it agrees; shifted_min: it agrees as local."""
+
+    claim: TimeClaim
+    reason: str
+    apart_s: float = 0.0
+    disagrees: bool = False
+    shifted_min: int = 0
+
+
+def decide(
+    claims: Iterable[TimeClaim],
+    *,
+    duration_s: float | None,
+    zone: tzinfo,
+    now: datetime,
+    rules: TimestampRules | None = None,
+) -> tuple[DecidedTime | None, tuple[Caveat, ...]]:
+    """The decided interval and what a reviewer must bear in mind; None where no source says anything believable.
+
+    duration_s: of the recording, None for a photo. zone: of devices that do not say theirs. now: aware.
+    """
+    rules = rules or timestamp_rules()
+    scene = Scene(zone=zone, length_s=_length_s(duration_s), rules=rules)
+    judged = _cleared([_judge(claim, zone, now, rules) for claim in _ordered(claims)], rules)
+    live = [one.claim for one in judged if one.fault is None or not one.fault.certain]
+    suspect = {id(one.claim) for one in judged if one.fault is not None}
+    doubts = clock_doubts([(one.claim, one.fault) for one in judged if one.fault is not None])
+    lost = [(one.claim.source, one.fault.reason) for one in judged if one.fault is not None and one.fault.certain]
+
+    recording = [claim for claim in live if is_recording(claim) and claim.trust > 0]
+    if not recording:
+        return _saved_only(live, lost, doubts, scene)
+    winner = min(recording, key=lambda claim: (id(claim) in suspect, -_weight(claim)))
+    others = [claim for claim in live if claim is not winner]
+    moment = moment_of(winner, [claim for claim in others if id(claim) not in suspect], scene)
+    compared = [_compare(other, winner, moment, scene) for other in others]
+    decided = DecidedTime(
+        start_at=moment.start_at,
+        end_at=_end_at(winner, moment, scene),
+        uncertainty_s=_uncertainty_s(winner, moment, compared, scene, suspected=id(winner) in suspect),
+        method=moment.method,
+        why=f"{winner.source} {moment.because}.",
+        zone_known=moment.zone_known,
+        source=winner.source,
+        losers=(*((one.claim.source, one.reason) for one in compared), *lost),
+    )
+    return decided, (*doubts, *_caveats(winner, moment, compared, scene))
+
+
+def _length_s(duration_s: float | None) -> float | None:
+    if duration_s is None or not math.isfinite(duration_s) or not 0 <= duration_s <= LONGEST_S:
+        return None
+    return duration_s
+
+
+def _ordered(claims: Iterable[TimeClaim]) -> list[TimeClaim]:
+    """The claims by trust, the same claim once; the order they came in decides nothing."""
+    return sorted(dict.fromkeys(claims), key=lambda claim: (-claim.trust, claim.source, claim.found, str(claim.at)))
+
+
+def _judge(claim: TimeClaim, zone: tzinfo, now: datetime, rules: TimestampRules) -> _Judged:
+    fault = fault_of(claim, zone=zone, now=now, rules=rules)
+    at = in_utc(claim)
+    return _Judged(claim if at is None or at == claim.at else replace(claim, at=at), fault)
+
+
+def _cleared(judged: Sequence[_Judged], rules: TimestampRules) -> list[_Judged]:
+    """Suspects are cleared by a witness of the same day, whose clock is not the device's own."""
+    witnesses = [
+        one.claim
+        for one in judged
+        if one.fault is None and one.claim.zone_known and rules.may_witness(one.claim.source)
+    ]
+    reach = timedelta(seconds=rules.limits.future_slack_s)
+
+    def is_borne_out(claim: TimeClaim) -> bool:
+        return any(
+            other is not claim and other.at is not None and claim.at is not None and abs(other.at - claim.at) <= reach
+            for other in witnesses
+        )
+
+    return [
+        _Judged(one.claim, None) if one.fault is not None and not one.fault.certain and is_borne_out(one.claim) else one
+        for one in judged
+    ]
+
+
+def _weight(claim: TimeClaim) -> float:
+    """Trust, halved for a mere day: it holds no time of day to decide with."""
+    return claim.trust / 2 if claim.precision_s >= DAY_S else float(claim.trust)
+
+
+def _saved_only(
+    live: Sequence[TimeClaim], lost: Sequence[tuple[str, str]], doubts: Sequence[Caveat], scene: Scene
+) -> tuple[DecidedTime | None, tuple[Caveat, ...]]:
+    saved = [claim for claim in live if claim.trust > 0]
+    if not saved:
+        return None, (*doubts, unknown())
+    winner = max(saved, key=_weight)
+    assert winner.at is not None
+    decided = DecidedTime(
+        start_at=winner.at - scene.length,
+        end_at=winner.at,
+        uncertainty_s=scene.rules.limits.saved_only_s + (scene.length_s or 0.0) + _step_s(winner),
+        method="saved_only",
+        why=f"No source says when it was recorded; {winner.source} says when it was {winner.marks}, maybe at its end.",
+        zone_known=winner.zone_known,
+        source=winner.source,
+        losers=(
+            *((claim.source, _unused_words(claim)) for claim in live if claim is not winner),
+            *lost,
+        ),
+    )
+    return decided, (*doubts, only_saved(winner))
+
+
+def _unused_words(claim: TimeClaim) -> str:
+    return "it is trusted less" if claim.trust > 0 else "it is not trusted"
+
+
+def _compare(other: TimeClaim, winner: TimeClaim, moment: Moment, scene: Scene) -> _Compared:
+    assert other.at is not None
+    if not is_recording(other):
+        return _compare_saved(other, moment, scene)
+    if other.trust <= 0:
+        return _Compared(claim=other, reason="it is not trusted")
+    start = moment.start_at
+    if other.precision_s >= DAY_S:
+        return _compare_day(other, moment)
+    slack_s = scene.rules.limits.zone_slack_s + min(_step_s(other), 60.0)
+    readings = _readings(other, moment, scene)
+    agreeing = [reading for reading in readings if reading[0] <= slack_s]
+    apart_s, shifted_min = min(agreeing, key=lambda one: (abs(one[1]), one[0])) if agreeing else min(readings)
+    if agreeing:
+        words = "it agrees" if apart_s < 1 else f"it agrees within {apart_s:.0f} s"
+        if shifted_min:
+            words += ", once its digits are read as local and not as UTC"
+        weaker = f"{words}, and {winner.source} is trusted more"
+        return _Compared(claim=other, reason=weaker, apart_s=apart_s, shifted_min=shifted_min)
+    side = "later" if other.at > start else "earlier"
+    return _Compared(claim=other, reason=f"it is {_span_words(apart_s)} {side}", apart_s=apart_s, disagrees=True)
+
+
+def _readings(other: TimeClaim, moment: Moment, scene: Scene) -> list[tuple[float, int]]:
+    """(seconds between the starts, minutes it was shifted) for each way the other claim can be read."""
+    assert other.at is not None
+    offset_min = moment.offset_min if moment.offset_min is not None else scene.default_offset_min(other.at)
+    instants = [(other.at, 0)]
+    if is_local(other):
+        shown = shown_in(other.at, scene.zone)
+        instants = [(instant_of(shown, offset_min), 0), (other.at, 0)]
+    elif is_questionable(other):
+        likely_min = scene.default_offset_min(other.at)
+        instants += [(instant_of(other.at, minutes), minutes) for minutes in {offset_min, likely_min} if minutes]
+    found = [
+        (abs((start - moment.start_at).total_seconds()), minutes)
+        for at, minutes in instants
+        for start in starts_of(other, at, scene)
+    ]
+    if other.marks == "unknown":  # a moment inside the recording contradicts nothing
+        found += [(0.5, minutes) for at, minutes in instants if timedelta(0) < at - moment.start_at < scene.length]
+    return found
+
+
+def _compare_saved(other: TimeClaim, moment: Moment, scene: Scene) -> _Compared:
+    assert other.at is not None
+    early_s = (moment.start_at - other.at).total_seconds()
+    if early_s > scene.rules.limits.future_slack_s + _step_s(other):
+        reason = f"it was {other.marks} {_span_words(early_s)} before it can have been recorded"
+        return _Compared(claim=other, reason=reason, apart_s=early_s, disagrees=True)
+    return _Compared(claim=other, reason=f"it marks when the file was {other.marks}, not when it was recorded")
+
+
+def _compare_day(other: TimeClaim, moment: Moment) -> _Compared:
+    assert other.at is not None
+    into_s = (moment.start_at - other.at).total_seconds()
+    # A day is a day in some zone: half a day either side agrees.
+    if -DAY_S / 2 <= into_s <= other.precision_s + DAY_S / 2:
+        return _Compared(claim=other, reason="it names only the day, and agrees")
+    apart_s = -into_s if into_s < 0 else into_s - other.precision_s
+    side = "later" if into_s < 0 else "earlier"
+    return _Compared(
+        claim=other, reason=f"it names a day {_span_words(apart_s)} {side}", apart_s=apart_s, disagrees=True
+    )
+
+
+def _end_at(winner: TimeClaim, moment: Moment, scene: Scene) -> datetime:
+    """The end the winner itself names, else the start and the length; a mere day ends with the day."""
+    if winner.end_at is not None and winner.end_at.tzinfo is not None and winner.at is not None:
+        lasting = winner.end_at - winner.at
+        if timedelta(0) <= lasting <= timedelta(seconds=LONGEST_S):
+            return moment.start_at + lasting
+    if winner.precision_s >= DAY_S and winner.precision_s <= 366 * DAY_S:
+        return moment.start_at + timedelta(seconds=winner.precision_s)
+    return moment.start_at + scene.length
+
+
+def _uncertainty_s(
+    winner: TimeClaim, moment: Moment, compared: Sequence[_Compared], scene: Scene, *, suspected: bool
+) -> float:
+    """The step of the clock, what its zone and its end leave open, and the widest difference that is still believed."""
+    limits = scene.rules.limits
+    open_s = _step_s(winner) + moment.zone_doubt_s
+    if not moment.start_known:
+        open_s += scene.length_s or 0.0
+    if suspected:
+        open_s += limits.saved_only_s
+    believed = [
+        one.apart_s
+        for one in compared
+        if not one.disagrees
+        or (
+            is_recording(one.claim)
+            and one.claim.trust >= limits.conflict_trust
+            and one.apart_s <= limits.conflict_reach_s
+        )
+    ]
+    return max([open_s, *believed])
+
+
+def _step_s(claim: TimeClaim) -> float:
+    step_s = claim.precision_s
+    return step_s if math.isfinite(step_s) and 0 <= step_s <= 366 * DAY_S else DAY_S
+
+
+def _caveats(winner: TimeClaim, moment: Moment, compared: Sequence[_Compared], scene: Scene) -> tuple[Caveat, ...]:
+    caveats = []
+    shifted = [(one.claim.source, one.shifted_min) for one in compared if one.shifted_min]
+    if moment.corrected_min:
+        shifted.insert(0, (winner.source, moment.corrected_min))
+    if shifted:
+        caveats.append(eight_hours(shifted))
+    elif not moment.zone_known:
+        caveats.append(zone_unknown(winner, scene, moment))
+    trust = scene.rules.limits.conflict_trust
+    against = [
+        (one.claim, one.reason)
+        for one in compared
+        if one.disagrees and (one.claim.trust >= trust or not is_recording(one.claim))
+    ]
+    if against:
+        caveats.append(conflict(winner, against))
+    return tuple(caveats)
+
+
+def _span_words(seconds: float) -> str:
+    """A length in the largest unit that tells it: `18 s`, `12 min`, `22.0 h`, `61 days`."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 3 * DAY_S else f"{seconds / DAY_S:.0f} days"

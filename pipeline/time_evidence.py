@@ -1,0 +1,296 @@
+"""Which instant a claim means, told from the other claims: its zone, and whether it marks the start or the end.
+
+Three kinds of clocks meet here. A *stated* claim says its zone. A *local* claim shows digits only (EXIF, most file
+names). A *questionable* claim is UTC by specification and local digits on many devices (QuickTime): comparing its
+digits with a local clock's digits tells which - equal digits mean local, digits one zone apart mean UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from typing import Final
+
+from pipeline.records import TimeClaim
+from pipeline.rules import TimestampRules
+from pipeline.time_texts import instant_of, shown_in
+
+# The offsets that clocks on Earth are set to, minutes east of UTC; a difference elsewhere is no zone.
+OFFSETS_MIN: Final = frozenset(
+    {hours * 60 for hours in range(-12, 15)}
+    | {-570, -210, 210, 270, 330, 345, 390, 525, 570, 630, 765, 825}
+)  # fmt: skip
+# A source coarser than this settles no other's zone or end.
+_FINE_S: Final = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """What every comparison goes by. length_s: of the recording, None where it has none or it is not known."""
+
+    zone: tzinfo
+    length_s: float | None
+    rules: TimestampRules
+
+    @property
+    def zone_name(self) -> str:
+        return str(getattr(self.zone, "key", self.zone))
+
+    def default_offset_min(self, at: datetime) -> int:
+        """What the default zone is off UTC at that instant."""
+        offset = at.astimezone(self.zone).utcoffset()
+        return 0 if offset is None else round(offset / timedelta(minutes=1))
+
+    @property
+    def length(self) -> timedelta:
+        return timedelta(seconds=self.length_s or 0.0)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether start and end are further apart than two clocks of one device."""
+        return (self.length_s or 0.0) > self.rules.limits.same_moment_s
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """The instant a claim was found to mean, and by what. because: the end of the sentence that explains it.
+
+    offset_min: the zone its digits stand in, None for the default zone. start_known: not perhaps the end.
+    corrected_min: by how much it was moved off its specification (the eight hours).
+    """
+
+    start_at: datetime
+    method: str
+    because: str
+    zone_known: bool
+    offset_min: int | None = None
+    start_known: bool = True
+    zone_doubt_s: float = 0.0
+    corrected_min: int = 0
+
+
+def is_recording(claim: TimeClaim) -> bool:
+    """Whether it means a moment of the recording at all."""
+    return claim.marks in ("start", "end", "unknown")
+
+
+def is_questionable(claim: TimeClaim) -> bool:
+    return not claim.zone_known and claim.offset_min == 0
+
+
+def is_local(claim: TimeClaim) -> bool:
+    return not claim.zone_known and claim.offset_min != 0
+
+
+def starts_of(claim: TimeClaim, at: datetime, scene: Scene) -> tuple[datetime, ...]:
+    """The starts that a claim of this instant can mean, the likeliest first."""
+    if claim.marks == "end":
+        return (at - scene.length,)
+    if claim.marks == "unknown" and scene.is_long:
+        return (at, at - scene.length)
+    return (at,)
+
+
+def zone_between(shown: datetime, at: datetime, likely_min: int, slack_s: float) -> int | None:
+    """The zone in which these digits are that instant; None where no zone on Earth is. likely_min is tried first."""
+    apart_s = (shown - at).total_seconds()
+    for offset_min in (likely_min, *sorted(OFFSETS_MIN, key=lambda minutes: abs(minutes * 60 - apart_s))):
+        if abs(apart_s - offset_min * 60) <= slack_s:
+            return offset_min
+    return None
+
+
+def moment_of(claim: TimeClaim, others: Sequence[TimeClaim], scene: Scene) -> Moment:
+    """The instant at which the recording began by this claim (its `at` is aware and computable, as the others' are)."""
+    if claim.zone_known:
+        moment = _stated(claim, others, scene)
+    elif is_questionable(claim):
+        moment = _questionable(claim, others, scene)
+    else:
+        moment = _local(claim, others, scene)
+    return moment
+
+
+def _stated(claim: TimeClaim, others: Sequence[TimeClaim], scene: Scene) -> Moment:
+    starts = starts_of(claim, _at(claim), scene)
+    shown = shown_in(_at(claim), claim.offset_min or 0)
+    because = f"shows {shown:%Y-%m-%d %H:%M:%S} and states its zone"
+    start, known = _start_told_by(others, starts, scene)
+    return Moment(
+        start_at=start,
+        method=_with_end("stated_zone", claim, start, scene),
+        because=because + _end_words(claim, start, scene),
+        zone_known=True,
+        offset_min=claim.offset_min,
+        start_known=known,
+    )
+
+
+def _local(claim: TimeClaim, others: Sequence[TimeClaim], scene: Scene) -> Moment:
+    shown = shown_in(_at(claim), scene.zone)
+    likely_min = scene.default_offset_min(_at(claim))
+    starts = starts_of(claim, shown, scene)
+    says = f"shows {shown:%Y-%m-%d %H:%M:%S}"
+    for witness in _witnesses(others, scene):
+        for start, true in _pairs(starts, starts_of(witness, _at(witness), scene)):
+            offset_min = zone_between(start, true, likely_min, scene.rules.limits.zone_slack_s)
+            if offset_min is not None:
+                return _told(
+                    claim, start, offset_min, f"{says}, and {witness.source} puts its clock at", scene, "witness"
+                )
+    for other in filter(is_questionable, _fine(others)):
+        for start, digits in _pairs(starts, starts_of(other, _at(other), scene)):
+            slack_s = _slack_s(claim, other, scene)
+            if abs((start - digits).total_seconds()) <= slack_s and likely_min:
+                continue
+            offset_min = zone_between(start, digits, likely_min, slack_s)
+            if offset_min:
+                return _told(
+                    claim, start, offset_min, f"{says}, and {other.source} in UTC puts its clock at", scene, "utc"
+                )
+    start = starts[0]
+    assumed = f"its zone is not stated and taken as {scene.zone_name}"
+    return Moment(
+        start_at=instant_of(start, scene.zone),
+        method=_with_end("assumed_zone", claim, start, scene, shown),
+        because=f"{says}; {assumed}{_end_words(claim, start, scene, shown)}",
+        zone_known=False,
+        start_known=len(starts) == 1,
+        zone_doubt_s=scene.rules.limits.local_zone_s,
+    )
+
+
+def _told(claim: TimeClaim, start: datetime, offset_min: int, words: str, scene: Scene, by: str) -> Moment:
+    shown = shown_in(_at(claim), scene.zone)
+    return Moment(
+        start_at=instant_of(start, offset_min),
+        method=_with_end(f"zone_by_{by}", claim, start, scene, shown),
+        because=f"{words} {offset_words(offset_min)}{_end_words(claim, start, scene, shown)}",
+        zone_known=True,
+        offset_min=offset_min,
+    )
+
+
+def _questionable(claim: TimeClaim, others: Sequence[TimeClaim], scene: Scene) -> Moment:
+    """UTC where another clock confirms it or none speaks; local digits where another clock shows that."""
+    digits = _at(claim)
+    starts = starts_of(claim, digits, scene)
+    likely_min = scene.default_offset_min(digits)
+    says = f"shows {digits:%Y-%m-%d %H:%M:%S}"
+    for witness in _witnesses(others, scene):
+        for start, true in _pairs(starts, starts_of(witness, _at(witness), scene)):
+            if abs((start - true).total_seconds()) <= scene.rules.limits.zone_slack_s:
+                return _as_utc(claim, start, f"{says} in UTC, as {witness.source} confirms", scene)
+            offset_min = zone_between(start, true, likely_min, scene.rules.limits.zone_slack_s)
+            if offset_min:
+                return _as_local(claim, start, offset_min, f"{says}, and {witness.source} proves", scene, known=True)
+    for other in filter(is_local, _fine(others)):
+        theirs = starts_of(other, shown_in(_at(other), scene.zone), scene)
+        for start, shown in _pairs(starts, theirs):
+            slack_s = _slack_s(claim, other, scene)
+            if likely_min and abs((start - shown).total_seconds()) <= slack_s:
+                return _as_local(claim, start, likely_min, f"{says}, and {other.source} shows", scene, known=False)
+            if zone_between(shown, start, likely_min, slack_s) is not None:
+                return _as_utc(claim, start, f"{says} in UTC, as the digits of {other.source} confirm", scene)
+    if likely_min and (written := _written_after_local(claim, others, likely_min, scene)):
+        return _as_local(claim, starts[0], likely_min, f"{says}, and {written} shows", scene, known=False)
+    return Moment(
+        start_at=starts[0],
+        method=_with_end("assumed_utc", claim, starts[0], scene),
+        because=f"{says}, which is UTC by specification and may be local digits; nothing confirms either",
+        zone_known=False,
+        offset_min=0,
+        start_known=len(starts) == 1,
+        zone_doubt_s=abs(likely_min) * 60.0,
+    )
+
+
+def _as_utc(claim: TimeClaim, start: datetime, words: str, scene: Scene) -> Moment:
+    return Moment(
+        start_at=start,
+        method=_with_end("utc_confirmed", claim, start, scene),
+        because=words + _end_words(claim, start, scene),
+        zone_known=True,
+        offset_min=0,
+    )
+
+
+def _as_local(claim: TimeClaim, start: datetime, offset_min: int, words: str, scene: Scene, *, known: bool) -> Moment:
+    return Moment(
+        start_at=instant_of(start, offset_min),
+        method=_with_end("local_as_utc", claim, start, scene),
+        because=f"{words} that these are local digits ({offset_words(offset_min)}) where the format says UTC"
+        + _end_words(claim, start, scene),
+        zone_known=known,
+        offset_min=offset_min,
+        corrected_min=offset_min,
+        zone_doubt_s=0.0 if known else scene.rules.limits.local_zone_s,
+    )
+
+
+def _written_after_local(claim: TimeClaim, others: Sequence[TimeClaim], likely_min: int, scene: Scene) -> str:
+    """The source that was saved at the very end of the recording if these digits are local; empty where none was."""
+    start = instant_of(_at(claim), likely_min)
+    for other in others:
+        if other.marks == "saved" and other.zone_known and other.precision_s <= _FINE_S:
+            ends = (start, start + scene.length)
+            if any(abs((_at(other) - end).total_seconds()) <= scene.rules.limits.saved_together_s for end in ends):
+                return other.source
+    return ""
+
+
+def _start_told_by(others: Sequence[TimeClaim], starts: tuple[datetime, ...], scene: Scene) -> tuple[datetime, bool]:
+    """Which of the possible starts another clock shows, and whether that is known."""
+    if len(starts) == 1:
+        return starts[0], True
+    for other in _fine(others):
+        if other.marks != "start":
+            continue
+        for start in starts:
+            if abs((start - _at(other)).total_seconds()) <= _slack_s(other, other, scene):
+                return start, True
+    return starts[0], False
+
+
+def _witnesses(others: Iterable[TimeClaim], scene: Scene) -> list[TimeClaim]:
+    return [other for other in _fine(others) if other.zone_known and scene.rules.may_witness(other.source)]
+
+
+def _fine(others: Iterable[TimeClaim]) -> list[TimeClaim]:
+    return [other for other in others if is_recording(other) and other.precision_s <= _FINE_S]
+
+
+def _pairs(mine: tuple[datetime, ...], theirs: tuple[datetime, ...]) -> list[tuple[datetime, datetime]]:
+    """Every pair, those of the likeliest readings first."""
+    return [(left, right) for left in mine for right in theirs]
+
+
+def _slack_s(claim: TimeClaim, other: TimeClaim, scene: Scene) -> float:
+    return scene.rules.limits.same_moment_s + max(
+        0.0, *(step for step in (claim.precision_s, other.precision_s) if 1.0 < step <= _FINE_S), 0.0
+    )
+
+
+def _at(claim: TimeClaim) -> datetime:
+    assert claim.at is not None
+    return claim.at
+
+
+def _with_end(method: str, claim: TimeClaim, start: datetime, scene: Scene, shown: datetime | None = None) -> str:
+    return f"{method}+end" if _is_end(claim, start, scene, shown) else method
+
+
+def _end_words(claim: TimeClaim, start: datetime, scene: Scene, shown: datetime | None = None) -> str:
+    if not _is_end(claim, start, scene, shown):
+        return ""
+    return f"; it marks the end, so the length of {scene.length_s:.0f} s was taken off"
+
+
+def _is_end(claim: TimeClaim, start: datetime, scene: Scene, shown: datetime | None) -> bool:
+    return bool(scene.length_s) and start != (shown or _at(claim))
+
+
+def offset_words(offset_min: int) -> str:
+    """`UTC+08:00`."""
+    return f"UTC{'-' if offset_min < 0 else '+'}{abs(offset_min) // 60:02d}:{abs(offset_min) % 60:02d}"

@@ -1,0 +1,68 @@
+"""Claims that cannot be true: clocks that began again, dates before digital recorders, dates that have not come yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final, Literal
+
+from pipeline.records import TimeClaim
+from pipeline.rules import TimestampRules
+from pipeline.time_texts import DAY_S, shown_in
+
+# Nothing is computed with instants outside these years, whatever the rules say: no claim is worth an overflow.
+_COMPUTABLE_YEARS: Final = range(1900, 2200)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a claim cannot decide. certain: no; it may be true, and a witness clears it. code: of the caveat, if any."""
+
+    reason: str
+    code: Literal["clock_reset", "time_in_future", ""] = ""
+    certain: bool = True
+
+
+def in_utc(claim: TimeClaim) -> datetime | None:
+    """The claim's instant in UTC; None where it has none, or one that is no instant."""
+    if claim.at is None or claim.at.tzinfo is None:
+        return None
+    try:
+        return claim.at.astimezone(UTC)
+    except (OverflowError, ValueError):
+        return None
+
+
+def fault_of(claim: TimeClaim, *, zone: tzinfo, now: datetime, rules: TimestampRules) -> Fault | None:
+    """Why the claim cannot be true; None where it can."""
+    at = in_utc(claim)
+    if at is None:
+        return Fault(claim.note or "it says no instant")
+    typed = claim.precision_s >= DAY_S  # days and years are typed by people; no clock stands behind them
+    if at.year not in _COMPUTABLE_YEARS or at.date() < rules.limits.earliest:
+        return _reset_of(at, claim, zone, rules) or Fault(
+            f"{at:%Y-%m-%d} lies before the first digital recorders", "" if typed else "clock_reset"
+        )
+    if not typed and (fault := _reset_of(at, claim, zone, rules)) and fault.certain:
+        return fault
+    if at - now > timedelta(seconds=rules.limits.future_slack_s):
+        return Fault(f"{at:%Y-%m-%d} has not come yet", "" if typed else "time_in_future")
+    if typed or (claim.zone_known and rules.may_witness(claim.source)):
+        return None  # a clock set by satellites or a network begins again at no New Year
+    return _reset_of(at, claim, zone, rules)
+
+
+def _reset_of(at: datetime, claim: TimeClaim, zone: tzinfo, rules: TimestampRules) -> Fault | None:
+    """The reset whose first hours the clock shows, whichever of its zones one reads it in."""
+    if claim.precision_s >= DAY_S or at.year < 2 or at.year > 9990:
+        return None
+    clocks = {at, shown_in(at, zone)}
+    if claim.offset_min is not None and abs(claim.offset_min) <= 14 * 60:
+        clocks.add(shown_in(at, claim.offset_min))
+    for rule in rules.resets:
+        for shown in clocks:
+            if rule.covers(shown.date(), shown.hour * 3600 + shown.minute * 60 + shown.second):
+                return Fault(
+                    f"{shown:%Y-%m-%d %H:%M:%S} is where clocks begin: {rule.why}", "clock_reset", rule.certain
+                )
+    return None

@@ -1,0 +1,36 @@
+"""What files beside the recording say of its start and end: drone telemetry, GPX tracks, manifests of docks.
+
+A sidecar's own start is claimed for itself too. UTC where the text says so (GPX always does), local digits otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from config.settings import Settings
+from pipeline.claiming import claim_of, text_of, zone_of
+from pipeline.records import Known, TimeClaim
+from pipeline.stage import TimeSource
+
+
+def _claims(known: Known, settings: Settings) -> Iterable[TimeClaim]:
+    return list(_read(known, settings))
+
+
+def _read(known: Known, settings: Settings) -> Iterator[TimeClaim]:
+    zone = zone_of(settings)
+    for holder in (known, *known.sidecars):
+        found = text_of(holder, "sidecar.start")
+        if not found:
+            continue
+        beside = "" if holder is known else f"beside it in {holder.original.name}"
+        claim = claim_of("sidecar.start", found, zone, note=beside)
+        ended = text_of(holder, "sidecar.end")
+        end = claim_of("sidecar.start", ended, zone) if ended else None
+        if claim.at is not None and end is not None and end.at is not None and end.at >= claim.at:
+            claim = replace(claim, end_at=end.at)
+        yield claim
+
+
+TIME_SOURCE = TimeSource(name="sidecar", version=1, claims=_claims)

@@ -1,0 +1,26 @@
+"""XMP: dates that cameras and editing programs write in ISO 8601, with or without an offset.
+
+The offset is often that of the computer that edited the file, so it settles no other clock's zone.
+Not covered: packets in sidecar files.
+Source: ISO 16684-1 (xmp, exif and photoshop namespaces).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from config.settings import Settings
+from pipeline.claiming import claim_of, text_of, zone_of
+from pipeline.records import Known, TimeClaim
+from pipeline.stage import TimeSource
+
+_TAGS: Final = ("xmp.DateTimeOriginal", "xmp.DateCreated", "xmp.CreateDate", "xmp.ModifyDate")
+
+
+def _claims(known: Known, settings: Settings) -> Iterable[TimeClaim]:
+    zone = zone_of(settings)
+    return [claim_of(tag, found, zone) for tag in _TAGS if (found := text_of(known, tag))]
+
+
+TIME_SOURCE = TimeSource(name="xmp", version=1, claims=_claims)
