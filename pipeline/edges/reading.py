@@ -131,3 +131,38 @@ def chunks_in(stream: BinaryIO, start: int, end: int, order: str = "little") -> 
         stops = start + 8 + size
         yield Box(header[:4], start + 8, min(stops, end), stops <= end)
         start = stops + size % 2
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A JPEG segment: its marker, where its content begins, how long that says it is."""
+
+    marker: int
+    start: int
+    length: int
+
+
+JPEG_SCAN: Final = 0xDA
+
+
+def segments_in(stream: BinaryIO) -> Iterator[Segment]:
+    """The segments of a JPEG up to the first scan of its picture, that one included (ISO/IEC 10918-1, annex B)."""
+    at = 2
+    for _ in range(BOXES_MAX):
+        stream.seek(at)
+        header = stream.read(4)
+        if len(header) < 4 or header[0] != 0xFF:
+            return
+        marker, length = header[1], int.from_bytes(header[2:], "big")
+        if marker == 0xFF:  # filling
+            at += 1
+            continue
+        if marker in (0xD8, 0x01) or 0xD0 <= marker <= 0xD7:  # marks without content
+            at += 2
+            continue
+        if marker == 0xD9:
+            return
+        yield Segment(marker, at + 4, max(0, length - 2))
+        if marker == JPEG_SCAN:
+            return
+        at += 2 + length

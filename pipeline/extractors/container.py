@@ -1,8 +1,8 @@
 """Containers of picture and sound: streams, lengths, tags, what a device wrote of itself and of its place.
 
-Read with FFmpeg's libraries through PyAV, the demuxer forced from our own sniffing, so that nothing in the file can make
-them open another file. Packets are followed to their end, for a header may promise more than there is; two frames are
-decoded to see whether the rest could be. Not covered: encrypted exports, chapters, subtitles' texts.
+Read with FFmpeg's libraries through PyAV, the demuxer forced from our own sniffing, so that nothing in the file
+can make them open another one. Packets are followed to their end, for a header may promise more than there is; a frame
+of each kind is decoded to see whether the rest could be. Not covered: encrypted exports, chapters, subtitles' texts.
 Sources: ISO/IEC 14496-12 (boxes, tkhd matrix), QuickTime File Format (udta, meta keys), ISO 6709 (places).
 """
 
@@ -149,7 +149,7 @@ class _Shifted:
     """A file as if it began later; for demuxers that do not step over the tags in front of their format."""
 
     def __init__(self, path: str, start: int) -> None:
-        self._stream, self._start = Path(path).open("rb"), start
+        self._stream, self._start = Path(path).open("rb"), start  # noqa: SIM115
         self._stream.seek(start)
 
     def read(self, size: int = -1) -> bytes:
