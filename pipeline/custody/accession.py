@@ -139,10 +139,8 @@ class Accession:
         before = self._catalog.original_with(connection, staged.sha256)
         known = self._catalog.arrival_at(connection, place["place_key"], staged.sha256)
         if known is not None and before is not None:
-            self._catalog.seen_again(
-                connection, known.id, mtime_ns=arrival.mtime_ns, inode=staged.identity.inode, device=staged.identity.device
-            )
-            return _receipt(known, before, staged, "duplicate", "the same file was taken in from here before"), 0
+            seq = self._see_again(connection, known, staged)
+            return _receipt(known, before, staged, "duplicate", "the same file was taken in from here before"), seq
         original = before or Original(
             id=str(ULID()), sha256=staged.sha256, sm3=staged.sm3, size_bytes=staged.size_bytes, kind=sniffed.kind,
             format=sniffed.format, name=arrival.name, state="in_custody", accepted_at=arrival.taken_at,
@@ -166,15 +164,32 @@ class Accession:
             self._jobs.again(connection, original.id, "light", ("timestamps", "link", "index"))
         return _receipt(arrival, original, staged, status, reason), seq
 
+    def _see_again(self, connection: sa.Connection, known: Arrival, staged: Staged) -> int:
+        """The same bytes at the same place under a newer date or file number: no arrival, but not forgotten."""
+        identity = staged.identity
+        self._catalog.seen_again(
+            connection, known.id, mtime_ns=identity.mtime_ns, inode=identity.inode, device=identity.device
+        )
+        facts = {
+            "arrival": known.id, "mtime_ns": identity.mtime_ns, "inode": identity.inode,
+            "device_number": identity.device,
+        }  # fmt: skip
+        event = NewEvent(type="arrival.seen_again", actor=self._actor, original=known.original, facts=facts)
+        return self._audit.record(connection, [event])[0]
+
     def _refuse(self, candidate: Candidate, why: str) -> Receipt:
         """A file that cannot be taken in is named in the log, and stays where it is."""
+        self.note("arrival.rejected", candidate.path, {"reason": why})
+        return _rejected(candidate, why, again=False)
+
+    def note(self, event: str, path: Path, facts: dict[str, Any]) -> None:
+        """An event about a path that did not become an arrival is in the log, durable."""
+        named = {"path_b64": _b64(os.fsencode(path)), "path": _shown(path)}
         with self._catalog.transaction() as connection:
-            facts = {"path_b64": _b64(os.fsencode(candidate.path)), "path": _shown(candidate.path), "reason": why}
             [seq] = self._audit.record(
-                connection, [NewEvent(type="arrival.rejected", actor=self._actor, outcome="refused", facts=facts)]
+                connection, [NewEvent(type=event, actor=self._actor, outcome="refused", facts={**named, **facts})]
             )
         self._audit.make_durable(seq)
-        return _rejected(candidate, why, again=False)
 
 
 def _batches(candidates: Sequence[Candidate]) -> list[list[int]]:

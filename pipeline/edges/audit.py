@@ -194,6 +194,10 @@ class AuditLog:
                     if line.endswith(b"\n"):
                         yield line[:-1].decode("utf-8", "surrogateescape")
 
+    def hash_of(self, line: str) -> str:
+        """The hash that the next line carries as its `prev`."""
+        return _hash(line)
+
     def check(self) -> LogState:
         """Recomputes the chain from the files and compares every line with its row of the catalog."""
         faults: list[str] = []

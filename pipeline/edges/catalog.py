@@ -326,6 +326,50 @@ class Catalog:
             rows = connection.execute(sa.select(t.original.c.state, sa.func.count()).group_by(t.original.c.state))
             return {row[0]: row[1] for row in rows}
 
+    def states_of(self, ids: Sequence[str]) -> dict[str, str]:
+        """Original -> state, of those asked for."""
+        found: dict[str, str] = {}
+        with self.snapshot() as connection:
+            for some in _in_pieces(ids):
+                rows = connection.execute(
+                    sa.select(t.original.c.id, t.original.c.state).where(t.original.c.id.in_(some))
+                )
+                found |= {row.id: row.state for row in rows}
+        return found
+
+    def at_work(self, ids: Sequence[str]) -> set[str]:
+        """Those of these originals that have a job waiting or running."""
+        found: set[str] = set()
+        with self.snapshot() as connection:
+            for some in _in_pieces(ids):
+                query = sa.select(t.job.c.original.distinct()).where(
+                    t.job.c.original.in_(some), t.job.c.state.in_(["waiting", "running"])
+                )
+                found |= set(connection.execute(query).scalars())
+        return found
+
+    def size_of(self, ids: Sequence[str]) -> int:
+        """Bytes of these originals together."""
+        total = 0
+        with self.snapshot() as connection:
+            for some in _in_pieces(ids):
+                query = sa.select(sa.func.sum(t.original.c.size_bytes)).where(t.original.c.id.in_(some))
+                total += int(connection.execute(query).scalar() or 0)
+        return total
+
+    def without_jobs(self, connection: sa.Connection) -> list[tuple[str, str]]:
+        """(original, kind) of those that no job was ever planned for."""
+        query = sa.select(t.original.c.id, t.original.c.kind).where(
+            t.original.c.id.not_in(sa.select(t.job.c.original))
+        )
+        return [(row.id, row.kind) for row in connection.execute(query)]
+
+    def events_of_type(self, types: Sequence[str]) -> list[str]:
+        """The log's lines of these types, oldest first."""
+        with self.snapshot() as connection:
+            query = sa.select(t.event.c.line).where(t.event.c.type.in_(types)).order_by(t.event.c.seq)
+            return list(connection.execute(query).scalars())
+
     def last_event(self) -> int:
         """The number of the latest event."""
         with self.snapshot() as connection:
@@ -483,6 +527,11 @@ def _translated() -> Iterator[None]:
         yield
     except sa.exc.OperationalError as error:
         raise TryAgain(f"The catalog's database does not answer as it should: {error.orig}") from error
+
+
+def _in_pieces(ids: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:
+    for first in range(0, len(ids), size):
+        yield ids[first : first + size]
 
 
 def _plain(value: Any) -> Any:

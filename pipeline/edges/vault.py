@@ -126,6 +126,10 @@ class Vault:
                 subfolders.clear()
                 yield Path(folder).name.rpartition("%3a")[2]
 
+    def placed_at(self, sha256: str) -> float:
+        """When the object was written, in seconds since 1970 by the file system's word."""
+        return (self._object(sha256) / "inventory.json").stat().st_mtime
+
     def record(self, sha256: str) -> dict[str, Any]:
         """The intake facts kept with the original. Raises CustodyBroken where they do not hold together."""
         folder = self._object(sha256)

@@ -1,0 +1,46 @@
+"""The web application: a status page, and the same as JSON. It loads no media library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+HERE = Path(__file__).parent
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+def create_app(standing: Callable[[], dict[str, Any]]) -> Starlette:
+    """The application. standing: how the home stands, as `status --json` prints it."""
+    pages = Environment(
+        loader=FileSystemLoader(HERE / "templates"), autoescape=select_autoescape(), undefined=StrictUndefined
+    )
+
+    async def status_page(request: Request) -> Response:
+        data = await run_in_threadpool(standing)
+        return HTMLResponse(pages.get_template("status.html").render(data=data), headers=HEADERS)
+
+    async def status_json(request: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(standing), headers=HEADERS)
+
+    return Starlette(
+        routes=[
+            Route("/", status_page),
+            Route("/api/status", status_json),
+            Mount("/static", StaticFiles(directory=HERE / "static")),
+        ]
+    )

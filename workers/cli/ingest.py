@@ -1,0 +1,119 @@
+"""Takes files or trees into custody now."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from workers.cli import SOME_FAILED, App, app_of
+
+if TYPE_CHECKING:
+    from pipeline.custody.accession import Receipt
+    from workers.bootstrap import Home
+
+AT_REST = frozenset({"ready", "attention", "failed_custody"})
+
+
+@click.command(short_help="Take files or folders into custody now.")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--wait", is_flag=True, help="Run the pipeline to its end for these files.")
+@click.option("--case", "case_number", help="The case they belong to.")
+@click.option("--activity", help="The enforcement step they show.")
+@click.option("--device", help="The device that recorded them.")
+@click.option("--officer", help="Who recorded them.")
+def ingest(
+    paths: tuple[Path, ...], wait: bool, case_number: str | None, activity: str | None, device: str | None, officer: str | None
+) -> int:
+    """Copies files or whole folders into custody; a source is never moved, changed or deleted.
+
+    Example: casereel ingest /media/card --wait --case 平商务罚字〔2021〕第3号
+    """
+    from pipeline.records import Stated
+    from workers.bootstrap import build_accession, build_jobs, home
+
+    app = app_of()
+    stated = Stated(case=case_number, activity=activity, device=device, officer=officer)
+    with home(app.settings) as built:
+        jobs = build_jobs(built)
+        try:
+            receipts = _take(app, built, build_accession(built, jobs), list(_files(paths, built)), stated)
+        finally:
+            jobs.close()
+        states = _wait(app, built, receipts) if wait else _states(built, receipts)
+        return _print(app, receipts, states, printed=not wait)
+
+
+def _files(paths: Sequence[Path], built: Home) -> Iterator[Path]:
+    """Every regular file named or below a named folder, without what systems leave lying about."""
+    from pipeline.custody.settle import is_ignored
+
+    for path in paths:
+        if not path.is_dir():
+            yield path.absolute()
+            continue
+        for folder, subfolders, files in os.walk(path.absolute()):
+            subfolders[:] = sorted(one for one in subfolders if not is_ignored([one], built.settings.watch.ignore))
+            for name in sorted(files):
+                if not is_ignored([name], built.settings.watch.ignore):
+                    yield Path(folder, name)
+
+
+def _take(app: App, built: Home, accession: Any, files: list[Path], stated: Any) -> list[Receipt]:
+    from pipeline.custody.accession import BATCH_FILES, Candidate
+
+    candidates = [Candidate(path=one, root=Path(one.anchor), source="ingest", stated=stated) for one in files]
+    receipts: list[Receipt] = []
+    total = sum(one.size_bytes for one in candidates)
+    with app.progress(total, app.in_words("接收", "taking in")) as moved:
+        for first in range(0, len(candidates), BATCH_FILES):
+            receipts += accession.take(candidates[first : first + BATCH_FILES], moved)
+    return receipts
+
+
+def _states(built: Home, receipts: Sequence[Receipt]) -> dict[str, str]:
+    return built.catalog.states_of([one.original for one in receipts if one.original])
+
+
+def _wait(app: App, built: Home, receipts: Sequence[Receipt]) -> dict[str, str]:
+    from workers.work import working
+
+    ids = sorted({one.original for one in receipts if one.original})
+    with working(built), app.progress(len(ids), app.in_words("处理", "working")) as moved:
+        done = 0
+        while True:
+            states = built.catalog.states_of(ids)
+            resting = {one for one, state in states.items() if state in AT_REST} - built.catalog.at_work(ids)
+            moved(len(resting) - done)
+            done = len(resting)
+            if done == len(ids):
+                return states
+            time.sleep(0.25)
+
+
+def _print(app: App, receipts: Sequence[Receipt], states: dict[str, str], *, printed: bool) -> int:
+    failed = 0
+    for one in receipts:
+        state = states.get(one.original or "", "received")
+        failed += one.status == "rejected" or state == "failed_custody"
+        data = {
+            "path": one.path, "status": one.status, "original": one.original, "sha256": one.sha256,
+            "size": one.size_bytes, "reason": one.reason, "state": state,
+        }  # fmt: skip
+        app.emit(data, f"{one.status:9}  {state:10}  {one.original or '-':26}  {one.path}" + (f"  ({one.reason})" if one.reason else ""))
+    if not app.as_json:
+        counted = {status: sum(r.status == status for r in receipts) for status in ("accepted", "duplicate", "rejected")}
+        app.note(
+            app.in_words(
+                f"收到 {len(receipts)} 个文件：新 {counted['accepted']}，重复 {counted['duplicate']}，未收 {counted['rejected']}",
+                f"{len(receipts)} files: {counted['accepted']} new, {counted['duplicate']} duplicate, {counted['rejected']} rejected",
+            )
+        )
+    return SOME_FAILED if failed else 0
+
+
+COMMAND = ingest

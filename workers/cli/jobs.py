@@ -1,0 +1,126 @@
+"""The pipeline's work, for operators."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from pipeline.errors import BadInput
+from workers.cli import SOME_FAILED, app_of
+
+
+@click.group(short_help="The pipeline's work: list, show, retry, cancel.")
+def jobs() -> None:
+    """Looks at the pipeline's work, tries failed work again, stops what should not run.
+
+    Example: casereel jobs list --state failed
+    """
+
+
+@contextmanager
+def _opened() -> Iterator[tuple[Any, Any]]:
+    from workers.bootstrap import build_jobs, home
+
+    with home(app_of().settings) as built:
+        found = build_jobs(built)
+        try:
+            yield built, found
+        finally:
+            found.close()
+
+
+@jobs.command("list", short_help="List jobs; failed ones first.")
+@click.option("--state", type=click.Choice(["waiting", "running", "done", "failed", "cancelled"]), help="In this state.")
+@click.option("--original", help="Of this original.")
+@click.option("--all", "all_", is_flag=True, help="Also those that are done.")
+@click.option("--by-reason", is_flag=True, help="Count by reason.")
+@click.option("--limit", type=int, default=1000, show_default=True)
+def list_(state: str | None, original: str | None, all_: bool, by_reason: bool, limit: int) -> None:
+    """Lists jobs: those that failed first, then running and waiting ones.
+
+    Example: casereel jobs list --by-reason
+    """
+    app = app_of()
+    with _opened() as (built, work):
+        wanted = built.catalog.find_original(original) if original else None
+        rows = [
+            one for one in work.list(state=state, original=wanted, limit=limit)
+            if all_ or state or wanted or one.state != "done"
+        ]  # fmt: skip
+        if by_reason:
+            for (stage, current, reason), count in Counter((one.stage, one.state, one.reason) for one in rows).most_common():
+                app.emit(
+                    {"stage": stage, "state": current, "reason": reason, "count": count},
+                    f"{count:5} x {stage} {current}: {reason or ''}",
+                )
+            return
+        for one in rows:
+            data = {k: v for k, v in asdict(one).items() if k != "detail"}
+            app.emit(data, f"{one.job:45} {one.state:9} {one.attempts:3} {one.reason or ''}  {one.name}")
+
+
+@jobs.command(short_help="Show one job with its trace.")
+@click.argument("job")
+def show(job: str) -> None:
+    """Shows one job, with what went wrong in full.
+
+    Example: casereel jobs show 01KAMZ5V2W-heavy-derive
+    """
+    app = app_of()
+    with _opened() as (_, work):
+        one = work.show(job)
+        app.emit(asdict(one), "\n".join(f"{name}: {value}" for name, value in asdict(one).items()))
+
+
+def _each(names: tuple[str, ...], verb: str) -> int:
+    from pipeline.edges.audit import NewEvent
+
+    app, failed = app_of(), 0
+    with _opened() as (built, work):
+        last = 0
+        for name in names:
+            try:
+                with built.catalog.transaction() as connection:
+                    getattr(work, verb)(connection, name)
+                    event = NewEvent(
+                        type=f"job.{verb}", actor=built.actor, original=name.partition("-")[0], facts={"job": name}
+                    )
+                    [last] = built.audit.record(connection, [event])
+                app.emit({"job": name, "state": work.show(name).state}, f"{name}: {verb}")
+            except BadInput as error:
+                failed += 1
+                app.note(str(error))
+        built.audit.make_durable(last)
+    return SOME_FAILED if failed else 0
+
+
+@jobs.command(short_help="Try failed or cancelled jobs again.")
+@click.argument("job", nargs=-1)
+@click.option("--reason", help="All failed jobs whose reason holds these words.")
+def retry(job: tuple[str, ...], reason: str | None) -> int:
+    """Tries the named jobs again, or every failed one with this reason.
+
+    Example: casereel jobs retry --reason "too full"
+    """
+    if reason is not None:
+        with _opened() as (_, work):
+            job += tuple(one.job for one in work.list(state="failed") if reason in (one.reason or ""))
+    return _each(job, "retry")
+
+
+@jobs.command(short_help="Stop waiting or running jobs.")
+@click.argument("job", nargs=-1, required=True)
+def cancel(job: tuple[str, ...]) -> int:
+    """Stops the named jobs; their media programs end within seconds. The originals are not touched.
+
+    Example: casereel jobs cancel 01KAMZ5V2W-heavy-derive
+    """
+    return _each(job, "cancel")
+
+
+COMMAND = jobs

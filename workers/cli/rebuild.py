@@ -1,0 +1,48 @@
+"""Makes again what can be made again: the catalog from the vault and the log, the index from the catalog."""
+
+from __future__ import annotations
+
+import click
+
+from workers.cli import app_of
+
+
+@click.group(short_help="Make the catalog (from vault and log) or the index (from the catalog) anew.")
+def rebuild() -> None:
+    """Makes again what can be made again; originals and the log are only read.
+
+    Example: casereel rebuild index
+    """
+
+
+@rebuild.command(short_help="The catalog, from the vault and the log alone.")
+def catalog() -> None:
+    """Makes the catalog anew from the vault and the log alone; the old one is kept beside it. Stop all workers first.
+
+    Example: casereel rebuild catalog
+    """
+    from workers.rebuild import rebuild_catalog
+
+    app = app_of()
+    with app.progress(0, app.in_words("重建", "rebuilding")) as moved:
+        done = rebuild_catalog(app.settings, moved)
+    app.emit(done, app.in_words(f"已恢复 {done['originals']} 个原始文件", f"{done['originals']} originals are back; their facts are being read again by the workers"))
+
+
+@rebuild.command(short_help="The index, from the catalog.")
+def index() -> None:
+    """Makes the search index anew from the catalog; the old one answers meanwhile.
+
+    Example: casereel rebuild index
+    """
+    from workers.bootstrap import build_follower, home
+
+    app = app_of()
+    with home(app.settings) as built:
+        follower = build_follower(built)
+        with app.progress(sum(built.catalog.counts().values()), app.in_words("重建", "rebuilding")) as moved:
+            documents = follower.rebuild(moved)
+        app.emit({"originals": sum(built.catalog.counts().values()), "documents": documents}, f"{documents} documents")
+
+
+COMMAND = rebuild

@@ -1,0 +1,104 @@
+"""All that is known of one original."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from workers.cli import App, app_of, times
+
+if TYPE_CHECKING:
+    from pipeline.records import Known
+
+
+@click.command(short_help="Show all that is known of one original.")
+@click.argument("id")
+def show(id: str) -> None:
+    """ID is an identifier, a digest or its first eight digits, a file's name or its path.
+
+    Example: casereel show 01KAMZ5V2W
+    """
+    from pipeline.edges.audit import NewEvent
+    from workers.bootstrap import home
+
+    app = app_of()
+    with home(app.settings) as built:
+        original = built.catalog.find_original(id)
+        with built.catalog.transaction() as connection:
+            [seq] = built.audit.record(connection, [NewEvent(type="view.record", actor=built.actor, original=original)])
+        built.audit.make_durable(seq)
+        known = built.catalog.known_of(original)
+        data = described(known, built.settings.time.zone, built.catalog.events_of(original))
+        app.emit(data, lambda: _page(app, data))
+
+
+def described(known: Known, zone: str, events: list[str]) -> dict[str, Any]:
+    """The original as `show --json` gives it."""
+    original = known.original
+    return {
+        "original": original.id, "name": original.name, "sha256": original.sha256, "sm3": original.sm3,
+        "size": original.size_bytes, "kind": original.kind, "format": original.format, "state": original.state,
+        "accepted_at": times(original.accepted_at, zone), "parent": original.parent,
+        "properties": {name: one.value if one.value is not None else one.found for name, one in sorted(known.properties.items())},
+        "time_claims": [
+            {**asdict(claim), "at": times(claim.at, zone), "end_at": times(claim.end_at, zone)} for claim in known.time_claims
+        ],
+        "time": _time(known, zone),
+        "derivatives": [
+            {"role": one.role, "mime": one.mime, "path": one.path, "sha256": one.sha256, "size": one.size_bytes,
+             "tool": one.tool, "parameters": one.parameters}
+            for one in known.derivatives
+        ],
+        "fingerprints": [{"method": one.method, "version": one.version} for one in known.fingerprints],
+        "links": [
+            {"case": one.case, "method": one.method, "score": one.score, "status": one.status, "why": one.why}
+            for one in known.links
+        ],
+        "caveats": [{"code": one.code, "text": one.text, "text_zh": one.text_zh, "finder": one.finder} for one in known.caveats],
+        "arrivals": [
+            {"path": one.path, "status": one.status, "taken_at": times(one.taken_at, zone), "source": one.source,
+             "reason": one.reason, "stated": {k: v for k, v in asdict(one.stated).items() if v}}
+            for one in known.arrivals
+        ],
+        "sidecars": [{"original": one.original.id, "name": one.original.name} for one in known.sidecars],
+        "events": [_event(line, zone) for line in events],
+    }  # fmt: skip
+
+
+def _time(known: Known, zone: str) -> dict[str, Any] | None:
+    time = known.time
+    if time is None:
+        return None
+    return {
+        "start": times(time.start_at, zone), "end": times(time.end_at, zone), "uncertainty_s": time.uncertainty_s,
+        "method": time.method, "why": time.why, "zone_known": time.zone_known, "source": time.source,
+        "losers": [list(one) for one in time.losers],
+    }  # fmt: skip
+
+
+def _event(line: str, zone: str) -> dict[str, Any]:
+    event = json.loads(line)
+    return {name: event[name] for name in ("seq", "at", "type", "actor", "outcome", "facts")}
+
+
+def _page(app: App, data: dict[str, Any]) -> str:
+    time = data["time"]
+    lines = [
+        f"{data['name']}",
+        f"  {data['original']}  {data['kind']} ({data['format']})  {data['state']}",
+        f"  sha256 {data['sha256']}  {data['size']} B",
+    ]
+    if time:
+        lines += [f"  {time['start']} .. {time['end']}  ±{time['uncertainty_s']:g} s", f"    {time['why']}"]
+    lines += [f"  {app.in_words('案件', 'case')}: {one['case']} ({one['status']}) {one['why']}" for one in data["links"]]
+    lines += [f"  ! {one['text_zh'] if app.lang == 'zh' and one['text_zh'] else one['text']}" for one in data["caveats"]]
+    lines += [f"  {one['role']}: {one['path']}" for one in data["derivatives"]]
+    lines += [f"  {name} = {value}" for name, value in data["properties"].items()]
+    lines += [f"  {one['status']}: {one['path']}  {one['taken_at']}" for one in data["arrivals"]]
+    return "\n".join(lines)
+
+
+COMMAND = show

@@ -1,0 +1,81 @@
+"""Scheduled care: leftovers of dead processes, lost work, unrecorded originals, log, index, queue.
+
+What it finds it mends or names; it never deletes an original, and never anything whose owner may still live.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from pipeline.custody.recovery import GRACE_S, recover
+from pipeline.edges import disk
+from pipeline.errors import CasereelError
+from workers.bootstrap import Home, build_follower, build_jobs, scratch_of
+
+logger = logging.getLogger(__name__)
+
+EVERY_S = 60.0
+
+
+def round_of(home: Home, *, grace_s: float = GRACE_S) -> dict[str, int]:
+    """One round; returns how much of each kind there was to do.
+
+    grace_s: younger leftovers and objects are left alone, for they may belong to somebody at work.
+    """
+    jobs = build_jobs(home)
+    try:
+        swept = disk.sweep(home.vault.staging_root, grace_s=min(grace_s, 5.0))
+        swept += disk.sweep(scratch_of(home.settings), grace_s=min(grace_s, 5.0))
+        recovered = recover(home.vault, home.catalog, home.audit, jobs, "patrol", grace_s=grace_s)
+        stranded = jobs.stranded()
+        for original, lane in stranded:
+            with home.catalog.transaction() as connection:
+                jobs.again(connection, original, lane, (), force=True)
+        home.audit.make_durable(home.catalog.last_event())
+        behind = home.catalog.head()
+        follower = build_follower(home)
+        behind -= follower.seq()
+        follower.follow()
+        return {
+            "leftovers_removed": len(swept),
+            "originals_recovered": len(recovered),
+            "lanes_queued_again": len(stranded),
+            "derivatives_dropped": _drop_unrecorded_derivatives(home),
+            "index_was_behind": max(behind, 0),
+            "queue_entries_pruned": jobs.prune(home.settings.work.keep_done_days),
+        }
+    finally:
+        jobs.close()
+
+
+def _drop_unrecorded_derivatives(home: Home) -> int:
+    """Files that a dead worker made and never recorded, of originals that nobody works on."""
+    dropped = 0
+    digests = home.catalog.digests()
+    for folder in sorted(home.vault.derived_root.glob("??/*")):
+        original = digests.get(folder.name)
+        if original is None or home.catalog.at_work([original]):
+            continue
+        recorded = home.catalog.derivative_paths(original)
+        for path in home.vault.derivative_files(folder.name):
+            if path not in recorded:
+                home.vault.drop_derivative(path)
+                dropped += 1
+    return dropped
+
+
+def patrol(home: Home, stop: threading.Event) -> None:
+    """A round at every interval until told to stop; a fault of one round does not end the next."""
+    jobs = build_jobs(home, "patrol")
+    jobs.show_life()
+    try:
+        while not stop.is_set():
+            try:
+                jobs.said = {"last": round_of(home)}
+            except CasereelError as error:
+                logger.warning("patrol: %s", error)
+                jobs.said = {"trouble": error.sentence}
+            stop.wait(EVERY_S)
+    finally:
+        jobs.close()

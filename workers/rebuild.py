@@ -1,0 +1,82 @@
+"""The catalog made anew from the vault and the audit log alone."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from config.settings import Settings
+from pipeline.custody.recovery import recover, replay
+from pipeline.edges.audit import NewEvent
+from pipeline.edges.catalog import Catalog, migrate
+from pipeline.edges.jobs import Jobs
+from pipeline.errors import BadInput
+from pipeline.stages import ORDER
+from workers.bootstrap import actor_of, build_home
+
+
+def rebuild_catalog(settings: Settings, moved: Callable[[int], None] = lambda _: None) -> dict[str, int]:
+    """`originals`, `events`, `recovered` of the new catalog; every original's facts are queued to be read again.
+
+    The old SQLite file is kept beside it, under a name with the date. Raises BadInput where a worker still lives,
+    or where a PostgreSQL database is not empty.
+    """
+    _set_aside(settings)
+    migrate(settings.catalog_url)
+    built = build_home(settings)
+    jobs = Jobs(built.catalog, settings.work)
+    try:
+        jobs.prepare()
+        originals = replay(built.vault, built.catalog, built.audit, moved)
+        events = built.catalog.last_event()
+        recovered = recover(built.vault, built.catalog, built.audit, jobs, actor_of(settings), grace_s=0.0)
+        with built.catalog.transaction() as connection:
+            facts = {"originals": originals, "events": events, "recovered": len(recovered)}
+            [seq] = built.audit.record(connection, [NewEvent(type="catalog.rebuilt", actor=built.actor, facts=facts)])
+            for original, kind in built.catalog.without_jobs(connection):
+                jobs.plan(connection, original, ORDER)
+                jobs.enqueue(connection, original, "light", kind=kind)
+        built.audit.make_durable(seq)
+        return {"originals": originals + len(recovered), "events": events, "recovered": len(recovered)}
+    finally:
+        jobs.close()
+        built.close()
+
+
+def _set_aside(settings: Settings) -> None:
+    address = sa.make_url(settings.catalog_url)
+    if address.get_backend_name() != "sqlite":
+        _require_empty(settings)
+        return
+    path = Path(str(address.database))
+    if not path.exists():
+        return
+    _require_no_workers(settings)
+    stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(path.with_name(f"{path.name}.before-{stamp}{suffix}"))
+
+
+def _require_empty(settings: Settings) -> None:
+    engine = sa.create_engine(sa.make_url(settings.catalog_url).set(drivername="postgresql+psycopg"))
+    try:
+        if any(name.startswith("cr_") for name in sa.inspect(engine).get_table_names()):
+            raise BadInput("The database is not empty: create a new one and set catalog.url to it")
+    finally:
+        engine.dispose()
+
+
+def _require_no_workers(settings: Settings) -> None:
+    catalog = Catalog(settings.catalog_url)
+    try:
+        with contextlib.suppress(sa.exc.DatabaseError):
+            alive = Jobs(catalog, settings.work).workers()
+            if alive:
+                raise BadInput(f"{len(alive)} processes still work on this home: stop `casereel up` first")
+    finally:
+        catalog.close()
