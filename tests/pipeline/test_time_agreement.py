@@ -84,7 +84,8 @@ def original_of(row: Mapping[str, str]) -> tuple[Original, tuple[Arrival, ...]]:
     )  # fmt: skip
     arrival = Arrival(
         id="1", original="1", path=row["path"], folder=folder, name=name, name_raw=name.encode(), source="inbox",
-        status="accepted", reason=None, size_bytes=int(row["size"]), mtime_ns=int(mtime.timestamp()) * 10**9, taken_at=NOW,
+        status="accepted", reason=None, size_bytes=int(row["size"]),
+        mtime_ns=int(mtime.timestamp()) * 10**9, taken_at=NOW,
     )  # fmt: skip
     return original, (arrival,)
 

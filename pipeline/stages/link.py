@@ -1,0 +1,62 @@
+"""The stage that says to which cases an original belongs, and why; guesses stay proposals until a person decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from pipeline.kinds import kinds_in
+from pipeline.records import CaseLink, Facts, Known
+from pipeline.stage import Context, Linker, Stage
+
+NAME: Final = "link"
+VERSION: Final = 1
+
+
+def run(known: Known, context: Context) -> Facts:  # noqa: ARG001 - every stage is called alike
+    """One link a case. A sidecar has none of its own: it goes where its recording goes."""
+    if known.original.parent is not None:
+        return Facts()
+    linkers: tuple[Linker, ...] = kinds_in("pipeline.linkers", "LINKER")
+    found = [
+        replace(link, finder=f"{linker.name}/{linker.version}") for linker in linkers for link in linker.propose(known)
+    ]
+    return Facts(links=merged(found, known.links))
+
+
+def merged(found: Iterable[CaseLink], earlier: Sequence[CaseLink]) -> tuple[CaseLink, ...]:
+    """One link a case (and range of time): the best, naming the other ways it was found; ordered, best first.
+
+    earlier: the links already recorded. What a person refused is not proposed again, by any way; what a person
+    confirmed stays confirmed, by that person.
+    """
+    refused = {_subject(link) for link in earlier if link.status == "refused"}
+    confirmed = {_subject(link): link for link in earlier if link.status == "confirmed"}
+    by_subject: dict[tuple[object, ...], list[CaseLink]] = {}
+    for link in found:
+        if _subject(link) not in refused:
+            by_subject.setdefault(_subject(link), []).append(link)
+    links = [_best(group, confirmed.get(subject)) for subject, group in by_subject.items()]
+    return tuple(sorted(links, key=_rank))
+
+
+def _subject(link: CaseLink) -> tuple[object, ...]:
+    return (link.case_key, link.from_s, link.to_s)
+
+
+def _rank(link: CaseLink) -> tuple[object, ...]:
+    return (link.status != "confirmed", -link.score, link.case_key, link.method)
+
+
+def _best(group: Sequence[CaseLink], confirmed: CaseLink | None) -> CaseLink:
+    first, *rest = sorted(group, key=_rank)
+    others = sorted({link.method for link in rest} - {first.method})
+    if others:
+        first = replace(first, why=f"{first.why} Also found by {', '.join(others)}.")
+    if confirmed is not None:
+        first = replace(first, status="confirmed", by=confirmed.by or first.by)
+    return first
+
+
+STAGE = Stage(name=NAME, version=VERSION, run=run)
