@@ -1,7 +1,7 @@
 """Marks of pictures: 256 bits that stay nearly the same when a picture is scaled, compressed or recoloured.
 
-A grey picture, squeezed to a square, gives 16 x 16 frequencies of the discrete cosine transform; each bit says whether one
-of them lies above the median. 64 bits of the lowest frequencies are the key by which candidates are looked up.
+A grey picture, squeezed to a square, gives 16 x 16 frequencies of the discrete cosine transform; each bit says whether
+one of them lies above the median. 64 bits of the lowest frequencies are the key by which candidates are looked up.
 Cutting a rectangle out, mirroring and turning are done on the frequencies, without touching pixels again.
 The form follows PDQ (Facebook, 2019); its figures beside other marks are kept with the measurements of matching.
 """
@@ -71,7 +71,7 @@ class Marks:
 
 @functools.cache
 def _axis(low: float, high: float) -> NDArray[np.float32]:
-    """Frequencies 1 to WAVES of the stretch low..high of an axis: area resampling and cosine transform in one matrix."""
+    """Frequencies 1 to WAVES of the stretch low..high of an axis: area resampling and cosine transform in one."""
     pixel = np.arange(DCT_PX)
     cosine = np.cos(np.pi * (2 * pixel + 1) * np.arange(1, WAVES + 1)[:, None] / (2 * DCT_PX)) * np.sqrt(2 / DCT_PX)
     edges = (low + (high - low) * np.arange(DCT_PX + 1) / DCT_PX) * SIDE_PX
@@ -138,7 +138,7 @@ def detail_of(waves: Waves) -> NDArray[np.float32]:
 
 def distance(one: Words, other: Words) -> NDArray[np.int32]:
     """In how many bits they differ; the last axis is summed. Unrelated pictures: 128 +- 8 of 256."""
-    return np.bitwise_count(one ^ other).sum(-1, dtype=np.int32)
+    return np.asarray(np.bitwise_count(one ^ other).sum(-1), np.int32)
 
 
 # -- what a frame shows

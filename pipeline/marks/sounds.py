@@ -118,8 +118,8 @@ def _peaks(spectrum: NDArray[np.float32]) -> tuple[Ticks, Ticks, NDArray[np.floa
     highest = _highest_near(_highest_near(spectrum, NEAR_TICKS, 0), NEAR_BINS, 1)
     tick, bin_ = np.nonzero((spectrum == highest) & (spectrum > FLOOR))
     inside = (bin_ >= 3) & (bin_ < BINS - 1)
-    tick, bin_ = tick[inside].astype(np.int32), bin_[inside].astype(np.int32)
-    return tick, bin_, spectrum[tick, bin_]
+    tick, bin_ = tick[inside], bin_[inside]
+    return tick.astype(np.int32), bin_.astype(np.int32), spectrum[tick, bin_]
 
 
 def _highest_near(values: NDArray[np.float32], reach: int, axis: int) -> NDArray[np.float32]:

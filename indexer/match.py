@@ -1,0 +1,202 @@
+"""Where does this clip, photo or sound come from? What a reviewer hands in is hostile like any file: read in the cage.
+
+Nothing is kept of the file that is asked about.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.matching import pictures, sounds
+from pipeline.custody.sniff import END_BYTES, sniff
+from pipeline.edges.cage import Limits
+from pipeline.edges.media import grey_frames, mono_samples
+from pipeline.edges.pictures import grey_square
+from pipeline.edges.tools import DEMUXERS, Tools
+from pipeline.errors import BadInput, Unreadable
+from pipeline.marks import pictures as picture_marks
+from pipeline.marks import sounds as sound_marks
+
+ASKED_FPS: Final = 4.0
+# Of a longer file only the beginning is asked.
+ASKED_MAX_S: Final = 600
+ASKED_LIMITS: Final = Limits(wall_s=300, cpu_s=300, memory_bytes=2 << 30, stall_s=60)
+SAME_PLACE_S: Final = 1.5
+
+
+class Archive(Protocol):
+    """What is asked of the catalog."""
+
+    def fingerprints(self, method: str, version: int) -> Iterable[tuple[str, bytes]]:
+        """(original, packed marks) of all originals that have such."""
+
+    def names(self, ids: Iterable[str]) -> dict[str, str]:
+        """The names of these originals."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """A stretch of the query and the original it lies in.
+
+    offset_s: in the original; query_offset_s: in the query; where the stretch begins, length_s long (0 for a photo).
+    score: 1.0 is the weakest that is reported. by: what was recognised. transform: what was done to the query: `none`,
+    `mirrored`, `turned 90`, `inset` (inside borders), `cropped`, `tempo 1.25`, also several of them.
+    """
+
+    original: str
+    name: str
+    offset_s: float
+    query_offset_s: float
+    length_s: float
+    score: float
+    by: Literal["video", "audio", "photo"]
+    transform: str
+
+
+def match(file: Path, *, catalog: Archive, tools: Tools, limit: int = 20) -> list[Match]:
+    """Where the file comes from, the surest first; empty where nothing in the archive is like it.
+
+    Raises BadInput where it is neither a photo nor a recording, or cannot be read.
+    """
+    kind, format_name = _sniffed(file)
+    try:
+        rows = _photo_rows(file, catalog, tools) if kind == "photo" else _media_rows(file, format_name, catalog, tools)
+    except Unreadable as error:
+        raise BadInput(f"'{file.name}' cannot be read: {error.sentence}", path=str(file)) from error
+    rows = sorted(rows, key=lambda row: (-row.score, row.original, row.query_offset_s))[:limit]
+    names = catalog.names({row.original for row in rows})
+    return [replace(row, name=names.get(row.original, "")) for row in rows]
+
+
+def _sniffed(file: Path) -> tuple[str, str]:
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(END_BYTES)
+            opened.seek(max(0, file.stat().st_size - END_BYTES))
+            tail = opened.read(END_BYTES)
+    except OSError as error:
+        raise BadInput(f"'{file}' cannot be opened: {error.strerror}", path=str(file)) from error
+    found = sniff(head, tail, file.name)
+    is_recording = found.kind in ("video", "audio", "sidecar") and found.format in DEMUXERS
+    if found.kind != "photo" and not is_recording:
+        raise BadInput(f"'{file.name}' is neither a photo nor a recording that can be read", found=found.format)
+    return found.kind, found.format
+
+
+def _photo_rows(file: Path, catalog: Archive, tools: Tools) -> list[Match]:
+    side_px = picture_marks.SIDE_PX
+    pixels = tools.call(grey_square, str(file.absolute()), side_px, None, limits=ASKED_LIMITS)
+    frame = np.frombuffer(base64.b64decode(pixels), np.uint8).reshape(1, side_px, side_px)
+    return [_picture_row(found) for found in pictures.find_photo(frame, _picture_library(catalog))]
+
+
+def _media_rows(file: Path, format_name: str, catalog: Archive, tools: Tools) -> list[Match]:
+    """Rows by pictures and by sound; a file need not have both.
+
+    Raises Unreadable where it has neither.
+    """
+    source = file.absolute()
+    rows: list[Match] = []
+    failures: list[Unreadable] = []
+    try:
+        frames = _frames(source, format_name, tools)
+        if len(frames) == 1:
+            found = pictures.find_photo(frames, _picture_library(catalog))
+        else:
+            found = pictures.find_clip(frames, 1 / ASKED_FPS, _picture_library(catalog))
+        rows += [_picture_row(one) for one in found]
+    except Unreadable as error:
+        failures.append(error)
+    try:
+        samples = _samples(source, format_name, tools)
+        rows = merged(rows, [_sound_row(one) for one in sounds.find_sound(samples, _sound_library(catalog))])
+    except Unreadable as error:
+        failures.append(error)
+    if len(failures) == 2:
+        raise failures[0]
+    return rows
+
+
+def _frames(source: Path, format_name: str, tools: Tools) -> NDArray[np.uint8]:
+    batches: list[NDArray[np.uint8]] = []
+    grey_frames(
+        tools, source, format_name, batches.append,
+        fps=ASKED_FPS, side_px=picture_marks.SIDE_PX, limits=ASKED_LIMITS, seconds_max=ASKED_MAX_S,
+    )  # fmt: skip
+    return np.concatenate(batches)
+
+
+def _samples(source: Path, format_name: str, tools: Tools) -> NDArray[np.int16]:
+    batches: list[NDArray[np.int16]] = []
+    mono_samples(
+        tools, source, format_name, batches.append,
+        rate_hz=sound_marks.RATE_HZ, limits=ASKED_LIMITS, seconds_max=ASKED_MAX_S,
+    )  # fmt: skip
+    return np.concatenate(batches)
+
+
+def _picture_library(catalog: Archive) -> pictures.Library:
+    version = picture_marks.VERSION
+    return pictures.Library(
+        (original, picture_marks.unpacked(data))
+        for method in ("video", "photo")
+        for original, data in catalog.fingerprints(method, version)
+    )
+
+
+def _sound_library(catalog: Archive) -> sounds.Library:
+    kept: Iterator[tuple[str, Any]] = (
+        (original, sound_marks.unpacked(data)) for original, data in catalog.fingerprints("sound", sound_marks.VERSION)
+    )
+    return sounds.Library(kept)
+
+
+def _picture_row(found: pictures.Found) -> Match:
+    speed = "" if found.speed == 1.0 else f"tempo {found.speed:g}"
+    transform = " ".join(part for part in (found.transform.replace("none", ""), speed) if part) or "none"
+    by: Literal["video", "photo"] = "photo" if found.is_photo else "video"
+    return Match(
+        found.original, "", found.offset_s, found.query_offset_s, found.length_s, found.strength, by, transform
+    )
+
+
+def _sound_row(found: sounds.Found) -> Match:
+    return Match(
+        found.original, "", found.offset_s, found.query_offset_s, found.length_s, found.strength, "audio",
+        found.transform,
+    )  # fmt: skip
+
+
+def merged(seen: list[Match], heard: list[Match]) -> list[Match]:
+    """Rows of both; where picture and sound of one original say the same place, one row with the stronger score."""
+    rows = list(seen)
+    for sound in heard:
+        same = [row for row in rows if row.by == "video" and row.original == sound.original and _agree(row, sound)]
+        if not same:
+            rows.append(sound)
+            continue
+        row = same[0]
+        rows[rows.index(row)] = _joined(row, sound)
+    return rows
+
+
+def _agree(row: Match, sound: Match) -> bool:
+    starts = [one.offset_s - one.query_offset_s for one in (row, sound)]
+    return abs(starts[0] - starts[1]) < SAME_PLACE_S
+
+
+def _joined(row: Match, sound: Match) -> Match:
+    begins = min(row.query_offset_s, sound.query_offset_s)
+    ends = max(one.query_offset_s + one.length_s for one in (row, sound))
+    offset_s = max(0.0, row.offset_s - (row.query_offset_s - begins))
+    return replace(
+        row, offset_s=round(offset_s, 3), query_offset_s=begins, length_s=round(ends - begins, 3),
+        score=max(row.score, sound.score),
+    )  # fmt: skip

@@ -1,0 +1,126 @@
+"""Where in the archive does this sound come from? Pure functions of sound marks.
+
+Marks that agree vote for an original and an offset; one vote a moment of the query. Where nothing is found, the query is
+asked again as if it had been played faster or slower, with its pitch kept or moved along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.marks.sounds import FAN_ASKED, HOP, QUOTA_ASKED, RATE_HZ, TICK_S, Marks, Samples, marks_of
+
+# The worst foreign sound had 7 votes among three hours; four more allow for an archive a thousand times as large.
+VOTES_MIN: Final = 12
+# Marks that are everywhere say nothing.
+COMMON: Final = 2000
+BIN_TICKS: Final = 2
+# Votes further apart belong to another stretch.
+GAP_S: Final = 5.0
+SPREAD_S, SPREAD_CELLS = 0.25, 4
+TEMPOS: Final = (1.25, 0.8, 1.06, 0.94)
+PITCHES: Final = (1.03, 0.97, 1.06, 0.943, 1.25, 0.8)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A stretch of the query and where it lies in one original; as in `pictures.Found`."""
+
+    original: str
+    offset_s: float
+    query_offset_s: float
+    length_s: float
+    strength: float
+    transform: str
+
+
+class Library:
+    """The marks of all sounds, sorted by key. items: (original, marks)."""
+
+    def __init__(self, items: Iterable[tuple[str, Marks]]) -> None:
+        self.originals: list[str] = []
+        kept: list[Marks] = []
+        for original, marks in items:
+            self.originals.append(original)
+            kept.append(marks)
+        key = np.concatenate([one.key for one in kept] or [np.empty(0, np.uint32)])
+        order = np.argsort(key, kind="stable")
+        self.key = key[order]
+        self.tick = np.concatenate([one.tick for one in kept] or [np.empty(0, np.int32)])[order]
+        self.entry = np.repeat(np.arange(len(kept)), [len(one) for one in kept])[order]
+
+
+def find_sound(samples: Samples, library: Library) -> list[Found]:
+    """Where this sound at RATE_HZ is found, the strongest first."""
+    for transform, speed, marks in _hypotheses(samples):
+        if found := _voted(marks, speed, transform, library):
+            return sorted(found, key=lambda one: (-one.strength, one.original))
+    return []
+
+
+def _hypotheses(samples: Samples) -> Iterator[tuple[str, float, Marks]]:
+    """(what was done to it, its speed beside the original, its marks in the original's ticks)."""
+    yield "none", 1.0, marks_of(samples, quota=QUOTA_ASKED, fan=FAN_ASKED)
+    for speed in TEMPOS:
+        yield f"tempo {speed:g}", speed, marks_of(samples, quota=QUOTA_ASKED, fan=FAN_ASKED, hop=HOP / speed)
+    for speed in PITCHES:
+        places = np.arange(int(len(samples) * speed)) / speed
+        slowed = np.interp(places, np.arange(len(samples)), samples.astype(np.float32)).astype(np.int16)
+        yield f"speed {speed:g}", speed, marks_of(slowed, quota=QUOTA_ASKED, fan=FAN_ASKED)
+
+
+def _voted(marks: Marks, speed: float, transform: str, library: Library) -> list[Found]:
+    first = np.searchsorted(library.key, marks.key, "left")
+    count = np.searchsorted(library.key, marks.key, "right") - first
+    count[count > COMMON] = 0
+    ends = np.cumsum(count)
+    row = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(first - (ends - count), count)
+    asked = np.repeat(marks.tick, count).astype(np.int64)
+    offset = library.tick[row].astype(np.int64) - asked
+    entry = library.entry[row]
+    found = []
+    for number in np.flatnonzero(np.bincount(entry, minlength=1) >= VOTES_MIN).tolist():
+        chosen = entry == number
+        found += _of_one(library.originals[number], asked[chosen], offset[chosen], speed, transform)
+    return found
+
+
+def _of_one(
+    original: str, asked: NDArray[np.int64], offset: NDArray[np.int64], speed: float, transform: str
+) -> Iterator[Found]:
+    """The best stretch within one original, if it has the votes."""
+    bins = offset // BIN_TICKS
+    votes = np.unique(np.stack([bins, asked]), axis=1)
+    places, counts = np.unique(votes[0], return_counts=True)
+    after = np.searchsorted(places, places + 1)
+    has_after = (after < len(places)) & (places[np.minimum(after, len(places) - 1)] == places + 1)
+    both = counts + np.where(has_after, counts[np.minimum(after, len(places) - 1)], 0)
+    best = int(places[both.argmax()])
+    chosen = (bins == best) | (bins == best + 1)
+    ticks = _longest_run(np.unique(asked[chosen]))
+    # What the same number of marks at random offsets would give in one place.
+    span = int(offset.max() - offset.min()) + 1
+    by_chance = len(asked) * 2 * BIN_TICKS / max(span, 1) if span > 40 * BIN_TICKS else 0.0
+    cells = len(np.unique((ticks * TICK_S / SPREAD_S).astype(np.int64)))
+    if len(ticks) < VOTES_MIN + 2 * by_chance or cells < SPREAD_CELLS:
+        return
+    begins = float(ticks[0]) * TICK_S
+    at_s = float(np.median(offset[chosen])) * TICK_S + begins
+    # Marks reach on: a mark tells of the time up to its second peak and the window about it.
+    length_s = (float(ticks[-1] - ticks[0]) * TICK_S + 0.5) / speed
+    yield Found(original, max(0.0, round(at_s, 3)), round(begins / speed, 3), round(length_s, 3),
+                round(len(ticks) / VOTES_MIN, 2), transform)  # fmt: skip
+
+
+def _longest_run(ticks: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The part without a gap over GAP_S that has the most ticks."""
+    cuts = np.flatnonzero(np.diff(ticks) * TICK_S > GAP_S) + 1
+    return max(np.split(ticks, cuts), key=len)
+
+
+__all__ = ["RATE_HZ", "Found", "Library", "find_sound"]
