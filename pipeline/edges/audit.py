@@ -31,6 +31,7 @@ from pipeline.errors import CustodyBroken
 FIRST_PREV: Final = "0" * 64
 LINES_PER_FILE: Final = 100_000
 BATCH: Final = 500
+GRACE_S: Final = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +118,7 @@ class AuditLog:
 
     def _append_missing(self) -> None:
         tail = self._read_tail()
+        self._require_same_past(tail)
         while True:
             with self._engine.connect() as connection:
                 rows = connection.execute(
@@ -130,6 +132,20 @@ class AuditLog:
             tail = self._append(tail, rows)
         self._tail = tail
         self._durable_seq = tail.seq
+
+    def _require_same_past(self, tail: _Tail) -> None:
+        """Returns where the catalog holds the files' last line. An older catalog must not write on."""
+        if tail.seq == 0:
+            return
+        with self._engine.connect() as connection:
+            held = connection.execute(sa.select(tables.event.c.hash).where(tables.event.c.seq == tail.seq)).scalar()
+        if held != tail.hash:
+            raise CustodyBroken(
+                f"Entry {tail.seq} of the audit log is not in the catalog as it stands in the files: "
+                "the catalog is older than the log; run `casereel rebuild catalog`",
+                expected=tail.hash,
+                found=held,
+            )
 
     def _append(self, tail: _Tail, rows: Sequence[Any]) -> _Tail:
         first = json.loads(rows[0].line)
@@ -198,14 +214,17 @@ class AuditLog:
         """The hash that the next line carries as its `prev`."""
         return _hash(line)
 
-    def check(self) -> LogState:
-        """Recomputes the chain from the files and compares every line with its row of the catalog."""
+    def check(self, *, grace_s: float = GRACE_S) -> LogState:
+        """Recomputes the chain from the files and compares every line with its row of the catalog.
+
+        grace_s: rows younger than this may still be on their way into the files.
+        """
         faults: list[str] = []
         previous, count = FIRST_PREV, 0
         with self._engine.connect() as connection:
             rows = iter(
                 connection.execution_options(yield_per=BATCH).execute(
-                    sa.select(tables.event.c.seq, tables.event.c.line).order_by(tables.event.c.seq)
+                    sa.select(tables.event.c.seq, tables.event.c.line, tables.event.c.at).order_by(tables.event.c.seq)
                 )
             )
             for count, line in enumerate(self.lines(), 1):
@@ -215,10 +234,10 @@ class AuditLog:
                     break
             else:
                 left = next(rows, None)
-                if left is not None:
+                if left is not None and (datetime.now(UTC) - left.at).total_seconds() > grace_s:
                     faults.append(f"The catalog holds entry {left.seq}, which the log's files lack")
             head = connection.execute(sa.select(tables.log_head.c.seq, tables.log_head.c.hash)).one()
-        if not faults and head.hash != previous:
+        if not faults and head.seq == count and head.hash != previous:
             faults.append(f"The catalog's head of the log is not the hash of entry {count}")
         return LogState(count, previous, tuple(faults))
 

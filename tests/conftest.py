@@ -1,0 +1,169 @@
+"""What the tests share: homes on SQLite and PostgreSQL, made samples, the folder of real recordings."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from config.settings import Settings, load
+from workers.bootstrap import Home, build_home, make_home
+
+CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
+QUICK = {
+    "CASEREEL_SETTLE_QUIET_S": "0.3",
+    "CASEREEL_SETTLE_QUIET_NO_LEASE_S": "0.6",
+    "CASEREEL_SETTLE_UNFINISHED_S": "2",
+    "CASEREEL_WATCH_RESCAN_S": "1",
+    "CASEREEL_WATCH_POLL_S": "0.2",
+    "CASEREEL_WORK_POLL_S": "0.1",
+    "CASEREEL_WORK_HEARTBEAT_S": "0.5",
+    "CASEREEL_WORK_LEASE_S": "5",
+    "CASEREEL_VAULT_RESERVE_SHARE": "0.0",
+}
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The folder of real recordings beside the checkout."""
+    if not (CORPUS / "manifest.csv").exists():
+        pytest.skip("the folder of real recordings is not beside the checkout")
+    return CORPUS
+
+
+@pytest.fixture(scope="session")
+def manifest(corpus: Path) -> list[dict[str, str]]:
+    """What tools that are not ours said of each real recording."""
+    with (corpus / "manifest.csv").open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def _postgres_bin() -> Path | None:
+    found = shutil.which("initdb")
+    if found:
+        return Path(found).resolve().parent
+    places = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return places[-1].parent if places else None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a PostgreSQL server of this session's own, on loopback."""
+    programs = _postgres_bin()
+    if programs is None:
+        if os.environ.get("CI"):
+            pytest.fail("PostgreSQL is not installed; on Debian: apt-get install postgresql")
+        pytest.skip("PostgreSQL is not installed; on Debian: apt-get install postgresql")
+    folder = tmp_path_factory.mktemp("postgres")
+    as_whom: dict[str, str] = {}
+    if os.name == "posix" and os.geteuid() == 0:
+        # PostgreSQL refuses to run as root; its Debian package made this user.
+        as_whom = {"user": "postgres", "group": "postgres"}
+        folder = Path(tempfile.gettempdir()) / f"casereel-postgres-{os.getpid()}"
+        folder.mkdir(mode=0o700)
+        shutil.chown(folder, "postgres", "postgres")
+    data, port = folder / "data", _free_port()
+    subprocess.run(
+        [programs / "initdb", "-D", data, "-A", "trust", "-U", "casereel", "-E", "UTF8", "--no-sync"],
+        check=True, capture_output=True, cwd=folder, **as_whom,
+    )  # fmt: skip
+    server = subprocess.Popen(
+        [programs / "postgres", "-D", data, "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-k", str(folder)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, **as_whom,
+    )  # fmt: skip
+    url = f"postgresql+psycopg://casereel@127.0.0.1:{port}/postgres"
+    try:
+        for _ in range(100):
+            try:
+                with create_engine(url).connect():
+                    break
+            except Exception:
+                time.sleep(0.1)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def fresh_database(postgres: str) -> Callable[[], str]:
+    """Makes an empty PostgreSQL database and gives its address."""
+
+    def make() -> str:
+        name = f"case{time.monotonic_ns()}"
+        engine = create_engine(postgres, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        engine.dispose()
+        return postgres.rpartition("/")[0].replace("+psycopg", "") + f"/{name}"
+
+    return make
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def catalog_url(request: pytest.FixtureRequest) -> str:
+    """The catalog's address: SQLite in the home, then PostgreSQL. Tests that take it run on both."""
+    if request.param == "sqlite":
+        return ""
+    return request.getfixturevalue("fresh_database")()
+
+
+@pytest.fixture
+def make_settings(tmp_path: Path) -> Callable[..., Settings]:
+    """Settings of a home in the test's folder, quick to settle; keywords override, as environment names."""
+
+    def make(name: str = "home", **overrides: str) -> Settings:
+        return load(tmp_path / name, {**QUICK, **{f"CASEREEL_{k.upper()}": v for k, v in overrides.items()}})
+
+    return make
+
+
+@pytest.fixture
+def home(make_settings: Callable[..., Settings], catalog_url: str) -> Iterator[Home]:
+    """A made home, on both databases."""
+    settings = make_settings(catalog_url=catalog_url) if catalog_url else make_settings()
+    make_home(settings)
+    built = build_home(settings)
+    yield built
+    built.close()
+
+
+@pytest.fixture
+def sqlite_home(make_settings: Callable[..., Settings]) -> Iterator[Home]:
+    """A made home on SQLite."""
+    settings = make_settings()
+    make_home(settings)
+    built = build_home(settings)
+    yield built
+    built.close()
+
+
+@pytest.fixture
+def casereel(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the command line as a process of its own."""
+
+    def run(*arguments: str | Path, environ: dict[str, str] | None = None, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "workers", *map(str, arguments)],
+            capture_output=True, text=True, timeout=timeout, cwd=Path(__file__).resolve().parents[1],
+            env={**os.environ, **QUICK, "CASEREEL_HOME": str(tmp_path / "home"), **(environ or {})},
+        )  # fmt: skip
+
+    return run
