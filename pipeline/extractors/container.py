@@ -346,7 +346,8 @@ def _tag_rows(container: Any) -> Iterator[Row]:
         for key, text in (source.metadata or {}).items():
             tags.setdefault(str(key).lower(), str(text))
     for key, name in _TAG_NAMES.items():
-        if key in tags:
+        # Broadcast Wave's time of day comes under the name of a whole time (FFmpeg 8.0); `tags` reads it.
+        if key in tags and (key != "creation_time" or "-" in tags[key]):
             yield name, tags[key], tags[key].strip()
     yield from _place_rows(tags)
     for key, text in list(tags.items())[:TAGS_MAX]:

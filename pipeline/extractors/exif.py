@@ -247,7 +247,7 @@ def _angle(tags: Mapping[str, Any], which: str, negative: str, most: int) -> flo
     parts = _ratios(tags, f"GPS GPS{which}")
     if not parts:
         return None
-    degrees = sum(part / 60**power for power, part in enumerate(parts[:3]))
+    degrees = sum(part / 60.0**power for power, part in enumerate(parts[:3]))
     if not 0 <= degrees <= most:
         return None
     return -degrees if _text(tags, f"GPS GPS{which}Ref").strip().upper().startswith(negative) else degrees
