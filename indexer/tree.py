@@ -1,0 +1,101 @@
+"""What a search asks for, as a tree of values; each index backend compiles it and none sees typed text."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+# Fields of tokens with their order; `text` holds all of them together.
+WORD_FIELDS = ("text", "name", "case", "party", "device", "officer", "place", "stage", "note")
+# Fields of whole values. `keys`: identifiers and every case number read anywhere; `case_keys`: of links only.
+EXACT_FIELDS = (
+    "keys",
+    "case_keys",
+    "digests",
+    "flags",
+    "case",
+    "device",
+    "officer",
+    "kind",
+    "stage",
+    "place",
+    "state",
+)
+FACET_FIELDS = ("case", "device", "officer", "kind", "stage", "place")
+# Every document carries this flag, so that "all but" can be asked.
+DOCUMENT_FLAG = "document"
+
+
+@dataclass(frozen=True)
+class Words:
+    """Tokens following one another in a field; last_is_prefix: the last need only begin so."""
+
+    tokens: tuple[str, ...]
+    last_is_prefix: bool = False
+    field: str = "text"
+    typed: str = dataclasses.field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class Exact:
+    """A whole value of a field of whole values, or with is_prefix its beginning."""
+
+    field: str
+    value: str
+    is_prefix: bool = False
+    typed: str = dataclasses.field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class During:
+    """Recordings that may overlap from_ms (included) to to_ms (excluded), milliseconds since 1970 UTC; None is open."""
+
+    from_ms: int | None
+    to_ms: int | None
+    typed: str = dataclasses.field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class All:
+    """Every part holds; without parts every document."""
+
+    parts: tuple[Node, ...] = ()
+
+
+@dataclass(frozen=True)
+class Either:
+    """At least one part holds; without parts no document."""
+
+    parts: tuple[Node, ...] = ()
+
+
+@dataclass(frozen=True)
+class Not:
+    """The part does not hold."""
+
+    part: Node
+
+
+Node = Words | Exact | During | All | Either | Not
+
+
+def words_of(node: Node) -> list[Words]:
+    """The words that speak for a hit, for showing them in it; those that must not be there are left out."""
+    match node:
+        case Words():
+            return [node]
+        case All(parts) | Either(parts):
+            return [words for part in parts for words in words_of(part)]
+        case _:
+            return []
+
+
+def keys_of(node: Node) -> list[Exact]:
+    """The keys that speak for a hit."""
+    match node:
+        case Exact(field="keys" | "case_keys"):
+            return [node]
+        case All(parts) | Either(parts):
+            return [key for part in parts for key in keys_of(part)]
+        case _:
+            return []

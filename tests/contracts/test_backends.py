@@ -1,0 +1,476 @@
+"""What every index backend must do, in a folder of its own, from several threads and processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+import pytest
+from filelock import FileLock
+
+import indexer.backends
+from indexer import analysis
+from indexer.contract import Asked, Backend, IndexDamaged, SearchIndex, backend_named
+from indexer.document import Document
+from indexer.tree import DOCUMENT_FLAG, All, During, Either, Exact, Not, Words
+from pipeline.errors import BadInput
+from pipeline.kinds import kinds_in
+
+BACKENDS = kinds_in(indexer.backends.__name__, "BACKEND")
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name)
+def backend(request: pytest.FixtureRequest) -> Backend:
+    found: Backend = request.param
+    return found
+
+
+@pytest.fixture
+def index(backend: Backend, tmp_path: Path) -> SearchIndex:
+    return opened(backend, tmp_path)
+
+
+def opened(backend: Backend, tmp_path: Path) -> SearchIndex:
+    return backend.open(tmp_path / "index", FileLock(tmp_path / "writer.lock"))
+
+
+def document(
+    identifier: str, text: str = "", *, at_h: float | None = None, hours: float = 1, **exact: str | tuple[str, ...]
+) -> Document:
+    start = None if at_h is None else round(at_h * HOUR_MS)
+    return Document(
+        id=identifier,
+        words={"text": analysis.tokens_of_all([text]), "officer": analysis.tokens_of_all([text[:4]])},
+        exact={"flags": (DOCUMENT_FLAG,)}
+        | {name: value if isinstance(value, tuple) else (value,) for name, value in exact.items()},
+        start_ms=start,
+        from_ms=start,
+        to_ms=None if start is None else start + round(hours * HOUR_MS),
+    )
+
+
+def words(text: str, field: str = "text") -> Words:
+    phrase = analysis.phrase(text)
+    return Words(phrase.tokens, phrase.last_is_prefix, field)
+
+
+def ids(index: SearchIndex, *parts: object, sort: str = "score", limit: int = 100) -> list[str]:
+    asked = Asked(node=All(tuple(parts)), sort=sort, limit=limit)  # type: ignore[arg-type]
+    return [identifier for identifier, _ in index.search(asked).hits]
+
+
+def put(index: SearchIndex, *documents: Document, seq: int = 1) -> None:
+    index.stage(documents)
+    index.commit(seq)
+
+
+def test_a_new_index_is_empty_and_at_sequence_zero(index: SearchIndex) -> None:
+    assert (index.seq(), ids(index), index.stats().documents) == (0, [], 0)
+
+
+def test_what_was_committed_is_found_at_once_with_its_sequence(index: SearchIndex) -> None:
+    put(index, document("a", "现场检查"), seq=7)
+    assert (ids(index, words("检查")), index.seq()) == (["a"], 7)
+
+
+def test_what_was_only_staged_is_not_found(index: SearchIndex) -> None:
+    index.stage([document("a", "现场检查")])
+    assert ids(index, words("检查")) == []
+
+
+def test_a_document_put_again_replaces_the_former(index: SearchIndex) -> None:
+    put(index, document("a", "现场检查"), seq=1)
+    put(index, document("a", "询问笔录"), seq=2)
+    assert (ids(index, words("检查")), ids(index, words("笔录"))) == ([], ["a"])
+
+
+def test_a_document_put_twice_before_one_commit_is_there_once_as_last_put(index: SearchIndex) -> None:
+    put(index, document("a", "现场检查"), document("a", "询问笔录"))
+    assert (ids(index), ids(index, words("检查"))) == (["a"], [])
+
+
+def test_a_deleted_document_is_found_no_more(index: SearchIndex) -> None:
+    put(index, document("a", "现场检查"), document("b", "现场检查"))
+    index.stage([], deletes=["a"])
+    index.commit(2)
+    assert ids(index, words("检查")) == ["b"]
+
+
+def test_a_document_staged_and_then_deleted_before_the_commit_is_not_there(index: SearchIndex) -> None:
+    index.stage([document("a", "现场检查")])
+    index.stage([], deletes=["a"])
+    index.commit(1)
+    assert ids(index) == []
+
+
+def test_deleting_what_is_not_there_changes_nothing(index: SearchIndex) -> None:
+    put(index, document("a", "现场检查"))
+    index.stage([], deletes=["z"])
+    index.commit(2)
+    assert ids(index) == ["a"]
+
+
+def test_clearing_leaves_no_document_and_sequence_zero(index: SearchIndex) -> None:
+    put(index, document("a", "现场检查"), seq=5)
+    index.clear()
+    assert (ids(index), index.seq(), index.stats().documents) == ([], 0, 0)
+
+
+def test_a_phrase_must_stand_together_and_in_order(index: SearchIndex) -> None:
+    put(index, document("a", "平江县鑫源达商贸"), document("b", "达源鑫 鑫源 源达"), document("c", "鑫源贸易达成"))
+    assert ids(index, words("鑫源达")) == ["a"]
+
+
+def test_a_phrase_does_not_reach_over_a_break(index: SearchIndex) -> None:
+    broken = Document(
+        id="a",
+        words={"text": analysis.tokens_of_all(["现场3", "号检查"])},
+        exact={"flags": (DOCUMENT_FLAG,)},
+    )
+    put(index, broken)
+    assert ids(index, words("3号")) == []
+
+
+def test_a_single_character_is_found_wherever_it_stands(index: SearchIndex) -> None:
+    put(index, document("a", "加油站"), document("b", "汽油"), document("c", "油"), document("d", "食品"))
+    assert sorted(ids(index, words("油"))) == ["a", "b", "c"]
+
+
+def test_a_phrase_may_end_in_a_prefix(index: SearchIndex) -> None:
+    put(index, document("a", "罚字2021第3号"), document("b", "罚字2021第30号"), document("c", "罚字2021第3"))
+    assert ids(index, words("第3号")) == ["a"]
+
+
+def test_a_prefix_is_found_however_many_words_begin_so(index: SearchIndex) -> None:
+    put(index, *(document(f"d{number}", f"x{chr(97 + number % 26)}{chr(97 + number // 26)}") for number in range(600)))
+    assert index.count(Words(("x",), last_is_prefix=True)) == 600
+
+
+def test_a_phrase_ending_in_a_prefix_is_found_however_many_words_begin_so(index: SearchIndex) -> None:
+    put(index, *(document(f"d{number}", f"dsj 7{number:03}") for number in range(600)))
+    assert index.count(Words(("dsj", "7"), last_is_prefix=True)) == 600
+
+
+@pytest.mark.parametrize(
+    "token", ["a.c", "a|c", "(a)", "a*", "[a]", "a\\c", "c++", "^a$", "a-c", "{1,2}", "~a", "#", "&"]
+)
+def test_signs_with_a_meaning_in_patterns_stand_for_themselves(index: SearchIndex, token: str) -> None:
+    put(
+        index,
+        Document(id="a", words={"text": (token + "x", "b")}, exact={"flags": (DOCUMENT_FLAG,), "keys": (token,)}),
+        Document(id="b", words={"text": ("abcx", "b")}, exact={"flags": (DOCUMENT_FLAG,), "keys": ("abc",)}),
+    )
+    assert ids(index, Words((token,), last_is_prefix=True)) == ["a"]
+    assert ids(index, Exact("keys", token, is_prefix=True)) == ["a"]
+
+
+def test_words_are_sought_in_the_field_asked_for(index: SearchIndex) -> None:
+    put(index, document("a", "李建国 现场检查"), document("b", "现场检查 李建国"))
+    assert ids(index, words("李建国", "officer")) == ["a"]
+
+
+def test_what_must_not_be_there_is_left_out(index: SearchIndex) -> None:
+    put(index, document("a", "现场检查 录像"), document("b", "现场检查 照片"))
+    assert ids(index, words("检查"), Not(words("照片"))) == ["a"]
+
+
+def test_asking_only_for_what_must_not_be_there_gives_all_others(index: SearchIndex) -> None:
+    put(index, document("a", "录像"), document("b", "照片"))
+    assert ids(index, Not(words("照片"))) == ["a"]
+
+
+def test_not_inside_either_and_twice_holds(index: SearchIndex) -> None:
+    put(index, document("a", "录像"), document("b", "照片"), document("c", "笔录"))
+    assert sorted(ids(index, Either((words("录像"), Not(words("照片")))))) == ["a", "c"]
+    assert ids(index, Not(Not(words("照片")))) == ["b"]
+
+
+def test_either_of_nothing_finds_nothing_and_all_of_nothing_everything(index: SearchIndex) -> None:
+    put(index, document("a", "录像"))
+    assert (ids(index, Either(())), ids(index, All(()))) == ([], ["a"])
+
+
+def test_exact_values_with_spaces_and_case_stay_whole(index: SearchIndex) -> None:
+    put(index, document("a", device="DJI Mavic 3"), document("b", device="DJI"))
+    assert ids(index, Exact("device", "DJI")) == ["b"]
+
+
+def test_a_key_is_found_by_its_beginning(index: SearchIndex) -> None:
+    put(index, document("a", digests="ab12cd"), document("b", digests="ab99"))
+    assert ids(index, Exact("digests", "ab12", is_prefix=True)) == ["a"]
+
+
+def test_facets_count_the_matching_documents_each_value_of_several(index: SearchIndex) -> None:
+    put(
+        index,
+        document("a", "检查", kind="video", case=("甲1号", "乙2号")),
+        document("b", "检查", kind="video", case="甲1号"),
+        document("c", "检查", kind="photo"),
+        document("d", "笔录", kind="audio", case="丙3号"),
+    )
+    found = index.search(Asked(node=words("检查"), limit=1, facets=("kind", "case")))
+    assert found.total == 3
+    assert found.facets == {"kind": {"video": 2, "photo": 1}, "case": {"甲1号": 2, "乙2号": 1}}
+
+
+def test_by_time_the_undated_come_last_both_ways(index: SearchIndex) -> None:
+    put(index, document("b", "检查", at_h=2), document("n", "检查"), document("a", "检查", at_h=1))
+    assert ids(index, words("检查"), sort="time") == ["a", "b", "n"]
+    assert ids(index, words("检查"), sort="-time") == ["b", "a", "n"]
+
+
+def test_times_before_1970_are_in_order(index: SearchIndex) -> None:
+    put(index, document("b", at_h=2), document("a", at_h=-100_000))
+    assert ids(index, sort="time") == ["a", "b"]
+
+
+def test_by_score_the_document_that_speaks_of_it_most_comes_first(index: SearchIndex) -> None:
+    filler = "门头 照片 拍摄 地点 道路 大门 货架 清单"
+    put(index, document("a", "油罐 " + filler * 5), document("b", "油罐 油罐 油罐"))
+    found = index.search(Asked(node=words("油罐")))
+    assert [identifier for identifier, _ in found.hits] == ["b", "a"]
+    assert found.hits[0][1] > found.hits[1][1] > 0
+
+
+def test_pages_follow_one_another(index: SearchIndex) -> None:
+    put(index, *(document(f"d{number:02}", "检查", at_h=number) for number in range(30)))
+    asked = [Asked(node=words("检查"), sort="time", limit=10, offset=offset) for offset in (0, 10, 20, 30)]
+    pages = [[identifier for identifier, _ in index.search(one).hits] for one in asked]
+    assert [len(page) for page in pages] == [10, 10, 10, 0]
+    assert [identifier for page in pages for identifier in page] == [f"d{number:02}" for number in range(30)]
+
+
+@pytest.mark.parametrize(
+    ("from_h", "to_h", "expected"),
+    [
+        (10, 12, ["long", "moment", "short"]),
+        (0, 9, []),
+        (9.5, 10, ["long"]),
+        (13, None, ["long"]),
+        (None, 10, ["long"]),
+        (12, 13, ["long"]),
+        (11, 11.001, ["long", "moment"]),
+        (None, None, ["long", "moment", "short"]),
+    ],
+)
+def test_recordings_that_overlap_the_interval_are_found(
+    index: SearchIndex, from_h: float | None, to_h: float | None, expected: list[str]
+) -> None:
+    put(
+        index,
+        document("short", at_h=10, hours=0.5),
+        document("long", at_h=9, hours=5),
+        document("moment", at_h=11, hours=0),
+        document("undated"),
+    )
+    interval = [None if hour is None else round(hour * HOUR_MS) for hour in (from_h, to_h)]
+    assert sorted(ids(index, During(*interval))) == expected
+
+
+def test_counts_and_facets_stay_right_through_many_commits(backend: Backend, tmp_path: Path) -> None:
+    index = opened(backend, tmp_path)
+    for number in range(70):
+        put(index, document(f"d{number % 40}", f"检查 {number}", kind="video" if number % 2 else "photo"), seq=number)
+    found = index.search(Asked(node=words("检查"), facets=("kind",)))
+    assert (found.total, found.facets["kind"]) == (40, {"video": 20, "photo": 20})
+    assert (index.stats().documents, index.seq()) == (40, 69)
+    assert index.stats().segments <= 40
+
+
+def test_random_puts_and_deletes_agree_with_a_plain_list(backend: Backend, tmp_path: Path) -> None:
+    chance = Random(5)
+    index = opened(backend, tmp_path)
+    held: dict[str, tuple[str, str]] = {}
+    vocabulary = ["现场检查", "询问笔录", "鑫源达商贸", "加油站", "油罐车", "DSJ-A7", "3号", "照片"]
+    for seq in range(25):
+        puts, gone = {}, set()
+        for _ in range(chance.randint(1, 8)):
+            identifier = f"d{chance.randint(0, 30)}"
+            if chance.random() < 0.7:
+                puts[identifier] = (" ".join(chance.sample(vocabulary, 3)), chance.choice(["video", "photo"]))
+                gone.discard(identifier)
+            else:
+                gone.add(identifier)
+                puts.pop(identifier, None)
+        index.stage([document(name, text, kind=kind) for name, (text, kind) in puts.items()], deletes=gone)
+        index.commit(seq)
+        held = {name: value for name, value in (held | puts).items() if name not in gone}
+        sought, barred = chance.sample(vocabulary, 2)
+        expected = {name: kind for name, (text, kind) in held.items() if sought in text and barred not in text}
+        node = All((words(sought), Not(words(barred))))
+        found = index.search(Asked(node=node, limit=1000, facets=("kind",)))
+        assert {identifier for identifier, _ in found.hits} == set(expected)
+        assert (found.total, found.facets["kind"]) == (len(expected), dict(Counter(expected.values())))
+
+
+def test_another_opened_index_sees_a_commit_at_once(backend: Backend, tmp_path: Path) -> None:
+    writer, reader = opened(backend, tmp_path), opened(backend, tmp_path)
+    assert ids(reader) == []
+    put(writer, document("a", "检查"), seq=3)
+    assert (ids(reader), reader.seq()) == (["a"], 3)
+
+
+def test_a_deleted_document_is_gone_for_a_reader_that_saw_it(backend: Backend, tmp_path: Path) -> None:
+    writer, reader = opened(backend, tmp_path), opened(backend, tmp_path)
+    put(writer, document("a", "检查"), document("b", "检查"))
+    assert sorted(ids(reader)) == ["a", "b"]
+    writer.stage([], deletes=["a"])
+    writer.commit(2)
+    assert ids(reader) == ["b"]
+
+
+def test_reading_goes_on_while_another_thread_writes(index: SearchIndex) -> None:
+    done = threading.Event()
+    faults: list[BaseException] = []
+
+    def read() -> None:
+        last = 0
+        while not done.is_set():
+            try:
+                seen = index.count(words("检查"))
+                assert seen >= last
+                last = seen
+            except BaseException as error:
+                faults.append(error)
+                return
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for number in range(15):
+        put(index, document(f"d{number}", "检查"), seq=number)
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert faults == []
+    assert index.count(words("检查")) == 15
+
+
+def _write_many(name: str, folder: Path, prefix: str, count: int) -> None:
+    index = opened(backend_named(name), folder)
+    for number in range(count):
+        put(index, document(f"{prefix}{number}", "检查"), seq=number)
+
+
+def test_two_writers_in_two_processes_wait_for_one_another_and_lose_nothing(backend: Backend, tmp_path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    writers = [spawn.Process(target=_write_many, args=(backend.name, tmp_path, prefix, 8)) for prefix in "ab"]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    assert opened(backend, tmp_path).count(words("检查")) == 16
+
+
+def _write_until_killed(name: str, folder: Path) -> None:
+    index = opened(backend_named(name), folder)
+    seq = index.seq()
+    while True:
+        seq += 1
+        put(index, *(document(f"d{seq}-{part}", "检查 " * 20) for part in range(5)), seq=seq)
+        with (folder / "acknowledged").open("a") as acknowledged:
+            acknowledged.write(f"{seq}\n")
+
+
+def test_a_writer_killed_at_any_moment_leaves_whole_commits_and_no_lock(backend: Backend, tmp_path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    opened(backend, tmp_path)
+    chance = Random(11)
+    for _ in range(4):
+        writer = spawn.Process(target=_write_until_killed, args=(backend.name, tmp_path))
+        writer.start()
+        _wait_for_a_further_line(tmp_path / "acknowledged")
+        time.sleep(chance.uniform(0.0, 0.15))
+        assert writer.pid is not None
+        os.kill(writer.pid, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+        writer.join()
+        index = opened(backend, tmp_path)
+        acknowledged = int((tmp_path / "acknowledged").read_text().split()[-1])
+        assert index.seq() in (acknowledged, acknowledged + 1)
+        assert index.count(words("检查")) == 5 * index.seq()
+        assert len(set(ids(index, limit=10_000))) == 5 * index.seq()
+    put(index, document("after", "笔录"), seq=99_999)
+    assert ids(index, words("笔录")) == ["after"]
+
+
+def _wait_for_a_further_line(path: Path) -> None:
+    before = path.read_text() if path.exists() else ""
+    deadline = time.monotonic() + 60
+    while not path.exists() or path.read_text() == before:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _filled(backend: Backend, tmp_path: Path) -> list[Path]:
+    index = opened(backend, tmp_path)
+    put(index, *(document(f"d{number}", f"检查 {number}") for number in range(50)))
+    index.close()
+    return sorted(path for path in (tmp_path / "index").iterdir() if path.is_file() and not path.name.startswith("."))
+
+
+def _use(backend: Backend, tmp_path: Path) -> None:
+    index = opened(backend, tmp_path)
+    assert index.count(words("检查")) == 50
+    index.search(Asked(node=words("检查"), sort="time", facets=("kind",)))
+
+
+def test_a_whole_index_opens_again(backend: Backend, tmp_path: Path) -> None:
+    _filled(backend, tmp_path)
+    _use(backend, tmp_path)
+
+
+def test_an_index_without_its_largest_file_is_noticed(backend: Backend, tmp_path: Path) -> None:
+    max(_filled(backend, tmp_path), key=lambda path: path.stat().st_size).unlink()
+    with pytest.raises(IndexDamaged):
+        _use(backend, tmp_path)
+
+
+def test_an_index_with_a_cut_file_is_noticed(backend: Backend, tmp_path: Path) -> None:
+    largest = max(_filled(backend, tmp_path), key=lambda path: path.stat().st_size)
+    os.truncate(largest, largest.stat().st_size // 2)
+    with pytest.raises(IndexDamaged):
+        _use(backend, tmp_path)
+
+
+def test_a_folder_with_something_else_in_it_is_noticed(backend: Backend, tmp_path: Path) -> None:
+    (tmp_path / "index").mkdir()
+    (tmp_path / "index" / "letter.txt").write_text("not an index")
+    with pytest.raises(IndexDamaged):
+        opened(backend, tmp_path)
+
+
+def test_an_index_whose_list_of_segments_is_garbage_is_noticed(backend: Backend, tmp_path: Path) -> None:
+    for path in _filled(backend, tmp_path):
+        if path.name == "meta.json" or path.suffix == ".toc":
+            path.write_bytes(b"\0" * 40)
+    with pytest.raises(IndexDamaged):
+        _use(backend, tmp_path)
+
+
+def test_an_index_of_another_version_is_noticed(
+    backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = type(opened(backend, tmp_path)).__module__
+    monkeypatch.setattr(f"{module}.VERSION", "0.0")
+    with pytest.raises(IndexDamaged, match="version"):
+        opened(backend, tmp_path)
+
+
+def test_the_size_and_number_of_documents_are_told(index: SearchIndex) -> None:
+    put(index, document("a", "检查"), document("b", "检查"))
+    told = index.stats()
+    assert told.documents == 2
+    assert told.size_bytes > 0
+
+
+def test_an_unknown_backend_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(BadInput, match="tantivy, whoosh"):
+        backend_named("lucene")
