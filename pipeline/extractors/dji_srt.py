@@ -1,7 +1,7 @@
 """Telemetry that drones write as subtitles: when, where, how high; plain subtitles give their count only.
 
-Dialects read: bracketed (`[latitude : 1.2] [longitude : 3.4]`, also misspelt `longtitude`); `GPS(lon,lat,satellites)` of
-the Mavic and Phantom lines; `GPS(lat,lon,1.0M)` of the Matrice line. Times have dots or dashes, and milliseconds and
+Dialects read: bracketed (`[latitude : 1.2] [longitude : 3.4]`, also misspelt `longtitude`); `GPS(lon,lat,satellites)`
+of the Mavic and Phantom lines; `GPS(lat,lon,1.0M)` of the Matrice line. Times have dots or dashes, and milliseconds and
 microseconds apart by commas. Not covered: newer models without subtitles (`djmd` tracks). The clock is the drone's own,
 its zone is not said.
 Source: sample files of eight models published by their owners.

@@ -1,8 +1,8 @@
 """What makers' and docks' companions state of a recording: case, officer, device, when it ran, where.
 
 Read: Motorola (WatchGuard) `.json` with `DataPoints[].Time` and `.vtt` whose cues are JSON (`officer`,
-`gpsCoordinates`), and any JSON or `key: value` text whose keys are among those below. Not covered: XML exports, encrypted
-manifests.
+`gpsCoordinates`), and any JSON or `key: value` text whose keys are among those below. Not covered: XML exports,
+encrypted manifests.
 Sources: a published reader of Motorola V300 exports; the element names of record rules (记录要素).
 """
 
@@ -29,8 +29,8 @@ _STATED: Final[dict[str, str]] = {
     "sidecar.officer": "officer officername officerid username operator "
     "执法人员 执法人员姓名 执法证号 警号 警员 "
     "警员编号 使用人 使用人员",
-    "sidecar.device": "device deviceid deviceserial deviceserialnumber devicenumber serialnumber cameraid cameraserialnumber "
-    "设备编号 设备号 执法仪编号 记录仪编号 产品序号 序列号",
+    "sidecar.device": "device deviceid deviceserial deviceserialnumber devicenumber serialnumber cameraid "
+    "cameraserialnumber 设备编号 设备号 执法仪编号 记录仪编号 产品序号 序列号",
     "sidecar.start": "start starttime startdate begintime recordingstart recordingstarttime recordstart "
     "开始时间 拍摄时间 录制时间 起始时间",
     "sidecar.end": "end endtime stoptime recordingend recordingendtime recordend 结束时间",
