@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from config.settings import Settings
 from pipeline.edges.audit import AuditLog
@@ -35,6 +35,15 @@ class Home:
     catalog: Catalog
     audit: AuditLog
     actor: str
+
+    def tell(self, type: str, *, original: str | None = None, outcome: str = "done", facts: Any = None) -> None:
+        """The deed is an event, durable when this returns: before the first byte of evidence is shown."""
+        from pipeline.edges.audit import NewEvent
+
+        event = NewEvent(type=type, actor=self.actor, original=original, outcome=outcome, facts=facts or {})
+        with self.catalog.transaction() as connection:
+            [seq] = self.audit.record(connection, [event])
+        self.audit.make_durable(seq)
 
     def close(self) -> None:
         """Nothing of it is open."""

@@ -33,16 +33,15 @@ def round_of(home: Home, *, grace_s: float = GRACE_S) -> dict[str, int]:
             with home.catalog.transaction() as connection:
                 jobs.again(connection, original, lane, (), force=True)
         home.audit.make_durable(home.catalog.last_event())
-        behind = home.catalog.head()
         follower = build_follower(home)
-        behind -= follower.seq()
+        behind = follower.state()["behind"]
         follower.follow()
         return {
             "leftovers_removed": len(swept),
             "originals_recovered": len(recovered),
             "lanes_queued_again": len(stranded),
             "derivatives_dropped": _drop_unrecorded_derivatives(home),
-            "index_was_behind": max(behind, 0),
+            "index_was_behind": behind,
             "queue_entries_pruned": jobs.prune(home.settings.work.keep_done_days),
         }
     finally:

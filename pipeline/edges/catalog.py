@@ -342,7 +342,7 @@ class Catalog:
         found: set[str] = set()
         with self.snapshot() as connection:
             for some in _in_pieces(ids):
-                query = sa.select(t.job.c.original.distinct()).where(
+                query = sa.select(t.job.c.original).distinct().where(
                     t.job.c.original.in_(some), t.job.c.state.in_(["waiting", "running"])
                 )
                 found |= set(connection.execute(query).scalars())

@@ -19,22 +19,20 @@ def match(file: Path, limit: int) -> None:
     """
     from dataclasses import asdict
 
+    from indexer.access import Reviewer, require
     from indexer.match import match as find
-    from pipeline.edges.audit import NewEvent
     from pipeline.edges.tools import Tools
     from workers.bootstrap import home
 
     app = app_of()
     with home(app.settings) as built:
+        require(Reviewer(name=built.actor, role="administrator"), "match")
         tools = Tools(built.settings.media.ffmpeg)
         try:
             hits = find(file, catalog=built.catalog, tools=tools, limit=limit)
         finally:
             tools.close()
-        facts = {"file": file.name, "hits": [hit.original for hit in hits]}
-        with built.catalog.transaction() as connection:
-            [seq] = built.audit.record(connection, [NewEvent(type="match", actor=built.actor, facts=facts)])
-        built.audit.make_durable(seq)
+        built.tell("match", facts={"file": file.name, "hits": [hit.original for hit in hits]})
         for hit in hits:
             app.emit(
                 asdict(hit),

@@ -41,7 +41,14 @@ def index() -> None:
     with home(app.settings) as built:
         follower = build_follower(built)
         with app.progress(sum(built.catalog.counts().values()), app.in_words("重建", "rebuilding")) as moved:
-            documents = follower.rebuild(moved)
+            before = 0
+
+            def told(done: int, _: int) -> None:
+                nonlocal before
+                moved(done - before)
+                before = done
+
+            documents = follower.rebuild(told)
         app.emit({"originals": sum(built.catalog.counts().values()), "documents": documents}, f"{documents} documents")
 
 

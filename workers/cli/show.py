@@ -21,15 +21,14 @@ def show(id: str) -> None:
 
     Example: casereel show 01KAMZ5V2W
     """
-    from pipeline.edges.audit import NewEvent
+    from indexer.access import Reviewer, require
     from workers.bootstrap import home
 
     app = app_of()
     with home(app.settings) as built:
         original = built.catalog.find_original(id)
-        with built.catalog.transaction() as connection:
-            [seq] = built.audit.record(connection, [NewEvent(type="view.record", actor=built.actor, original=original)])
-        built.audit.make_durable(seq)
+        require(Reviewer(name=built.actor, role="administrator"), "view")
+        built.tell("view.record", original=original)
         known = built.catalog.known_of(original)
         data = described(known, built.settings.time.zone, built.catalog.events_of(original))
         app.emit(data, lambda: _page(app, data))

@@ -17,7 +17,6 @@ def verify(id: tuple[str, ...]) -> int:
 
     Example: casereel verify --json
     """
-    from pipeline.edges.audit import NewEvent
     from workers.bootstrap import home
 
     app = app_of()
@@ -44,11 +43,7 @@ def verify(id: tuple[str, ...]) -> int:
         facts = {"checked": len(wanted), "broken": len(broken), "missing": len(missing), "log_faults": len(log.faults)}
         bad = bool(broken or missing or log.faults)
         if not log.faults:
-            with built.catalog.transaction() as connection:
-                [seq] = built.audit.record(
-                    connection, [NewEvent(type="verify", actor=built.actor, outcome="failed" if bad else "done", facts=facts)]
-                )
-            built.audit.make_durable(seq)
+            built.tell("verify", outcome="failed" if bad else "done", facts=facts)
         lines = [
             app.in_words(
                 f"核验 {len(wanted)} 个原始文件：损坏 {len(broken)}，缺失 {len(missing)}",

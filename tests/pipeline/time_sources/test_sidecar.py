@@ -1,0 +1,35 @@
+"""What sidecars say of start and end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from pipeline.records import Known, TimeClaim
+
+Make = Callable[..., Known]
+Claims = Callable[[Known], list[TimeClaim]]
+
+
+def at(*parts: int) -> datetime:
+    return datetime(*parts, tzinfo=UTC)  # type: ignore[misc, arg-type]
+
+
+def test_a_track_beside_the_recording_gives_start_and_end(known: Make, claims: Claims) -> None:
+    track = known({"sidecar.start": "2021-08-03T02:10:10Z", "sidecar.end": "2021-08-03T02:20:10Z"}, name="a.gpx")
+    (claim,) = claims(known(sidecars=(track,)))
+    assert (claim.at, claim.end_at, claim.zone_known) == (at(2021, 8, 3, 2, 10, 10), at(2021, 8, 3, 2, 20, 10), True)
+    assert "a.gpx" in claim.note
+
+
+def test_telemetry_without_a_zone_is_local(known: Make, claims: Claims) -> None:
+    (claim,) = claims(known({"sidecar.start": "2021-08-03 10:10:10.123"}, name="DJI_0001.SRT"))
+    assert (claim.at, claim.zone_known) == (at(2021, 8, 3, 2, 10, 10, 123000), False)
+
+
+@pytest.mark.parametrize("end", ["2021-08-02T02:10:10Z", "0000-00-00", ""])
+def test_an_end_before_the_start_is_left_out(known: Make, claims: Claims, end: str) -> None:
+    (claim,) = claims(known({"sidecar.start": "2021-08-03T02:10:10Z", "sidecar.end": end}))
+    assert claim.end_at is None
