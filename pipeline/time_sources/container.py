@@ -3,6 +3,7 @@
 The field counts seconds since 1904 without a zone. ISO/IEC 14496-12 says UTC; Apple's own book allows local time,
 and many cameras write it: both readings are named, and deciding tells them apart by the other sources. It may mark
 the end of the clip. Writers that count from 1970 show a year around 1950, which is read a second time as that.
+In other containers the same property holds that container's own field, and that field's rule counts.
 Not covered: the creation times of single tracks.
 """
 
@@ -24,6 +25,14 @@ _SOURCE: Final = "container.creation_time"
 _SINCE_1970: Final = "container.creation_time_1970"
 _EPOCHS_APART: Final = timedelta(seconds=2_082_844_800)  # 1904-01-01 to 1970-01-01
 _MISREAD_YEARS: Final = range(1935, 1980)  # 2001 to 2045 counted from 1970 and read as counted from 1904
+# What the property holds in containers other than QuickTime and MP4.
+_OTHER_FIELDS: Final = {
+    "avi": "riff.IDIT",
+    "wav": "riff.ICRD",
+    "matroska": "matroska.DateUTC",
+    "webm": "matroska.DateUTC",
+    "asf": "asf.CreationDate",
+}
 
 
 def _claims(known: Known, settings: Settings) -> Iterable[TimeClaim]:
@@ -35,6 +44,11 @@ def _read(known: Known, settings: Settings) -> Iterator[TimeClaim]:
     if not found:
         return
     zone = zone_of(settings)
+    field = _OTHER_FIELDS.get(known.original.format)
+    if field is not None:
+        if field not in known.properties:
+            yield claim_of(field, found.removesuffix("Z"), zone)
+        return
     claim = claim_of(_SOURCE, found, zone)
     if claim.at is None or claim.zone_known:
         yield claim

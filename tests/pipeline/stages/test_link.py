@@ -1,0 +1,60 @@
+"""The link stage: one link a case, a person's decision kept, and the same again when it runs again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
+
+from pipeline.records import CaseLink, Known, Stated
+from pipeline.stage import Context
+from pipeline.stages.link import STAGE, merged
+from tests.pipeline.linkers.conftest import make_known
+
+CONTEXT = cast(Context, SimpleNamespace())
+
+
+def link(method: str, score: float, **changed: Any) -> CaseLink:
+    made = CaseLink(case="甲罚〔2021〕3号", case_key="甲罚-2021-3", method=method, score=score, why="Because.")
+    return replace(made, **changed)
+
+
+def run(known: Known) -> tuple[CaseLink, ...]:
+    return STAGE.run(known, CONTEXT).links
+
+
+def test_the_best_way_wins_and_the_others_are_named() -> None:
+    (best,) = run(make_known("平商务罚字2021第3号.mp4", folder="平商务罚字〔2021〕第3号"))
+    assert (best.method, best.score, best.finder) == ("folder_name", 0.9, "folder_name/1")
+    assert best.why.endswith("Also found by file_name.")
+
+
+def test_the_clerks_word_outranks_every_guess() -> None:
+    first, second = run(make_known(folder="平商务罚字〔2021〕第4号", stated=Stated(case="平商务罚字〔2021〕第3号")))
+    assert (first.case_key, first.status) == ("平商务罚-2021-3", "confirmed")
+    assert (second.case_key, second.status) == ("平商务罚-2021-4", "proposed")
+
+
+def test_what_a_person_refused_is_not_proposed_again() -> None:
+    refused = link("folder_name", 0.9, case_key="平商务罚-2021-3", status="refused", by="reviewer")
+    assert run(make_known("平商务罚字2021第3号.mp4", folder="平商务罚字〔2021〕第3号", links=(refused,))) == ()
+
+
+def test_what_a_person_confirmed_stays_confirmed_by_that_person() -> None:
+    (kept,) = merged([link("file_name", 0.85)], [link("file_name", 0.85, status="confirmed", by="reviewer")])
+    assert (kept.status, kept.by) == ("confirmed", "reviewer")
+
+
+def test_running_again_gives_the_same_links() -> None:
+    known = make_known("平商务罚字2021第3号.mp4", folder="平商务罚字〔2021〕第4号", stated=Stated(case="AJ2021-0042"))
+    first = run(known)
+    assert run(replace(known, links=first)) == first
+
+
+def test_parts_of_a_recording_are_linked_apart() -> None:
+    whole, part = link("file_name", 0.85), link("file_name", 0.85, from_s=10.0, to_s=20.0)
+    assert len(merged([whole, part], [])) == 2
+
+
+def test_a_sidecar_has_no_links_of_its_own() -> None:
+    assert run(make_known("a.srt", folder="平商务罚字〔2021〕第3号", parent="2")) == ()

@@ -1,0 +1,90 @@
+"""The timestamps stage: every source is asked, the decision and its caveats name their finder."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from config.settings import load
+from pipeline.errors import BadInput
+from pipeline.kinds import kinds_in
+from pipeline.records import Facts
+from pipeline.stage import Context
+from pipeline.stages.timestamps import STAGE, duration_s_of
+from tests.pipeline.time_sources.conftest import make_known
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+PROPERTIES = {
+    "container.creation_time": "2021-08-03T10:10:10.000000Z",
+    "container.duration_s": 90.0,
+    "container.data_end_s": 89.5,
+}
+
+
+def run(folder: Path, zone: str = "Asia/Shanghai") -> Facts:
+    settings = load(folder, {"CASEREEL_TIME_ZONE": zone})
+    context = SimpleNamespace(settings=settings, catalog=SimpleNamespace(now=lambda: NOW))
+    known = make_known(PROPERTIES, name="VID_20210803_101010.mp4", mtimes_ns=(1_628_000_000_000_000_000,))
+    return STAGE.run(known, cast(Context, context))
+
+
+def test_every_source_is_asked_and_named(tmp_path: Path) -> None:
+    found = {(claim.source, claim.finder) for claim in run(tmp_path).time_claims}
+    assert found == {
+        ("container.creation_time", "container/1"),
+        ("file_name.android_camera", "file_name/1"),
+        ("mtime", "mtime/1"),
+    }
+
+
+def test_the_decision_and_its_caveats_name_the_stage(tmp_path: Path) -> None:
+    facts = run(tmp_path)
+    assert facts.time is not None
+    assert facts.time.finder == "timestamps/1"
+    assert [(caveat.code, caveat.finder) for caveat in facts.caveats] == [("clock_eight_hours", "timestamps/1")]
+
+
+def test_the_interval_ends_where_the_data_end(tmp_path: Path) -> None:
+    time = run(tmp_path).time
+    assert time is not None
+    assert time.start_at == datetime(2021, 8, 3, 2, 10, 10, tzinfo=UTC)
+    assert (time.end_at - time.start_at).total_seconds() == 89.5
+
+
+def test_the_default_zone_is_the_settings(tmp_path: Path) -> None:
+    time = run(tmp_path, zone="Asia/Urumqi").time
+    assert time is not None
+    assert time.start_at == datetime(2021, 8, 3, 4, 10, 10, tzinfo=UTC)
+
+
+def test_a_zone_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="which is no zone"):
+        run(tmp_path, zone="Mars/Olympus")
+
+
+def test_running_again_gives_the_same_facts(tmp_path: Path) -> None:
+    assert run(tmp_path) == run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("found", "length_s"),
+    [
+        ({"container.duration_s": 90.0}, 90.0),
+        ({"container.duration_s": 90, "container.data_end_s": 30.5}, 30.5),
+        ({"container.duration_s": "?"}, None),
+        ({"container.duration_s": 0}, None),
+        ({}, None),
+    ],
+)
+def test_the_length_is_where_the_data_end(found: dict[str, object], length_s: float | None) -> None:
+    assert duration_s_of(make_known(found)) == length_s
+
+
+def test_sources_are_named_after_their_files() -> None:
+    here = Path(STAGE.run.__code__.co_filename).parents[1] / "time_sources"
+    names = {source.name for source in kinds_in("pipeline.time_sources", "TIME_SOURCE")}
+    assert names == {path.stem for path in here.glob("*.py")} - {"__init__"}
