@@ -40,6 +40,7 @@ _UNSPACED_START = re.compile(rf"[{_UNSPACED}]")
 # Three or more characters each standing alone between spaces: a text recogniser's spacing, not words.
 _SPACED_OUT = re.compile(rf"(?<![{_UNSPACED}])[{_UNSPACED}](?: +[{_UNSPACED}](?![{_UNSPACED}])){{2,}}")
 _YEAR_IN_HAN = re.compile(r"[二一][〇零九][〇零一二三四五六七八九]{2}(?![〇零一二三四五六七八九十百千])")
+_ORDINAL_IN_HAN = re.compile(r"(?<=第)[〇零一二三四五六七八九十百]{1,5}(?=号)")
 _HAN_DIGITS = str.maketrans("〇零一二三四五六七八九", "00123456789")
 # Number plates carry a dot after the letter (湘A·8K2P6), file and serial numbers dashes, strokes and underlines.
 _IDENTIFIER = re.compile(rf"([{_UNSPACED}]?)([a-z0-9]+(?:[-_·./:]+[a-z0-9]+)*)")
@@ -86,10 +87,25 @@ def _simplified() -> dict[str, str]:
     return {old: new for old, new in table.items() if len(old) == len(new) == 1}
 
 
-def simplified(text: str) -> str:
-    """The text with traditional characters replaced one for one."""
+def readable(text: str) -> str:
+    """The text as case numbers are read from it: simplified, with years and `第…号` in digits."""
     table = _simplified()
-    return "".join(table.get(character, character) for character in text)
+    plain = _with_plain_years("".join(table.get(character, character) for character in text))
+    return _ORDINAL_IN_HAN.sub(lambda number: str(han_number(number.group())), plain)
+
+
+def han_number(han: str) -> int:
+    """A number below a thousand written in Han characters: 七, 十二, 二〇, 一百零三. Raises ValueError for others."""
+    if not any(place in han for place in "十百"):
+        return int(han.translate(_HAN_DIGITS))
+    total, digit = 0, 0
+    for character in han:
+        place = {"十": 10, "百": 100}.get(character)
+        if place is None:
+            digit = int(character.translate(_HAN_DIGITS))
+        else:
+            total, digit = total + (digit or 1) * place, 0
+    return total + digit
 
 
 @lru_cache(maxsize=1 << 16)

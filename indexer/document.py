@@ -142,13 +142,13 @@ def _keys_of(known: Known, texts: Iterable[str]) -> set[str]:
     found = {key for link in links_of(known) for key in _keys_of_link(link)}
     for text in texts:
         found |= analysis.keys(text)
-        numbers = case_numbers.parse(analysis.simplified(text))
+        numbers = case_numbers.parse(analysis.readable(text))
         found |= {key for number in numbers if number.key not in refused for key in _keys_of_number(number)}
     return found
 
 
 def _keys_of_link(link: CaseLink) -> set[str]:
-    numbers = case_numbers.parse(analysis.simplified(link.case))
+    numbers = case_numbers.parse(analysis.readable(link.case))
     return {link.case_key, *(key for number in numbers for key in _keys_of_number(number))}
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from indexer.analysis import norm
+from indexer.analysis import han_number, norm
 
 # Hours from and to, as the words are used for the day in China; 晚上 ends with the day.
 _PARTS = {
@@ -31,7 +31,6 @@ _DAYS_BACK = {"今天": 0, "今日": 0, "today": 0, "昨天": 1, "昨日": 1, "y
 _YEARS_BACK = {"今年": 0, "去年": 1, "前年": 2}
 _WEEKS_BACK = {"本周": 0, "这周": 0, "上周": 1, "上上周": 2}
 _MONTHS_BACK = {"本月": 0, "这个月": 0, "上月": 1, "上个月": 1}
-_HAN = {"一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "十": 10}
 _HAN_NUMBER = re.compile(r"[一二三四五六七八九十]{1,3}(?=[月日号点时分])")
 
 
@@ -77,7 +76,7 @@ def interval_of(text: str, *, today: date, zone: str) -> Interval | None:
 
     A day or month without its year is the latest that is not after today.
     """
-    plain = _HAN_NUMBER.sub(lambda found: str(_number(found.group())), norm(text).strip())
+    plain = _HAN_NUMBER.sub(lambda found: str(han_number(found.group())), norm(text).strip())
     ends = _FROM_TO.split(plain)
     try:
         if len(ends) == 2:
@@ -85,13 +84,6 @@ def interval_of(text: str, *, today: date, zone: str) -> Interval | None:
         return _one(plain, today, ZoneInfo(zone))
     except ValueError:
         return None
-
-
-def _number(han: str) -> int:
-    tens, ten, ones = han.partition("十")
-    if not ten:
-        return _HAN[han] if len(han) == 1 else 0
-    return (_HAN[tens] if tens else 1) * 10 + (_HAN[ones] if ones else 0)
 
 
 def _from_to(first: str, last: str, today: date, zone: ZoneInfo) -> Interval | None:

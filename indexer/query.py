@@ -123,6 +123,7 @@ _HELD = re.compile(rf"{_HELD_START}(\d+){_HELD_END}")
 _QUOTED = re.compile(r'("[^"]*")')
 _QUOTES = str.maketrans("“”„‟＂«»", '"""""""')
 _INNER_BRACKET = re.compile(r"(?<=[^\s(:\-])[(（]|[)）](?=[^\s()])")
+_PLATE = re.compile(r"[\u4e00-\u9fff]?([a-z0-9]{3,7})")
 _DIGEST = re.compile(r"[0-9a-f]{8,64}")
 _ULID = re.compile(r"[0-9a-hjkmnp-tv-z]{26}")
 _LEAD = re.compile(rf"(?:-|(?:{'|'.join(sorted(_FIELDS, key=len, reverse=True))}):)*", re.IGNORECASE)
@@ -155,7 +156,7 @@ def parse(text: str, *, today: date, zone: str) -> Query:
     typed = text.translate(_PRIVATE).strip()[:LONGEST]
     if not typed:
         return Query(typed, All())
-    readable, numbers = _held(analysis.simplified(typed).translate(_QUOTES).replace("：", ":").replace("＊", "*"))
+    readable, numbers = _held(analysis.readable(typed).translate(_QUOTES).replace("：", ":").replace("＊", "*"))
     meaning = _Meaning(today, zone, numbers)
     node = _node_of(_parsed(readable), meaning) or _words_only(typed)
     return Query(typed, node)
@@ -350,7 +351,7 @@ def _word(text: str, field: str | None, meaning: _Meaning) -> Node | None:
 
 def _word_or_key(text: str, field: str) -> Node | None:
     """The word as it stands, or the identifier or digest that it is."""
-    words = _phrase(text, field)
+    words = _phrase(text, field, prefix=_is_part_of_plate(text))
     found: list[Node] = [words] if words else []
     if key := analysis.key_of(text):
         found.append(Exact("keys", key, typed=text))
@@ -360,12 +361,18 @@ def _word_or_key(text: str, field: str) -> Node | None:
     return _group(Either, found)
 
 
+def _is_part_of_plate(text: str) -> bool:
+    """Whether letters and digits change as in a number plate, of which people often saw only a part: `7K39`."""
+    found = _PLATE.fullmatch(analysis.norm(text))
+    return found is not None and len(analysis.tokens(found.group(1))) > 2
+
+
 def _phrase(text: str, field: str, *, prefix: bool = False) -> Words | None:
     text = text.translate(_AS_TYPED)
     sought = analysis.phrase(text, prefix=prefix)
     if not sought.tokens:
         return None
-    return Words(sought.tokens, sought.last_is_prefix, field, f"{text}*" if prefix else text)
+    return Words(sought.tokens, sought.last_is_prefix, field, text)
 
 
 def explain(query: Query, *, zone: str, lang: str = "zh") -> str:
@@ -376,8 +383,9 @@ def explain(query: Query, *, zone: str, lang: str = "zh") -> str:
 def _told(node: Node, zone: ZoneInfo, lang: str) -> str:
     phrases, names = _PHRASES[lang], _FIELD_NAMES[lang]
     match node:
-        case Words(field=name, typed=typed):
-            said = phrases["prefix" if typed.endswith("*") else "words"].format(typed.rstrip("*"))
+        case Words(last_is_prefix=last_is_prefix, field=name, typed=typed):
+            is_open = last_is_prefix and not analysis.phrase(typed).last_is_prefix
+            said = phrases["prefix" if is_open else "words"].format(typed)
             return said if name == "text" else f"{names.get(name, name)} {said}"
         case Exact(field="keys" | "case_keys" as name, value=value, typed=typed):
             is_case = name == "case_keys" or not value.isalnum()

@@ -195,7 +195,7 @@ def _filtered(filters: Filters, *, today: date, zone: str) -> list[Node]:
 
 def _of_case(number: str) -> Node:
     """By its key where it can be read as a case number, else by the words of the numbers it is linked to."""
-    key = case_numbers.key_of(analysis.simplified(number))
+    key = case_numbers.key_of(analysis.readable(number))
     return Exact("case_keys", key, typed=number) if key else _words(number, "case")
 
 
@@ -277,7 +277,7 @@ def _snippet(known: Known, sought: list[analysis.Phrase], keys: set[str]) -> tup
 def _key_marks(text: str, keys: set[str]) -> list[tuple[int, int]]:
     """Identifiers by their place; a text that is a sought case number and little else, whole."""
     marks = analysis.key_spans(text, keys)
-    numbers = {number.key for number in case_numbers.parse(analysis.simplified(text))}
+    numbers = {number.key for number in case_numbers.parse(analysis.readable(text))}
     if not numbers.isdisjoint(keys) and len(text) <= _SNIPPET:
         marks.append((0, len(text)))
     return marks
