@@ -5,13 +5,14 @@ Everything here runs inside the cage, on bytes nobody vouches for.
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from pipeline.errors import Unreadable
+from pipeline.errors import CasereelError, Unreadable
 
 Row = tuple[str, str, Any]  # a property's name, the text as it stood in the file, what was understood
 Warning_ = tuple[str, str, str]  # a caveat's code, its text in English, its text in Chinese
@@ -53,6 +54,25 @@ def fact(name: str, value: Any) -> Iterator[Row]:
     """One row whose text is the value itself, none where the value is None."""
     if value is not None:
         yield name, str(value), value
+
+
+def read_together(modules: list[str], path: str) -> list[dict[str, Any]]:
+    """What the `extract` of each module returns, in their order; {"unreadable": reason} where one failed on the file.
+
+    Runs in the cage: starting a child costs more than most files take to read.
+    """
+    return [_read(module, path) for module in modules]
+
+
+def _read(module: str, path: str) -> dict[str, Any]:
+    try:
+        return dict(importlib.import_module(module).extract(path))
+    except CasereelError as error:
+        return {"unreadable": error.sentence}
+    except MemoryError:  # not this reader's fault alone: each is to be tried by itself
+        raise
+    except Exception as error:  # a hostile file may raise anything
+        return {"unreadable": f"{module.rsplit('.', 1)[-1]} cannot read it: {type(error).__name__}: {error}"[:300]}
 
 
 def _printable(text: str) -> str:

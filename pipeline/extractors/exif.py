@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, Final
 
 import exifread
 
-from pipeline.custody.sniff import sniff, text_of
+from pipeline.custody.sniff import sniff
 from pipeline.edges.reading import END_BYTES, Row, answer, boxes_at, chunks_in, ends_of, fact, segments_in, start_of
 from pipeline.errors import Unreadable
 from pipeline.records import Original
@@ -269,8 +269,18 @@ def _text(tags: Mapping[str, Any], key: str) -> str:
         return ""
     values = tags[key].values
     if isinstance(values, bytes):  # what exifread leaves where it is not ASCII
-        return (text_of(values.rstrip(b"\0")) or values.decode("latin-1")).rstrip("\0")
+        return _beyond_ascii(values.rstrip(b"\0"))
     return (values if isinstance(values, str) else str(tags[key])).rstrip("\0")
+
+
+def _beyond_ascii(data: bytes) -> str:
+    """UTF-8, or GB 2312 where every foreign byte has its partner; else `?` for each byte that is no ASCII."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    paired = re.fullmatch(rb"(?:[\x20-\x7e]|[\xa1-\xfe][\xa1-\xfe])*", data)
+    return data.decode("gb18030", "replace") if paired else data.decode("ascii", "replace").replace("\ufffd", "?")
 
 
 def _ratios(tags: Mapping[str, Any], key: str) -> list[float]:

@@ -93,17 +93,28 @@ def _of_codestream(stream: BinaryIO, at: int = 0) -> Size:
 
 
 def _of_heif(stream: BinaryIO) -> Size | None:
-    """The largest extents: tiles, thumbnails and depth maps are smaller, and damaged links prove nothing."""
-    sizes = [
-        (_number(stream, box.start + 4, 4), _number(stream, box.start + 8, 4))
+    """The largest extents: tiles, thumbnails and depth maps are smaller, and damaged links prove nothing.
+
+    Where there is but one picture its clean aperture, if it has one, is what decoders give.
+    """
+    properties = [
+        box
         for meta in boxes_at(stream, "meta")
         for iprp in boxes_in(stream, meta.start + 4, meta.end)
         if iprp.type == b"iprp"
         for ipco in boxes_in(stream, iprp.start, iprp.end)
         if ipco.type == b"ipco"
         for box in boxes_in(stream, ipco.start, ipco.end)
-        if box.type == b"ispe"
     ]
+    sizes = {
+        (_number(stream, box.start + 4, 4), _number(stream, box.start + 8, 4))
+        for box in properties
+        if box.type == b"ispe"
+    }
+    for box in properties:
+        parts = [_number(stream, box.start + at, 4) for at in (0, 4, 8, 12)]
+        if box.type == b"clap" and len(sizes) == 1 and parts[1] and parts[3]:
+            return parts[0] // parts[1], parts[2] // parts[3]
     return max(sizes, key=lambda size: size[0] * size[1], default=None)
 
 

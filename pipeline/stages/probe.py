@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pipeline.custody.sniff import FORMATS, suffix_of, suits
 from pipeline.edges.cage import Limits
+from pipeline.edges.reading import read_together
 from pipeline.errors import Unreadable
 from pipeline.kinds import kinds_in
 from pipeline.records import Caveat, Facts, Known, Original, Property
@@ -17,13 +18,15 @@ NAME = "probe"
 VERSION = 1
 FINDER: Final = f"{NAME}/{VERSION}"
 
-# Readers of headers and texts. A 1 KB photo kept exifread busy for 100 s with 422 MiB; a scan of some hundred MB that is
-# mapped while looking for its XMP counts as memory too.
+# Readers of headers and texts. A 1 KB photo kept exifread busy for 100 s with 422 MiB; a scan of some hundred MB that
+# is mapped while looking for its XMP counts as memory too.
 SMALL: Final = Limits(wall_s=20, cpu_s=5, memory_bytes=1 << 30)
 # A 22 KB index of 40 tracks took 5 GB and more than 31 s; two hours of recording are followed in about five.
 CONTAINER: Final = Limits(wall_s=90, cpu_s=20, memory_bytes=2560 << 20)
-# 210 million pixels decoded are 630 MB, with a copy for turning and libheif's tiles under 3 GiB.
+# 210 million pixels decoded are 630 MB; with libheif's tiles and copies under 3 GiB.
 PICTURE: Final = Limits(wall_s=60, cpu_s=20, memory_bytes=3 << 30)
+# All readers of one file one after another; files that use this up are read again by each reader under its own limits.
+TOGETHER: Final = Limits(wall_s=100, cpu_s=25, memory_bytes=3 << 30)
 LIMITS: Final = {"container": CONTAINER, "picture": PICTURE}
 
 # Of one name the first finder's property is recorded. These come last, in this order: what a header or an editor states
@@ -36,16 +39,16 @@ def run(known: Known, context: Context) -> Facts:
     original = known.original
     properties: dict[str, Property] = {}
     caveats = list(_caveats_of(original))
+    extractors = _applying(original)
     with context.vault.opened(original.sha256) as path:
-        for extractor in _applying(original):
-            try:
-                found = _read(extractor, path, context)
-            except Unreadable as error:
-                caveats.append(_failed(extractor, error))
-                continue
-            for one in _properties(extractor, found):
-                properties.setdefault(one.name, one)
-            caveats += _stated(extractor, found)
+        answers = _answers(extractors, path, context)
+    for extractor, found in zip(extractors, answers, strict=True):
+        if "unreadable" in found:
+            caveats.append(_failed(extractor, found["unreadable"]))
+            continue
+        for one in _properties(extractor, found):
+            properties.setdefault(one.name, one)
+        caveats += _stated(extractor, found)
     if original.kind == "sidecar":  # a camera's small copy is a film inside, and still a companion
         properties.pop("container.kind", None)
     return Facts(
@@ -61,12 +64,26 @@ def _applying(original: Original) -> list[Extractor]:
     return sorted(applying, key=lambda one: YIELDING.index(one.name) if one.name in YIELDING else -1)
 
 
-def _read(extractor: Extractor, path: Path, context: Context) -> dict[str, Any]:
+def _answers(extractors: list[Extractor], path: Path, context: Context) -> list[dict[str, Any]]:
+    """Each extractor's answer: all from one child, and each from its own where that one did not survive the file."""
+    modules = [extractor.extract.__module__ for extractor in extractors]
+    if not modules:
+        return []
+    try:
+        together: list[dict[str, Any]] = context.tools.call(
+            read_together, modules, str(path), limits=TOGETHER, still_wanted=context.still_wanted
+        )
+    except Unreadable:
+        return [_answer(extractor, path, context) for extractor in extractors]
+    return together
+
+
+def _answer(extractor: Extractor, path: Path, context: Context) -> dict[str, Any]:
     limits = LIMITS.get(extractor.name, SMALL)
-    found: dict[str, Any] = context.tools.call(
-        extractor.extract, str(path), limits=limits, still_wanted=context.still_wanted
-    )
-    return found
+    try:
+        return dict(context.tools.call(extractor.extract, str(path), limits=limits, still_wanted=context.still_wanted))
+    except Unreadable as error:
+        return {"unreadable": error.sentence}
 
 
 def _finder(extractor: Extractor) -> str:
@@ -83,10 +100,10 @@ def _stated(extractor: Extractor, found: dict[str, Any]) -> Iterator[Caveat]:
         yield Caveat(code=code, text=text, text_zh=text_zh, finder=_finder(extractor))
 
 
-def _failed(extractor: Extractor, error: Unreadable) -> Caveat:
+def _failed(extractor: Extractor, reason: str) -> Caveat:
     return Caveat(
         code="reader_failed",
-        text=f"One reader could not examine this file, so some of its details may be missing: {error.sentence}.",
+        text=f"One reader could not examine this file, so some of its details may be missing: {reason}.",
         text_zh=f"读取程序 {extractor.name} 未能完成对该文件的检查，部分信息可能缺失。",
         finder=_finder(extractor),
     )

@@ -1,4 +1,4 @@
-"""Probing a file where it lies: the stage with a vault that holds just this file, and a catalog that knows no parents."""
+"""Probing a file where it lies: the stage with a vault of just this file and a catalog that answers as told."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class VaultOf:
 
     @contextlib.contextmanager
     def opened(self, sha256: str) -> Iterator[Path]:
+        assert sha256
         yield self._path
 
 
