@@ -43,7 +43,8 @@ def advance(turns: Sequence[Turn], original_id: str, lane: str, context: Context
                 continue
             if lane == "heavy":
                 _rest(original_id, connection, context, jobs)
-            return
+        context.audit.make_durable(context.catalog.last_event())
+        return
 
 
 def _take_turn(turn: Turn, original_id: str, context: Context, jobs: Jobs) -> bool:
@@ -55,7 +56,7 @@ def _take_turn(turn: Turn, original_id: str, context: Context, jobs: Jobs) -> bo
         _run_turn(turn, claim, context, jobs)
     except Superseded:
         logger.info("job %s was taken over or cancelled", claim.job)
-        return False
+        return jobs.is_cancelled(claim)
     except TryAgain as error:
         return not _put_off(claim, error, context, jobs)
     return True

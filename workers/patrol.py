@@ -28,7 +28,7 @@ def round_of(home: Home, *, grace_s: float = GRACE_S) -> dict[str, int]:
         swept = disk.sweep(home.vault.staging_root, grace_s=min(grace_s, 5.0))
         swept += disk.sweep(scratch_of(home.settings), grace_s=min(grace_s, 5.0))
         recovered = recover(home.vault, home.catalog, home.audit, jobs, "patrol", grace_s=grace_s)
-        stranded = jobs.stranded()
+        stranded = jobs.stranded(waiting_s=grace_s)
         for original, lane in stranded:
             with home.catalog.transaction() as connection:
                 jobs.again(connection, original, lane, (), force=True)

@@ -10,6 +10,7 @@ commit together. `begin` and `finish` decide what is recorded, and never the que
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import signal
@@ -202,6 +203,12 @@ class Jobs:
         if token != claim.token:
             raise Superseded(f"The job {claim.job} is no longer this worker's")
 
+    def is_cancelled(self, claim: Claim) -> bool:
+        """Whether an operator cancelled this very job: then the lane goes on with its next turn."""
+        with self._catalog.snapshot() as connection:
+            state = connection.execute(sa.select(t.job.c.state).where(t.job.c.id == claim.job)).scalar()
+        return state == "cancelled"
+
     def none_failed(self, connection: sa.Connection, original_id: str) -> bool:
         """Whether no turn of this original failed or was cancelled."""
         query = sa.select(t.job.c.id).where(
@@ -267,7 +274,7 @@ class Jobs:
         with self._catalog.transaction() as connection:
             connection.execute(
                 sa.insert(t.worker).values(
-                    id=self.worker_id, role=self._role, host=socket.gethostname(), pid=os.getpid(),
+                    id=self.worker_id, role=self._role, host=_this_host(), pid=os.getpid(),
                     generation=GENERATION, started_s=_clock(connection), seen_s=_clock(connection), state="alive",
                     said=said,
                 )
@@ -491,28 +498,35 @@ class Jobs:
             for row in rows if not _is_gone(row.host, row.pid)
         ]  # fmt: skip
 
-    def stranded(self) -> list[tuple[str, str]]:
-        """(original, lane) with waiting jobs for which nothing is queued, running or delayed."""
+    def stranded(self, *, waiting_s: float = 60.0, limit: int = 500) -> list[tuple[str, str]]:
+        """(original, lane) that wait for so long although nothing is queued, running or put off for them."""
+        before = datetime.fromtimestamp(time.time() - waiting_s, UTC)
+        lanes = (
+            sa.select(t.job.c.original, t.job.c.lane, sa.func.max(t.job.c.run).label("run"))
+            .where(t.job.c.state.in_(["waiting", "running"]), t.job.c.waiting_since <= before)
+            .group_by(t.job.c.original, t.job.c.lane)
+            .order_by(sa.func.min(t.job.c.waiting_since))
+            .limit(limit)
+        )
         with self._catalog.snapshot() as connection:
-            rows = connection.execute(
-                sa.select(t.job.c.original, t.job.c.lane, sa.func.max(t.job.c.run).label("run"))
-                .where(t.job.c.state.in_(["waiting", "running"]))
-                .group_by(t.job.c.original, t.job.c.lane)
-            ).all()
-        if not rows:
+            found = {(row.original, row.lane): f"{row.lane}:{row.original}:{row.run}" for row in connection.execute(lanes)}
+            query = sa.select(t.job.c.original).where(
+                t.job.c.lane == "light", t.job.c.state.in_(["waiting", "running"]),
+                t.job.c.original.in_([original for original, _ in found]),
+            )  # fmt: skip
+            light = set(connection.execute(query).scalars())
+        # The heavy lane is queued when the light one ends.
+        found = {key: workflow for key, workflow in found.items() if key[1] == "light" or key[0] not in light}
+        if not found:
             return []
         alive = {
             one.workflow_id
             for one in self._queue_client().list_workflows(
-                status=["PENDING", "ENQUEUED", "DELAYED"], load_input=False, load_output=False
+                workflow_ids=list(found.values()), status=["PENDING", "ENQUEUED", "DELAYED"],
+                load_input=False, load_output=False,
             )
-        }
-        lanes = {(row.original, row.lane): f"{row.lane}:{row.original}:" for row in rows}
-        begun = {workflow.rpartition(":")[0] + ":" for workflow in alive}
-        stuck = [key for key, prefix in lanes.items() if prefix not in begun]
-        light = {original for original, lane in lanes if lane == "light"}
-        # The heavy lane is queued when the light one ends.
-        return [(original, lane) for original, lane in stuck if lane == "light" or original not in light]
+        }  # fmt: skip
+        return [key for key, workflow in found.items() if workflow not in alive]
 
     def prune(self, keep_days: int) -> int:
         """Finished entries of the queue older than this are gone; the catalog's own rows stay."""
@@ -561,9 +575,19 @@ def _clock(connection: sa.Connection) -> sa.ColumnElement[float]:
     return sa.literal_column("extract(epoch from clock_timestamp())::float8", sa.Float)
 
 
+@functools.cache
+def _this_host() -> str:
+    """This host as far as process numbers go: two containers of one name do not see each other's processes."""
+    name = socket.gethostname()
+    with contextlib.suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+        return f"{name}/{boot}/{os.stat('/proc/self/ns/pid').st_ino}"
+    return name
+
+
 def _is_gone(host: str, pid: int) -> bool:
     """Whether this process of this very host has surely ended; on another host nobody can say."""
-    if host != socket.gethostname() or os.name != "posix":
+    if host != _this_host() or os.name != "posix":
         return False
     try:
         os.kill(pid, 0)
