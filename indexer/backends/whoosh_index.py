@@ -105,11 +105,10 @@ def _write(folder: Path, seq: int, staged: Mapping[str, Document | None], *, cle
     with _reading(folder):
         writer = whoosh_index.open_dir(str(folder)).writer(compound=False, limitmb=_WRITER_MB)
     try:
-        for identifier, document in staged.items():
-            writer.delete_by_term("id", identifier)
+        _delete(writer, [*staged, _MARK])
+        for document in staged.values():
             if document is not None:
                 writer.add_document(**_stored(document))
-        writer.delete_by_term("id", _MARK)
         writer.add_document(id=_MARK, mark=json.dumps({"version": VERSION, "seq": seq}))
         writer.commit(mergetype=writing.CLEAR if clear else _merge_small)
     except OSError as error:
@@ -118,6 +117,14 @@ def _write(folder: Path, seq: int, staged: Mapping[str, Document | None], *, cle
         if not writer.is_closed:
             writer.cancel()
     _sync(folder)
+
+
+def _delete(writer: Any, identifiers: Iterable[str]) -> None:
+    # Through one searcher: deleting by term opens one for each.
+    with writer.searcher() as searcher:
+        for identifier in identifiers:
+            for number in list(searcher.document_numbers(id=identifier)):
+                writer.delete_document(number)
 
 
 def _sync(folder: Path) -> None:
