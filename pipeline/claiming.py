@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -46,6 +47,21 @@ def claim_of(
         reading = Reading(shown=reading.shown, offset_min=offset_min_of(offset), precision_s=reading.precision_s)
     beside = " ".join(part.strip() for part in (fraction and f".{fraction.strip()}", offset) if part and part.strip())
     return claim_from(rule, f"{found} {beside}".strip() if beside else found, reading, zone, note=note)
+
+
+def claim_of_property(known: Known, name: str, zone: tzinfo, *, source: str = "", note: str = "") -> TimeClaim | None:
+    """The claim of one property, None where there is none; read from its text, else from how its reader understood it.
+
+    source: whose rule counts, where it is not the property's own name.
+    """
+    found = known.properties.get(name)
+    if found is None or not found.found.strip():
+        return None
+    claim = claim_of(source or name, found.found, zone, note=note)
+    if claim.at is None and isinstance(found.value, str):
+        understood = claim_of(source or name, found.value, zone, note=note)
+        return claim if understood.at is None else replace(understood, found=found.found)
+    return claim
 
 
 def claim_from(rule: TagRule, found: str, reading: Reading, zone: tzinfo, *, note: str = "") -> TimeClaim:

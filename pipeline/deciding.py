@@ -8,7 +8,7 @@ not come never win. What contradicts the winner becomes a caveat.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
@@ -71,7 +71,7 @@ def decide(
     recording = [claim for claim in live if is_recording(claim) and claim.trust > 0]
     if not recording:
         return _saved_only(live, lost, doubts, scene)
-    winner = min(recording, key=lambda claim: (id(claim) in suspect, -_weight(claim)))
+    winner = _winner(recording, suspect)
     others = [claim for claim in live if claim is not winner]
     moment = moment_of(winner, [claim for claim in others if id(claim) not in suspect], scene)
     compared = [_compare(other, winner, moment, scene) for other in others]
@@ -126,9 +126,30 @@ def _cleared(judged: Sequence[_Judged], rules: TimestampRules) -> list[_Judged]:
     ]
 
 
-def _weight(claim: TimeClaim) -> float:
-    """Trust, halved for a mere day: it holds no time of day to decide with."""
-    return claim.trust / 2 if claim.precision_s >= DAY_S else float(claim.trust)
+def _winner(recording: Sequence[TimeClaim], suspect: Collection[int]) -> TimeClaim:
+    """The most trusted; where that is a mere day, the most trusted moment of that day, if there is one.
+
+    suspect: the ids of claims that may come from a clock that began again; they win only among themselves.
+    """
+    ranked = sorted(recording, key=lambda claim: (id(claim) in suspect, -claim.trust))
+    first = ranked[0]
+    if first.precision_s < DAY_S:
+        return first
+    within = [claim for claim in ranked[1:] if claim.precision_s < DAY_S and id(claim) not in suspect]
+    return next((claim for claim in within if _day_apart_s(first, _at(claim)) == 0), first)
+
+
+def _day_apart_s(day: TimeClaim, at: datetime) -> float:
+    """Seconds from the day (or month, or year) to the moment, negative before it; 0 where that day has it anywhere."""
+    into_s = (at - _at(day)).total_seconds()
+    if into_s < -DAY_S / 2:
+        return into_s
+    return max(0.0, into_s - day.precision_s - DAY_S / 2)
+
+
+def _at(claim: TimeClaim) -> datetime:
+    assert claim.at is not None
+    return claim.at
 
 
 def _saved_only(
@@ -137,11 +158,11 @@ def _saved_only(
     saved = [claim for claim in live if claim.trust > 0]
     if not saved:
         return None, (*doubts, unknown())
-    winner = max(saved, key=_weight)
-    assert winner.at is not None
+    winner = max(saved, key=lambda claim: claim.trust)
+    at = _at(winner)
     decided = DecidedTime(
-        start_at=winner.at - scene.length,
-        end_at=winner.at,
+        start_at=at - scene.length,
+        end_at=at,
         uncertainty_s=scene.rules.limits.saved_only_s + (scene.length_s or 0.0) + _step_s(winner),
         method="saved_only",
         why=f"No source says when it was recorded; {winner.source} says when it was {winner.marks}, maybe at its end.",
@@ -213,16 +234,11 @@ def _compare_saved(other: TimeClaim, moment: Moment, scene: Scene) -> _Compared:
 
 
 def _compare_day(other: TimeClaim, moment: Moment) -> _Compared:
-    assert other.at is not None
-    into_s = (moment.start_at - other.at).total_seconds()
-    # A day is a day in some zone: half a day either side agrees.
-    if -DAY_S / 2 <= into_s <= other.precision_s + DAY_S / 2:
+    apart_s = _day_apart_s(other, moment.start_at)
+    if not apart_s:
         return _Compared(claim=other, reason="it names only the day, and agrees")
-    apart_s = -into_s if into_s < 0 else into_s - other.precision_s
-    side = "later" if into_s < 0 else "earlier"
-    return _Compared(
-        claim=other, reason=f"it names a day {_span_words(apart_s)} {side}", apart_s=apart_s, disagrees=True
-    )
+    reason = f"it names a day {_span_words(abs(apart_s))} {'later' if apart_s < 0 else 'earlier'}"
+    return _Compared(claim=other, reason=reason, apart_s=abs(apart_s), disagrees=True)
 
 
 def _end_at(winner: TimeClaim, moment: Moment, scene: Scene) -> datetime:

@@ -70,6 +70,15 @@ class Moment:
     corrected_min: int = 0
 
 
+@dataclass(frozen=True)
+class ZoneHit:
+    """A clock's digits that are an instant in a zone."""
+
+    shown: datetime
+    at: datetime
+    offset_min: int
+
+
 def is_recording(claim: TimeClaim) -> bool:
     """Whether it means a moment of the recording at all."""
     return claim.marks in ("start", "end", "unknown")
@@ -92,13 +101,27 @@ def starts_of(claim: TimeClaim, at: datetime, scene: Scene) -> tuple[datetime, .
     return (at,)
 
 
-def zone_between(shown: datetime, at: datetime, likely_min: int, slack_s: float) -> int | None:
-    """The zone in which these digits are that instant; None where no zone on Earth is. likely_min is tried first."""
-    apart_s = (shown - at).total_seconds()
-    for offset_min in (likely_min, *sorted(OFFSETS_MIN, key=lambda minutes: abs(minutes * 60 - apart_s))):
-        if abs(apart_s - offset_min * 60) <= slack_s:
-            return offset_min
+def zone_between(
+    pairs: Sequence[tuple[datetime, datetime]], expected_min: tuple[int, ...], slack_s: float
+) -> ZoneHit | None:
+    """The first zone in which a clock's digits are the instant beside them; None where no zone on Earth is.
+
+    pairs: (digits, instant), the likeliest first. expected_min: zones tried on every pair before any other, for the
+    end of an hour-long recording lies a whole zone from its start.
+    """
+    for offset_min in expected_min:
+        for shown, at in pairs:
+            if _off_by_s(shown, at, offset_min) <= slack_s:
+                return ZoneHit(shown, at, offset_min)
+    for shown, at in pairs:
+        nearest = min(OFFSETS_MIN, key=lambda minutes: _off_by_s(shown, at, minutes))
+        if _off_by_s(shown, at, nearest) <= slack_s:
+            return ZoneHit(shown, at, nearest)
     return None
+
+
+def _off_by_s(shown: datetime, at: datetime, offset_min: int) -> float:
+    return abs((shown - at).total_seconds() - offset_min * 60)
 
 
 def moment_of(claim: TimeClaim, others: Sequence[TimeClaim], scene: Scene) -> Moment:
@@ -133,22 +156,14 @@ def _local(claim: TimeClaim, others: Sequence[TimeClaim], scene: Scene) -> Momen
     starts = starts_of(claim, shown, scene)
     says = f"shows {shown:%Y-%m-%d %H:%M:%S}"
     for witness in _witnesses(others, scene):
-        for start, true in _pairs(starts, starts_of(witness, _at(witness), scene)):
-            offset_min = zone_between(start, true, likely_min, scene.rules.limits.zone_slack_s)
-            if offset_min is not None:
-                return _told(
-                    claim, start, offset_min, f"{says}, and {witness.source} puts its clock at", scene, "witness"
-                )
+        pairs = _pairs(starts, starts_of(witness, _at(witness), scene))
+        if hit := zone_between(pairs, (likely_min,), scene.rules.limits.zone_slack_s):
+            return _told(claim, hit, f"{says}, and {witness.source} puts its clock at", scene, "witness")
     for other in filter(is_questionable, _fine(others)):
-        for start, digits in _pairs(starts, starts_of(other, _at(other), scene)):
-            slack_s = _slack_s(claim, other, scene)
-            if abs((start - digits).total_seconds()) <= slack_s and likely_min:
-                continue
-            offset_min = zone_between(start, digits, likely_min, slack_s)
-            if offset_min:
-                return _told(
-                    claim, start, offset_min, f"{says}, and {other.source} in UTC puts its clock at", scene, "utc"
-                )
+        pairs = _pairs(starts, starts_of(other, _at(other), scene))
+        hit = zone_between(pairs, (likely_min, 0), _slack_s(claim, other, scene))
+        if hit and (hit.offset_min or not likely_min):  # equal digits: the other is local, too
+            return _told(claim, hit, f"{says}, and {other.source} in UTC puts its clock at", scene, "utc")
     start = starts[0]
     assumed = f"its zone is not stated and taken as {scene.zone_name}"
     return Moment(
@@ -161,8 +176,9 @@ def _local(claim: TimeClaim, others: Sequence[TimeClaim], scene: Scene) -> Momen
     )
 
 
-def _told(claim: TimeClaim, start: datetime, offset_min: int, words: str, scene: Scene, by: str) -> Moment:
+def _told(claim: TimeClaim, hit: ZoneHit, words: str, scene: Scene, by: str) -> Moment:
     shown = shown_in(_at(claim), scene.zone)
+    start, offset_min = hit.shown, hit.offset_min
     return Moment(
         start_at=instant_of(start, offset_min),
         method=_with_end(f"zone_by_{by}", claim, start, scene, shown),
@@ -179,20 +195,20 @@ def _questionable(claim: TimeClaim, others: Sequence[TimeClaim], scene: Scene) -
     likely_min = scene.default_offset_min(digits)
     says = f"shows {digits:%Y-%m-%d %H:%M:%S}"
     for witness in _witnesses(others, scene):
-        for start, true in _pairs(starts, starts_of(witness, _at(witness), scene)):
-            if abs((start - true).total_seconds()) <= scene.rules.limits.zone_slack_s:
-                return _as_utc(claim, start, f"{says} in UTC, as {witness.source} confirms", scene)
-            offset_min = zone_between(start, true, likely_min, scene.rules.limits.zone_slack_s)
-            if offset_min:
-                return _as_local(claim, start, offset_min, f"{says}, and {witness.source} proves", scene, known=True)
+        pairs = _pairs(starts, starts_of(witness, _at(witness), scene))
+        hit = zone_between(pairs, (0, likely_min), scene.rules.limits.zone_slack_s)
+        if hit and hit.offset_min:
+            words = f"{says}, and {witness.source} proves"
+            return _as_local(claim, hit.shown, hit.offset_min, words, scene, known=True)
+        if hit:
+            return _as_utc(claim, hit.shown, f"{says} in UTC, as {witness.source} confirms", scene)
     for other in filter(is_local, _fine(others)):
         theirs = starts_of(other, shown_in(_at(other), scene.zone), scene)
-        for start, shown in _pairs(starts, theirs):
-            slack_s = _slack_s(claim, other, scene)
-            if likely_min and abs((start - shown).total_seconds()) <= slack_s:
-                return _as_local(claim, start, likely_min, f"{says}, and {other.source} shows", scene, known=False)
-            if zone_between(shown, start, likely_min, slack_s) is not None:
-                return _as_utc(claim, start, f"{says} in UTC, as the digits of {other.source} confirm", scene)
+        hit = zone_between(_pairs(theirs, starts), (likely_min, 0), _slack_s(claim, other, scene))
+        if hit and not hit.offset_min and likely_min:
+            return _as_local(claim, hit.at, likely_min, f"{says}, and {other.source} shows", scene, known=False)
+        if hit:
+            return _as_utc(claim, hit.at, f"{says} in UTC, as the digits of {other.source} confirm", scene)
     if likely_min and (written := _written_after_local(claim, others, likely_min, scene)):
         return _as_local(claim, starts[0], likely_min, f"{says}, and {written} shows", scene, known=False)
     return Moment(

@@ -1,6 +1,7 @@
 """GPS: the date and time of the last fix, which is UTC by specification.
 
 A receiver that had no fix writes an old or a nonsensical moment; deciding weighs that, nothing is dropped here.
+XMP repeats the moment in one field, which counts where EXIF has none.
 Not covered: telemetry tracks inside videos.
 Source: CIPA DC-008 (Exif 2.32), GPSDateStamp 0x001D, GPSTimeStamp 0x0007.
 """
@@ -12,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from config.settings import Settings
-from pipeline.claiming import claim_of, empty_claim, text_of, zone_of
+from pipeline.claiming import claim_of, claim_of_property, empty_claim, text_of, zone_of
 from pipeline.records import Known, TimeClaim
 from pipeline.rules import timestamp_rules
 from pipeline.stage import TimeSource
@@ -21,13 +22,13 @@ from pipeline.stage import TimeSource
 def _claims(known: Known, settings: Settings) -> Iterable[TimeClaim]:
     day, clock = text_of(known, "exif.GPSDateStamp").strip(), text_of(known, "exif.GPSTimeStamp").strip()
     if not day and not clock:
-        return ()
+        written = claim_of_property(known, "xmp.GPSTimeStamp", zone_of(settings), source="gps")
+        return () if written is None else (written,)
     found = f"{day} {clock}".strip()
     digits = _clock(known.value("exif.GPSTimeStamp"), clock)
     if not day or digits is None:
         return (empty_claim(timestamp_rules().source("gps"), found, "its day or its time of day is missing"),)
-    claim = claim_of("gps", f"{day} {digits}", zone_of(settings))
-    return (claim,)
+    return (claim_of("gps", f"{day} {digits}", zone_of(settings)),)
 
 
 def _clock(value: Any, text: str) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from config.settings import Settings
-from pipeline.claiming import claim_of, text_of, zone_of
+from pipeline.claiming import claim_of_property, zone_of
 from pipeline.records import Known, TimeClaim
 from pipeline.stage import TimeSource
 
@@ -21,13 +21,11 @@ def _claims(known: Known, settings: Settings) -> Iterable[TimeClaim]:
 def _read(known: Known, settings: Settings) -> Iterator[TimeClaim]:
     zone = zone_of(settings)
     for holder in (known, *known.sidecars):
-        found = text_of(holder, "sidecar.start")
-        if not found:
-            continue
         beside = "" if holder is known else f"beside it in {holder.original.name}"
-        claim = claim_of("sidecar.start", found, zone, note=beside)
-        ended = text_of(holder, "sidecar.end")
-        end = claim_of("sidecar.start", ended, zone) if ended else None
+        claim = claim_of_property(holder, "sidecar.start", zone, note=beside)
+        if claim is None:
+            continue
+        end = claim_of_property(holder, "sidecar.end", zone, source="sidecar.start")
         if claim.at is not None and end is not None and end.at is not None and end.at >= claim.at:
             claim = replace(claim, end_at=end.at)
         yield claim

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from config.settings import Settings
-from pipeline.claiming import claim_of, text_of, zone_of
+from pipeline.claiming import claim_of, claim_of_property, text_of, zone_of
 from pipeline.records import Known, TimeClaim
 from pipeline.rules import timestamp_rules
 from pipeline.stage import TimeSource
@@ -34,8 +34,8 @@ def _claims(known: Known, settings: Settings) -> Iterable[TimeClaim]:
 def _read(known: Known, settings: Settings) -> Iterator[TimeClaim]:
     zone = zone_of(settings)
     for tag in _TAGS:
-        if found := text_of(known, tag):
-            yield claim_of(tag, found, zone)
+        if (claim := claim_of_property(known, tag, zone)) is not None:
+            yield claim
     day = text_of(known, "bext.OriginationDate") or text_of(known, "tag.origination_date")
     clock = text_of(known, "bext.OriginationTime") or text_of(known, "tag.origination_time")
     if day:

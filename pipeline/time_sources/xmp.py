@@ -11,16 +11,22 @@ from collections.abc import Iterable
 from typing import Final
 
 from config.settings import Settings
-from pipeline.claiming import claim_of, text_of, zone_of
+from pipeline.claiming import claim_of_property, zone_of
 from pipeline.records import Known, TimeClaim
 from pipeline.stage import TimeSource
 
-_TAGS: Final = ("xmp.DateTimeOriginal", "xmp.DateCreated", "xmp.CreateDate", "xmp.ModifyDate")
+_TAGS: Final = (
+    "xmp.DateTimeOriginal",
+    "xmp.DateCreated",
+    "xmp.DateTimeDigitized",
+    "xmp.CreateDate",
+    "xmp.ModifyDate",
+)
 
 
 def _claims(known: Known, settings: Settings) -> Iterable[TimeClaim]:
     zone = zone_of(settings)
-    return [claim_of(tag, found, zone) for tag in _TAGS if (found := text_of(known, tag))]
+    return [claim for tag in _TAGS if (claim := claim_of_property(known, tag, zone)) is not None]
 
 
 TIME_SOURCE = TimeSource(name="xmp", version=1, claims=_claims)
