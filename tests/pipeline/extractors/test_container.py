@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import imageio_ffmpeg
+import pytest
+
+from pipeline.errors import Unreadable
+from pipeline.extractors.container import _degrees, extract
+from tests.pipeline.extractors.reading import found, understood, warned
+from tests.samples.making import film, photo, sound
+
+
+def ffmpeg(*arguments: str | Path) -> None:
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *map(str, arguments)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds, 192x108, 25 pictures a second, a key frame each second, with sound."""
+    return film(tmp_path_factory.mktemp("film") / "clip.mp4", 1, length_s=2.0, taken="2021-08-03T02:10:10Z")
+
+
+def test_a_film_says_what_it_is(clip: Path) -> None:
+    answer = extract(str(clip))
+    values = understood(answer)
+    assert (values["container.format"], values["container.kind"]) == ("mp4", "video")
+    assert (values["video.codec"], values["video.width"], values["video.height"]) == ("h264", 192, 108)
+    assert (values["video.fps"], values["video.frames"], values["video.rotation_deg"]) == (25.0, 50, 0)
+    assert (values["audio.codec"], values["audio.channels"]) == ("aac", 1)
+    assert values["container.data_end_s"] == pytest.approx(2.0, abs=0.1)
+    assert values["container.duration_s"] == pytest.approx(2.0, abs=0.1)
+    assert values["video.keyframe_max_s"] == pytest.approx(1.0, abs=0.05)
+    assert values["video.interlaced"] is False
+    assert found(answer)["container.creation_time"].startswith("2021-08-03T02:10:10")
+    assert warned(answer) == set()
+
+
+@pytest.mark.parametrize(("turn", "clockwise"), [(90, 270), (180, 180), (270, 90)])
+def test_rotation_is_counted_clockwise(clip: Path, tmp_path: Path, turn: int, clockwise: int) -> None:
+    """ffmpeg's option counts counter-clockwise, by its manual."""
+    turned = tmp_path / "turned.mp4"
+    ffmpeg("-display_rotation", turn, "-i", clip, "-c", "copy", turned)
+    values = understood(extract(str(turned)))
+    assert values["video.rotation_deg"] == clockwise
+    assert (values["video.width"], values["video.height"]) == (192, 108)
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".mkv", ".ts", ".avi", ".mpg", ".flv", ".3gp"])
+def test_containers_agree_on_the_length(clip: Path, tmp_path: Path, suffix: str) -> None:
+    other = tmp_path / f"x{suffix}"
+    picture = ["-c:v", "mpeg2video"] if suffix == ".mpg" else ["-c:v", "copy"]
+    ffmpeg("-i", clip, *picture, "-c:a", "mp2" if suffix == ".mpg" else "copy", other)
+    answer = extract(str(other))
+    assert understood(answer)["container.data_end_s"] == pytest.approx(2.0, abs=0.1)
+    assert understood(answer)["container.kind"] == "video"
+    assert warned(answer) == set()
+
+
+def test_sound_alone_is_audio(tmp_path: Path) -> None:
+    answer = extract(str(sound(tmp_path / "a.wav", 1, length_s=1.5, rate_hz=8000)))
+    values = understood(answer)
+    assert (values["container.kind"], values["audio.sample_rate_hz"], values["audio.channels"]) == ("audio", 8000, 1)
+    assert values["container.data_end_s"] == pytest.approx(1.5)
+    assert "video.width" not in values
+    assert warned(answer) == set()
+
+
+def test_a_film_without_its_index_is_truncated_and_undecodable(clip: Path, tmp_path: Path) -> None:
+    """What a recorder leaves that lost power: picture data and no moov."""
+    plain = tmp_path / "plain.mp4"
+    ffmpeg("-i", clip, "-c", "copy", plain)  # ffmpeg writes the index last unless told otherwise
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(plain.read_bytes()[:8000])
+    answer = extract(str(cut))
+    assert warned(answer) == {"truncated", "undecodable"}
+    assert "container.data_end_s" not in understood(answer)
+
+
+def test_a_film_cut_behind_its_index_ends_where_its_data_end(clip: Path, tmp_path: Path) -> None:
+    data = clip.read_bytes()
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(data[: len(data) // 2])
+    answer = extract(str(cut))
+    values = understood(answer)
+    assert warned(answer) == {"truncated"}
+    assert values["container.duration_s"] == pytest.approx(2.0, abs=0.1)
+    assert values["container.data_end_s"] < 1.7
+
+
+def test_a_wave_file_cut_short_is_truncated(tmp_path: Path) -> None:
+    whole = sound(tmp_path / "a.wav", 1, length_s=4.0, rate_hz=8000).read_bytes()
+    cut = tmp_path / "b.wav"
+    cut.write_bytes(whole[: len(whole) // 2])
+    answer = extract(str(cut))
+    assert warned(answer) == {"truncated"}
+    assert understood(answer)["container.data_end_s"] == pytest.approx(2.0, abs=0.05)
+
+
+def test_a_matroska_that_was_never_closed_is_not_called_truncated(clip: Path, tmp_path: Path) -> None:
+    """Live recorders leave the segment's size open."""
+    live = tmp_path / "live.mkv"
+    ffmpeg("-i", clip, "-c", "copy", "-live", "1", live)
+    assert warned(extract(str(live))) == set()
+
+
+def test_damaged_data_still_yield_properties(clip: Path, tmp_path: Path) -> None:
+    data = bytearray(clip.read_bytes())
+    for at in range(len(data) // 2, len(data), 37):
+        data[at] ^= 0x55
+    hurt = tmp_path / "hurt.mp4"
+    hurt.write_bytes(data)
+    assert understood(extract(str(hurt)))["video.width"] == 192
+
+
+def test_a_cover_picture_does_not_make_a_film(tmp_path: Path) -> None:
+    cover, voice = photo(tmp_path / "c.jpg", 1), sound(tmp_path / "a.wav", 1)
+    song = tmp_path / "song.mp3"
+    ffmpeg(
+        "-i",
+        voice,
+        "-i",
+        cover,
+        "-map",
+        "0",
+        "-map",
+        "1",
+        "-c:v",
+        "copy",
+        "-c:a",
+        "libmp3lame",
+        "-id3v2_version",
+        "3",
+        song,
+    )
+    values = understood(extract(str(song)))
+    assert values["container.kind"] == "audio"
+    assert "video.width" not in values
+
+
+def test_tags_of_a_phone_are_named_as_ours(clip: Path, tmp_path: Path) -> None:
+    phone = tmp_path / "phone.mov"
+    tags = {
+        "com.apple.quicktime.creationdate": "2021-08-03T10:10:10+0800",
+        "com.apple.quicktime.make": "Apple",
+        "com.apple.quicktime.model": "iPhone 13 Pro",
+        "com.apple.quicktime.location.ISO6709": "+39.9062+116.3913+044.5/",
+    }
+    metadata = [part for key, text in tags.items() for part in ("-metadata", f"{key}={text}")]
+    ffmpeg("-i", clip, "-c", "copy", "-movflags", "use_metadata_tags", *metadata, phone)
+    answer = extract(str(phone))
+    values = understood(answer)
+    assert (values["device.make"], values["device.model"]) == ("Apple", "iPhone 13 Pro")
+    assert found(answer)["container.apple_creation_date"] == "2021-08-03T10:10:10+0800"
+    assert found(answer)["container.location"] == "+39.9062+116.3913+044.5/"
+    assert (values["place.lat"], values["place.lon"], values["place.alt_m"]) == (39.9062, 116.3913, 44.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "digits", "expected"),
+    [
+        ("+39.9", 2, 39.9),
+        ("-3954.372", 2, -39.9062),
+        ("+395422.3", 2, 39.906194),
+        ("+116.39", 3, 116.39),
+        ("-0001", 2, -1 / 60),
+    ],
+)
+def test_iso_6709_in_degrees_minutes_and_seconds(text: str, digits: int, expected: float) -> None:
+    assert _degrees(text, digits) == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_place_of_no_fix_is_no_place(clip: Path, tmp_path: Path) -> None:
+    nowhere = tmp_path / "n.mp4"
+    ffmpeg("-i", clip, "-c", "copy", "-metadata", "location=+00.0000+000.0000/", nowhere)
+    assert "place.lat" not in understood(extract(str(nowhere)))
+
+
+def test_tags_in_front_of_a_format_that_knows_none_are_stepped_over(
+    corpus: Path, manifest: list[dict[str, str]]
+) -> None:
+    with_tags = [
+        row for row in manifest
+        if row["audio_codec"] == "ape" and (corpus / row["path"]).read_bytes().startswith(b"ID3")
+    ]  # fmt: skip
+    for row in with_tags:
+        assert understood(extract(str(corpus / row["path"])))["audio.codec"] == "ape"
+
+
+@pytest.mark.parametrize(
+    "text", [b"#EXTM3U\n#EXTINF:1,\n/etc/hostname\n", b"ffconcat version 1.0\nfile a.mp4\n", b"", b"\x01\xff\x02"]
+)
+def test_what_is_no_container_is_refused(tmp_path: Path, text: bytes) -> None:
+    path = tmp_path / "evidence.mp4"
+    path.write_bytes(text)
+    with pytest.raises(Unreadable):
+        extract(str(path))
