@@ -161,10 +161,10 @@ def _sound_library(catalog: Archive) -> sounds.Library:
 def _picture_row(found: pictures.Found) -> Match:
     speed = "" if found.speed == 1.0 else f"tempo {found.speed:g}"
     transform = " ".join(part for part in (found.transform.replace("none", ""), speed) if part) or "none"
-    by: Literal["video", "photo"] = "photo" if found.is_photo else "video"
     return Match(
-        found.original, "", found.offset_s, found.query_offset_s, found.length_s, found.strength, by, transform
-    )
+        found.original, "", found.offset_s, found.query_offset_s, found.length_s, found.strength,
+        "photo" if found.is_photo else "video", transform,
+    )  # fmt: skip
 
 
 def _sound_row(found: sounds.Found) -> Match:

@@ -171,7 +171,7 @@ def _ranges(first: Ints, count: Ints) -> Ints:
     """first[0], first[0]+1, ... count[0] of them, then the same of the next."""
     ends = np.cumsum(count)
     total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total) + np.repeat(first - (ends - count), count)
+    return np.asarray(np.arange(total) + np.repeat(first - (ends - count), count), np.int64)
 
 
 def _no_marks() -> Marks:
@@ -266,7 +266,7 @@ class _Line:
 
 def find_clip(frames: Frames, step_s: float, library: Library) -> list[Found]:
     """Where these frames are found, the strongest first. step_s: seconds between them."""
-    times = np.arange(len(frames)) * step_s
+    times = np.arange(len(frames), dtype=np.float64) * step_s
     lines: list[_Line] = []
     found: list[Found] = []
     for variant in variants_of(frames):
@@ -276,7 +276,7 @@ def find_clip(frames: Frames, step_s: float, library: Library) -> list[Found]:
         found += _photos_shown(variant, frame, row, bits.astype(np.int64), times, library)
         moving = ~library.is_photo[library.entry[row]]
         lines += _voted(variant, frame[moving], row[moving], bits[moving], times, library)
-    lines.sort(key=lambda line: -line.votes)
+    lines.sort(key=lambda line: -line.votes * _plainness(line.speed, line.variant.transform))
     scored = [one for line in lines[:LINES_SCORED] if (one := _scored(line, times, step_s, library)) is not None]
     return _without_rivals([*scored, *found])
 
@@ -332,9 +332,10 @@ def _scored(line: _Line, times: Floats, step_s: float, library: Library) -> Foun
         return None
     offset_s = _refined(line, offset_s, times[first : last + 1], first, rows, archive_step_s, library)
     starts_s = max(0.0, offset_s + line.speed * float(times[first]))
+    length_s = float(times[last] - times[first]) + step_s
     return Found(
-        library.originals[line.entry], round(starts_s, 3), float(times[first]), float(times[last] - times[first]) + step_s,
-        round(z / Z_MIN, 2), line.variant.transform, line.speed, is_photo=False,
+        library.originals[line.entry], round(starts_s, 3), float(times[first]), length_s, round(z / Z_MIN, 2),
+        line.variant.transform, line.speed, is_photo=False,
     )  # fmt: skip
 
 
@@ -393,9 +394,8 @@ def _refined(
         place = (line.speed * times + offset_s + shift) / archive_step_s
         below = np.floor(place).astype(np.int64)
         share = place - below
-        bits = (1 - share) * _bits_at(stretch, below, rows, library) + share * _bits_at(
-            stretch, below + 1, rows, library
-        )
+        before, after = (_bits_at(stretch, below + step, rows, library) for step in (0, 1))
+        bits = (1 - share) * before + share * after
         good = variant.good & (below >= -1)
         if good.any():
             tried.append((float(bits[good].mean()) + abs(float(shift)), offset_s + float(shift)))
@@ -405,7 +405,8 @@ def _refined(
 def _without_rivals(found: Sequence[Found]) -> list[Found]:
     """The strongest for each stretch and original: no second row at nearly its place, none that is far weaker."""
     kept: list[Found] = []
-    for one in sorted(found, key=lambda one: (-one.strength, one.is_photo, abs(one.speed - 1), one.original)):
+    strongest_first = sorted(found, key=lambda one: -one.strength * _plainness(one.speed, one.transform))
+    for one in sorted(strongest_first, key=lambda one: one.is_photo):
         over = [other for other in kept if _overlap(one, other) or one.is_photo]
         if any(one.strength < RIVAL_SHARE * other.strength for other in over):
             continue
@@ -414,6 +415,11 @@ def _without_rivals(found: Sequence[Found]) -> list[Found]:
             continue
         kept.append(one)
     return kept
+
+
+def _plainness(speed: float, transform: str) -> float:
+    """A little less than 1 for what was played faster, mirrored or cut, so that slow scenes do not look changed."""
+    return (1.0 if speed == 1.0 else 0.85) * (1.0 if transform == "none" else 0.97)
 
 
 def _overlap(one: Found, other: Found) -> bool:

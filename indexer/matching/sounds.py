@@ -1,7 +1,7 @@
 """Where in the archive does this sound come from? Pure functions of sound marks.
 
-Marks that agree vote for an original and an offset; one vote a moment of the query. Where nothing is found, the query is
-asked again as if it had been played faster or slower, with its pitch kept or moved along.
+Marks that agree vote for an original and an offset; one vote a moment of the query. Where nothing is found, the query
+is asked again as if it had been played faster or slower, with its pitch kept or moved along.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _voted(marks: Marks, speed: float, transform: str, library: Library) -> list
     asked = np.repeat(marks.tick, count).astype(np.int64)
     offset = library.tick[row].astype(np.int64) - asked
     entry = library.entry[row]
-    found = []
+    found: list[Found] = []
     for number in np.flatnonzero(np.bincount(entry, minlength=1) >= VOTES_MIN).tolist():
         chosen = entry == number
         found += _of_one(library.originals[number], asked[chosen], offset[chosen], speed, transform)

@@ -29,6 +29,8 @@ SOUND_BIT_RATE: Final = "96k"
 # Above these a source is made smaller even where browsers could play it: 1080p fits a common screen, 8 Mb/s a network.
 REMUX_HEIGHT_PX: Final = 1080
 REMUX_BIT_RATE: Final = 8_000_000
+# A jump to a moment decodes from the key frame before it.
+REMUX_KEY_FRAME_S: Final = 10.0
 ISO_FORMATS: Final = frozenset(("mov", "mp4", "m4a", "3gp"))
 # Timestamps of the copy are kept this finely, so that uneven frame rates stay as they were.
 CLOCK_HZ: Final = 90_000
@@ -56,6 +58,7 @@ def plan_for(known: Known) -> Plan:
 
 def _picture_doubts(known: Known) -> list[str]:
     height = known.value("video.height") or 0
+    key_frames_s = known.value("video.keyframe_max_s") or 0.0
     bit_rate = known.value("video.bit_rate") or _mean_bit_rate(known)
     checks = [
         (known.value("video.codec") != "h264", f"its pictures are {known.value('video.codec', 'unknown')}"),
@@ -64,6 +67,7 @@ def _picture_doubts(known: Known) -> list[str]:
         (bool(known.value("video.interlaced")), "it is interlaced"),
         (not 0 < height <= REMUX_HEIGHT_PX, f"{height} lines"),
         (bit_rate is None or bit_rate > REMUX_BIT_RATE, f"bit rate {bit_rate}"),
+        (key_frames_s > REMUX_KEY_FRAME_S, f"{key_frames_s:.0f} s between key frames"),
     ]
     return [doubt for holds, doubt in checks if holds]
 

@@ -42,8 +42,9 @@ BORDER_SHARE_MIN: Final = 0.015
 INSIDE_SHARE_MIN: Final = 0.2
 # Neighbours that differ in so few bits show the same: leaves about four fifths of the marks of real footage.
 STILL_BITS: Final = 8
-# A picture whose pixels lie on a few levels is drawn (a test card, a blank page) and looks like all others of its kind.
-DRAWN_LEVELS, DRAWN_SHARE = 14, 0.93
+# A picture whose pixels lie on a few levels far apart is drawn (a test card, a blank page) and looks like all others of
+# its kind. Of 128 levels; a night scene too has few, but they lie side by side.
+DRAWN_LEVELS, DRAWN_SHARE, DRAWN_SPAN = 14, 0.93, 48
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class Marks:
     """Marks in the order of their frames.
 
     at: number of the sample; run: for how many samples the picture stayed as it was; framed: how it was cut out;
-    detail: grey levels its frequencies move, up to 255; bits: shape (n, 4); key: shape (n,). step_s: seconds between samples, 0 for a photo.
+    detail: see detail_of, up to 255; bits: shape (n, 4); key: shape (n,).
+    step_s: seconds between samples, 0 for a photo.
     """
 
     step_s: float
@@ -168,7 +170,9 @@ def is_drawn(frames: Frames) -> NDArray[np.bool_]:
     """Whether nearly all pixels of a frame lie on a few levels of grey, as in test cards and blank pages."""
     levels = np.stack([np.bincount(frame.ravel() >> 1, minlength=128) for frame in frames])
     few = np.sort(levels, axis=1)[:, -DRAWN_LEVELS:].sum(1)
-    return np.asarray(few >= DRAWN_SHARE * SIDE_PX * SIDE_PX)
+    below = np.cumsum(levels, axis=1) / (SIDE_PX * SIDE_PX)
+    span = (below < 0.98).sum(1) - (below < 0.02).sum(1)
+    return np.asarray((few >= DRAWN_SHARE * SIDE_PX * SIDE_PX) & (span >= DRAWN_SPAN))
 
 
 # -- marks of successive frames
