@@ -214,12 +214,13 @@ def _readings(other: TimeClaim, moment: Moment, scene: Scene) -> list[tuple[floa
     elif is_questionable(other):
         likely_min = scene.default_offset_min(other.at)
         instants += [(instant_of(other.at, minutes), minutes) for minutes in {offset_min, likely_min} if minutes]
+    either = replace(other, marks="unknown") if is_questionable(other) else other
     found = [
         (abs((start - moment.start_at).total_seconds()), minutes)
         for at, minutes in instants
-        for start in starts_of(other, at, scene)
+        for start in starts_of(either, at, scene)
     ]
-    if other.marks == "unknown":  # a moment inside the recording contradicts nothing
+    if either.marks == "unknown":  # a moment inside the recording contradicts nothing
         found += [(0.5, minutes) for at, minutes in instants if timedelta(0) < at - moment.start_at < scene.length]
     return found
 

@@ -32,13 +32,17 @@ class NameReading:
 
 
 def legible(text: str) -> str:
-    """The text with undecoded bytes (lone surrogates) read as GB 18030; what stays unreadable is kept as it is."""
-    if not any("\udc80" <= letter <= "\udcff" for letter in text):
-        return text
+    """The text with undecoded bytes (lone surrogates) read as GB 18030; bytes that are not that, either, as `\\xff`."""
     try:
-        return text.encode("utf-8", "surrogateescape").decode("gb18030")
-    except UnicodeError:
-        return text
+        raw = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # other halves of pairs, which no bytes stand for
+        return text.encode("utf-8", "replace").decode()
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return raw.decode("utf-8", "backslashreplace")
 
 
 def name_of(arrival: Arrival) -> str:

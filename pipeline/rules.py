@@ -113,9 +113,9 @@ class TimestampRules:
         """Whether the source's instant may settle the zone of another clock."""
         return name in self.sources and self.sources[name].witness
 
-    def habit_of(self, make: str) -> Habit | None:
-        """What is known of devices of this maker."""
-        return next((habit for habit in self.habits if habit.make.search(make.strip())), None)
+    def habit_of(self, device: str) -> Habit | None:
+        """What is known of devices of this make and model."""
+        return next((habit for habit in self.habits if habit.make.search(device.strip())), None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ digits with a local clock's digits tells which - equal digits mean local, digits
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
@@ -79,6 +79,15 @@ class ZoneHit:
     offset_min: int
 
 
+@dataclass(frozen=True)
+class ZoneHit:
+    """A clock's digits that are an instant in a zone."""
+
+    shown: datetime
+    at: datetime
+    offset_min: int
+
+
 def is_recording(claim: TimeClaim) -> bool:
     """Whether it means a moment of the recording at all."""
     return claim.marks in ("start", "end", "unknown")
@@ -114,7 +123,7 @@ def zone_between(
             if _off_by_s(shown, at, offset_min) <= slack_s:
                 return ZoneHit(shown, at, offset_min)
     for shown, at in pairs:
-        nearest = min(OFFSETS_MIN, key=lambda minutes: _off_by_s(shown, at, minutes))
+        nearest = min(OFFSETS_MIN, key=lambda minutes: _off_by_s(shown, at, minutes))  # noqa: B023 - called at once
         if _off_by_s(shown, at, nearest) <= slack_s:
             return ZoneHit(shown, at, nearest)
     return None
@@ -160,7 +169,7 @@ def _local(claim: TimeClaim, others: Sequence[TimeClaim], scene: Scene) -> Momen
         if hit := zone_between(pairs, (likely_min,), scene.rules.limits.zone_slack_s):
             return _told(claim, hit, f"{says}, and {witness.source} puts its clock at", scene, "witness")
     for other in filter(is_questionable, _fine(others)):
-        pairs = _pairs(starts, starts_of(other, _at(other), scene))
+        pairs = _pairs(starts, starts_of(replace(other, marks="unknown"), _at(other), scene))
         hit = zone_between(pairs, (likely_min, 0), _slack_s(claim, other, scene))
         if hit and (hit.offset_min or not likely_min):  # equal digits: the other is local, too
             return _told(claim, hit, f"{says}, and {other.source} in UTC puts its clock at", scene, "utc")

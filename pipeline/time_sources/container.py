@@ -41,7 +41,7 @@ def _claims(known: Known, settings: Settings) -> Iterable[TimeClaim]:
 
 def _read(known: Known, settings: Settings) -> Iterator[TimeClaim]:
     found = text_of(known, _SOURCE)
-    if not found:
+    if not found.strip():
         return
     zone = zone_of(settings)
     field = _OTHER_FIELDS.get(known.original.format)
@@ -64,20 +64,21 @@ def _read(known: Known, settings: Settings) -> Iterator[TimeClaim]:
 
 
 def _by_habit(claim: TimeClaim, known: Known, settings: Settings) -> TimeClaim:
-    at, make = claim.at, str(known.value("device.make", ""))
-    habit = timestamp_rules().habit_of(make) if make else None
+    at = claim.at
+    device = " ".join(str(known.value(name, "")) for name in ("device.make", "device.model")).strip()
+    habit = timestamp_rules().habit_of(device) if device else None
     if habit is None or at is None:
         return claim
     if habit.marks is not None:
-        claim = replace(claim, marks=habit.marks, note=f"{claim.note}; {make} devices mark the {habit.marks} here")
+        claim = replace(claim, marks=habit.marks, note=f"{claim.note}; {device} devices mark the {habit.marks} here")
     if habit.writes == "utc":
-        return replace(claim, zone_known=True, note=f"{claim.note}; {make} devices keep to UTC here")
+        return replace(claim, zone_known=True, note=f"{claim.note}; {device} devices keep to UTC here")
     if habit.writes == "local":
         return replace(
             claim,
             at=instant_of(at, zone_of(settings)),
             offset_min=None,
-            note=f"{claim.note}; {make} devices write local digits here",
+            note=f"{claim.note}; {device} devices write local digits here",
         )
     return claim
 

@@ -38,9 +38,9 @@ def _read(known: Known, settings: Settings) -> Iterator[TimeClaim]:
             yield claim
     day = text_of(known, "bext.OriginationDate") or text_of(known, "tag.origination_date")
     clock = text_of(known, "bext.OriginationTime") or text_of(known, "tag.origination_time")
-    if day:
+    if day.strip():
         yield claim_of("bext.Origination", f"{day} {clock}".strip(), zone)
-    if date := text_of(known, _DATE):
+    if (date := text_of(known, _DATE)).strip():
         yield from _date_claims(known, date, settings)
 
 

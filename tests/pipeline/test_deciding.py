@@ -137,6 +137,19 @@ CASES: list[tuple[str, tuple[TimeClaim, ...], float | None, str, str, list[str]]
         (name(trust=28), container("2021-08-03T02:20:10")), 600.0, "2021-08-03T02:10:10", "utc_confirmed+end", [],
     ),
     (
+        "a container said to mark the end that marks the start",
+        (name(), container("2021-08-03T02:10:12", marks="end")), 600.0, "2021-08-03T02:10:10", "zone_by_utc", [],
+    ),
+    (
+        "an hour's end in UTC is no other zone",
+        (name(), container("2021-08-03T03:10:11")), 3600.0, "2021-08-03T02:10:10", "zone_by_utc", [],
+    ),
+    (
+        "an hour's end in local digits is no other zone",
+        (name(), container("2021-08-03T11:10:11")),
+        3600.0, "2021-08-03T02:10:10", "assumed_zone", ["clock_eight_hours"],
+    ),
+    (
         "an hour's end in UTC is no other zone",
         (name(), container("2021-08-03T03:10:11")), 3600.0, "2021-08-03T02:10:10", "zone_by_utc", [],
     ),
@@ -201,6 +214,11 @@ CASES: list[tuple[str, tuple[TimeClaim, ...], float | None, str, str, list[str]]
         None, "2021-08-03T02:10:10", "assumed_zone", ["clock_zone_unknown", "time_conflict"],
     ),
     ("only saved", (mtime("2021-08-03T02:11:10"),), 60.0, "2021-08-03T02:10:10", "saved_only", ["time_unknown"]),
+    (
+        "a day of the content and a later moment of the file",
+        (day("2003-08-31T00:00:00"), claim("xmp.CreateDate", "2005-12-17T22:03:32", "utc")),
+        None, "2003-08-30T16:00:00", "assumed_zone", ["clock_zone_unknown", "time_conflict"],
+    ),
     (
         "a day of the content and a later moment of the file",
         (day("2003-08-31T00:00:00"), claim("xmp.CreateDate", "2005-12-17T22:03:32", "utc")),

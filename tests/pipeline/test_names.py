@@ -97,6 +97,11 @@ def test_device_and_officer_are_read_from_a_recorders_name() -> None:
     assert reading.marks == {"device": "HAH8A0000123", "officer": "012345", "sequence": "0002"}
 
 
+@pytest.mark.parametrize("text", ["\udcff\udcff.mp4", "\ud800.mp4", "\ud800\udcff"])
+def test_what_no_reading_helps_can_still_be_printed(text: str) -> None:
+    assert legible(text).encode()
+
+
 def test_a_name_in_gbk_bytes_is_legible() -> None:
     undecoded = "测试门店A_ch1.dav".encode("gbk").decode("utf-8", "surrogateescape")
     assert legible(undecoded) == "测试门店A_ch1.dav"

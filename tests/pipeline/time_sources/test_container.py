@@ -45,6 +45,11 @@ def test_the_makers_habit_counts(known: Make, claims: Claims, make: str, claimed
     assert (claim.at, claim.zone_known, claim.offset_min, claim.marks) == claimed
 
 
+def test_the_model_counts_where_no_make_is_written(known: Make, claims: Claims) -> None:
+    (claim,) = claims(known({"container.creation_time": "2019-11-18T15:45:32Z", "device.model": "GoPro Max"}))
+    assert (claim.at, claim.offset_min) == (at(2019, 11, 18, 7, 45, 32), None)
+
+
 @pytest.mark.parametrize(
     ("format_name", "source", "moment"),
     [

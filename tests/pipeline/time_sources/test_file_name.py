@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from config.settings import Settings
 from pipeline.records import Known, TimeClaim
 
 Make = Callable[..., Known]
@@ -57,6 +58,17 @@ def test_a_name_in_gbk_bytes_is_read(known: Make, claims: Claims) -> None:
     raw = "测试门店A_ch1_main_20260917084403_20260917084422.dav".encode("gbk")
     (claim,) = claims(known(name=raw.decode("utf-8", "replace"), name_raw=raw))
     assert claim.found.startswith("测试门店A")
+
+
+def test_a_sites_own_profile_is_asked_first(known: Make, claims: Claims, settings: Settings) -> None:
+    settings.home.mkdir(exist_ok=True)
+    (settings.home / "filenames.toml").write_text(
+        "[[profile]]\nname = 'ours'\npattern = '^ZFY(?P<device>[0-9]{4})_{DATE}{TIME}'\nzone = 'utc'\nmarks = 'end'\n"
+        "trust = 90\nsamples = ['ZFY0001_20210803021010.mp4']\n",
+        encoding="utf-8",
+    )
+    (claim,) = claims(known(name="ZFY0001_20210803021010.mp4"))
+    assert (claim.source, claim.at, claim.marks) == ("file_name.ours", at(2021, 8, 3, 2, 10, 10), "end")
 
 
 def test_one_name_on_several_arrivals_is_one_claim(known: Make, claims: Claims) -> None:
