@@ -1,0 +1,186 @@
+"""Taking in, from a folder to the receipt: on both databases, and killed at every named step."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from config.settings import Settings
+from pipeline.custody.accession import Accession, Candidate
+from pipeline.errors import TryAgain
+from pipeline.records import Stated
+from tests.conftest import QUICK
+from tests.flows.running import ROOT, leftovers
+from tests.samples import making
+from workers.bootstrap import Home, build_accession, build_home, build_jobs, make_home
+from workers.patrol import round_of
+
+STEPS = (
+    "copy.middle", "copy.before_sync", "copy.after_sync", "copy.verified", "object.written", "object.renamed",
+    "object.synced", "record.before", "record.middle", "record.committed", "log.before_write", "log.after_sync",
+    "receipt.before",
+)  # fmt: skip
+
+
+def accession(home: Home) -> Accession:
+    return build_accession(home, build_jobs(home))
+
+
+def candidate(path: Path, **stated: str) -> Candidate:
+    return Candidate(path=path, root=path.parent.parent, source="inbox", stated=Stated(**stated))
+
+
+def test_a_taken_file_is_an_original_with_an_arrival_an_event_and_queued_work(home: Home, tmp_path: Path) -> None:
+    path = making.photo(tmp_path / "card" / "a.jpg", 1)
+    [receipt] = accession(home).take([candidate(path, case="平商务罚字〔2021〕第3号", officer="010203")])
+    assert receipt.status == "accepted"
+    known = home.catalog.known_of(receipt.original or "")
+    assert (known.original.kind, known.original.format, known.original.state) == ("photo", "jpeg", "in_custody")
+    assert [one.stated for one in known.arrivals] == [Stated(case="平商务罚字〔2021〕第3号", officer="010203")]
+    assert [one.folder for one in known.arrivals] == ["card"]
+    assert "arrival.accepted" in home.catalog.events_of(known.original.id)[0]
+    assert len(build_jobs(home).list(original=known.original.id)) == 7
+    assert path.exists()
+
+
+def test_the_same_bytes_twice_are_one_original_and_two_arrivals(home: Home, tmp_path: Path) -> None:
+    first = making.photo(tmp_path / "card" / "a.jpg", 1)
+    second = making.photo(tmp_path / "card" / "b.jpg", 1)
+    one, two = accession(home).take([candidate(first), candidate(second)])
+    assert (one.status, two.status) == ("accepted", "duplicate")
+    assert one.original == two.original
+    assert "a.jpg" in (two.reason or "")
+    assert len(home.catalog.known_of(one.original or "").arrivals) == 2
+
+
+def test_the_same_file_once_more_is_no_new_arrival(home: Home, tmp_path: Path) -> None:
+    path = making.photo(tmp_path / "card" / "a.jpg", 1)
+    taking = accession(home)
+    [first] = taking.take([candidate(path)])
+    os.utime(path, ns=(1, 1))
+    [again] = taking.take([candidate(path)])
+    assert again.status == "duplicate"
+    [arrival] = home.catalog.known_of(first.original or "").arrivals
+    assert arrival.mtime_ns == 1
+    assert any("arrival.seen_again" in line for line in home.catalog.events_of(first.original or ""))
+
+
+def test_a_file_changed_after_acceptance_is_a_new_arrival(home: Home, tmp_path: Path) -> None:
+    path = making.photo(tmp_path / "card" / "a.jpg", 1)
+    taking = accession(home)
+    [first] = taking.take([candidate(path)])
+    making.photo(path, 2)
+    [second] = taking.take([candidate(path)])
+    assert (second.status, second.original != first.original) == ("accepted", True)
+
+
+def test_two_devices_with_one_name_are_both_kept(home: Home, tmp_path: Path) -> None:
+    paths = [making.photo(tmp_path / card / "MOV_0001.jpg", number) for number, card in enumerate(("a", "b"))]
+    receipts = accession(home).take([candidate(path) for path in paths])
+    assert {one.status for one in receipts} == {"accepted"}
+    assert len({one.original for one in receipts}) == 2
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("现场检查 笔录.jpg".encode(), "现场检查 笔录.jpg"),
+        ("现场检查.jpg".encode("gb18030"), "现场检查.jpg"),
+        (b"\xff\xfe odd.jpg", "\\xff\\xfe odd.jpg"),
+        (b"-x%d\nline.jpg", "-x%d\nline.jpg"),
+        (b"x" * 251 + b".jpg", "x" * 251 + ".jpg"),
+        ("e\u0301.jpg".encode(), "e\u0301.jpg"),
+    ],
+    ids=["utf-8", "gbk", "neither", "newline", "longest", "decomposed"],
+)
+def test_a_hostile_name_is_kept_byte_for_byte(sqlite_home: Home, tmp_path: Path, raw: bytes, shown: str) -> None:
+    data = making.photo(tmp_path / "made.jpg", 3).read_bytes()
+    folder = tmp_path / "card"
+    folder.mkdir()
+    path = Path(os.fsdecode(os.fsencode(folder) + b"/" + raw))
+    path.write_bytes(data)
+    [receipt] = accession(sqlite_home).take([candidate(path)])
+    assert receipt.status == "accepted"
+    [arrival] = sqlite_home.catalog.known_of(receipt.original or "").arrivals
+    assert (arrival.name_raw, arrival.name) == (raw, shown)
+
+
+def test_a_link_a_pipe_and_a_missing_file_are_refused_and_named(home: Home, tmp_path: Path) -> None:
+    card = tmp_path / "card"
+    card.mkdir()
+    (card / "secret").write_bytes(b"x")
+    (card / "link.jpg").symlink_to(card / "secret")
+    os.mkfifo(card / "pipe.jpg")
+    good = making.photo(card / "good.jpg", 1)
+    receipts = accession(home).take([candidate(card / name) for name in ("link.jpg", "pipe.jpg", "gone.jpg")] + [candidate(good)])
+    assert [one.status for one in receipts] == ["rejected"] * 3 + ["accepted"]
+    assert all(one.reason for one in receipts[:3])
+    assert len(home.catalog.events_of_type(["arrival.rejected"])) == 3
+
+
+def test_a_full_disk_stops_intake_before_it_begins_and_loses_nothing(
+    make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    settings = make_settings(vault_reserve_share="1.5")
+    make_home(settings)
+    home = build_home(settings)
+    path = making.photo(tmp_path / "card" / "a.jpg", 1)
+    with pytest.raises(TryAgain, match="too full"):
+        accession(home).take([candidate(path)])
+    assert path.exists()
+    assert home.catalog.counts() == {}
+    home.close()
+
+
+def test_an_empty_file_is_kept(home: Home, tmp_path: Path) -> None:
+    path = tmp_path / "card" / "empty.mp4"
+    path.parent.mkdir()
+    path.touch()
+    [receipt] = accession(home).take([candidate(path)])
+    assert receipt.status == "accepted"
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("count", [1, 5], ids=["one", "together"])
+def test_dying_at_any_step_loses_nothing_and_doubles_nothing(
+    make_settings: Callable[..., Settings], tmp_path: Path, step: str, count: int
+) -> None:
+    """The process ends itself by SIGKILL at the step; then the same files are taken once more."""
+    settings = make_settings()
+    make_home(settings)
+    for number in range(count):
+        making.sound(tmp_path / "card" / f"{number}.wav", number, length_s=0.2)
+    command = [sys.executable, "-m", "workers", "--home", str(settings.home), "--json", "ingest", str(tmp_path / "card")]
+    environ = {**os.environ, **QUICK}
+    # The log's steps come once for the making of the home, in another process; here the first coming is ours.
+    died = subprocess.run(command, env={**environ, "CASEREEL_FAILPOINT": step}, cwd=ROOT, capture_output=True)
+    assert died.returncode == -9, died.stderr.decode()
+    acknowledged = [json.loads(line) for line in died.stdout.splitlines()]
+    again = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, check=True)
+    receipts = [json.loads(line) for line in again.stdout.splitlines()]
+    assert acknowledged == []
+    assert len(receipts) == count
+    home = build_home(settings)
+    round_of(home, grace_s=0.0)
+    assert len(home.catalog.digests()) == count
+    assert sorted(home.vault.digests()) == sorted(home.catalog.digests())
+    assert len(home.catalog.arrivals()) == count
+    assert home.audit.check(grace_s=0.0).faults == ()
+    assert leftovers(home) == []
+    assert all(home.vault.faults(one) == [] for one in home.vault.digests())
+    home.close()
+
+
+def test_every_step_has_a_failpoint_and_every_failpoint_is_tried() -> None:
+    import re
+
+    names = set()
+    for path in (ROOT / "pipeline").rglob("*.py"):
+        names |= set(re.findall(r'failpoint\.at\("([^"]+)"\)', path.read_text(encoding="utf-8")))
+    assert names - {"worker.fenced"} == set(STEPS)

@@ -1,0 +1,89 @@
+"""What vault and log alone give back."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from config.settings import Settings
+from pipeline.errors import CustodyBroken
+from pipeline.records import Stated
+from tests.samples import making
+from workers.bootstrap import Home, build_accession, build_home, build_jobs
+from workers.patrol import round_of
+from workers.rebuild import rebuild_catalog
+from workers.work import working
+from tests.flows.running import at_rest, wait_until
+from pipeline.custody.accession import Candidate
+
+
+def take(home: Home, *paths: Path) -> list[str]:
+    jobs = build_jobs(home)
+    receipts = build_accession(home, jobs).take(
+        [Candidate(path=one, root=one.parent, source="inbox", stated=Stated(case="平商务罚字〔2021〕第3号")) for one in paths]
+    )
+    jobs.close()
+    return [one.original or "" for one in receipts]
+
+
+def test_a_rebuilt_catalog_is_the_lost_one(
+    home: Home, tmp_path: Path, make_settings: Callable[..., Settings], request: pytest.FixtureRequest
+) -> None:
+    paths = [making.photo(tmp_path / "card" / f"现场{number}.jpg", number % 3) for number in range(4)]
+    paths.append(making.sound(tmp_path / "card" / "a.wav", 1, length_s=0.2))
+    take(home, *paths)
+    take(home, paths[0])
+    before = home.catalog.dump()
+    settings = home.settings
+    if home.catalog.engine.dialect.name == "postgresql":
+        settings = make_settings(catalog_url=request.getfixturevalue("fresh_database")())
+    home.close()
+    done = rebuild_catalog(settings)
+    assert done["originals"] == 4
+    rebuilt = build_home(settings)
+    after = rebuilt.catalog.dump()
+    assert after["events"].pop()["type"] == "catalog.rebuilt"
+    assert after == before
+    assert rebuilt.audit.check(grace_s=0.0).faults == ()
+    with working(rebuilt):
+        wait_until(lambda: at_rest(rebuilt), 120, "the facts are read again")
+    rebuilt.close()
+
+
+def test_a_vault_that_lacks_what_the_log_tells_of_is_not_papered_over(sqlite_home: Home, tmp_path: Path) -> None:
+    take(sqlite_home, making.photo(tmp_path / "card" / "a.jpg", 1))
+    [sha256] = sqlite_home.vault.digests()
+    with sqlite_home.vault.opened(sha256) as path:
+        shutil.rmtree(path.parents[2])
+    sqlite_home.close()
+    with pytest.raises(CustodyBroken, match=sha256):
+        rebuild_catalog(sqlite_home.settings)
+
+
+def test_an_object_that_was_never_recorded_is_entered_by_the_patrol(home: Home, tmp_path: Path) -> None:
+    """Intake died between the rename and the transaction, and the card was taken away meanwhile."""
+    path = making.photo(tmp_path / "card" / "a.jpg", 1)
+    jobs = build_jobs(home)
+    accession = build_accession(home, jobs)
+
+    class Died(BaseException):
+        pass
+
+    def die(*_: object) -> None:
+        raise Died
+
+    enter, accession._enter = accession._enter, die  # type: ignore[assignment, method-assign]
+    del enter
+    with pytest.raises(Died):
+        accession.take([Candidate(path=path, root=path.parent, source="inbox")])
+    path.unlink()
+    assert home.catalog.counts() == {}
+    assert round_of(home, grace_s=0.0)["originals_recovered"] == 1
+    [sha256] = home.vault.digests()
+    known = home.catalog.known_of(home.catalog.digests()[sha256])
+    assert [one.name for one in known.arrivals] == ["a.jpg"]
+    assert '"recovered":true' in home.catalog.events_of(known.original.id)[0]
+    assert round_of(home, grace_s=0.0)["originals_recovered"] == 0
