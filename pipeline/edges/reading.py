@@ -56,17 +56,17 @@ def fact(name: str, value: Any) -> Iterator[Row]:
         yield name, str(value), value
 
 
-def read_together(modules: list[str], path: str) -> list[dict[str, Any]]:
-    """What the `extract` of each module returns, in their order; {"unreadable": reason} where one failed on the file.
+def read_together(readers: list[list[str]], path: str) -> list[dict[str, Any]]:
+    """What each reader returns, in their order; {"unreadable": reason} where one failed on the file.
 
-    Runs in the cage: starting a child costs more than most files take to read.
+    readers: [module, function] of each. Runs in the cage: starting a child costs more than most files take to read.
     """
-    return [_read(module, path) for module in modules]
+    return [_read(module, function, path) for module, function in readers]
 
 
-def _read(module: str, path: str) -> dict[str, Any]:
+def _read(module: str, function: str, path: str) -> dict[str, Any]:
     try:
-        return dict(importlib.import_module(module).extract(path))
+        return dict(getattr(importlib.import_module(module), function)(path))
     except CasereelError as error:
         return {"unreadable": error.sentence}
     except MemoryError:  # not this reader's fault alone: each is to be tried by itself

@@ -109,7 +109,8 @@ class _Track:
             return
         begins = float(at * packet.time_base)
         self.first_s = min(self.first_s, begins)
-        self.end_s = max(self.end_s, begins + float((packet.duration or 0) * packet.time_base))
+        length = 0 if packet.is_corrupt else packet.duration or 0  # a packet cut off promises more than is there
+        self.end_s = max(self.end_s, begins + float(length * packet.time_base))
         if packet.is_keyframe:
             if self.key_s is not None:
                 self.key_gap_s = max(self.key_gap_s, begins - self.key_s)

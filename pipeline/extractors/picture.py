@@ -129,7 +129,7 @@ def _breaks_off(path: str, format_name: str, tail: bytes) -> bool:
             case "png":
                 return b"IEND" not in tail
             case "gif":
-                return b"\x3b" not in tail[-1024:]
+                return not tail.rstrip(b"\0").endswith(b";")
             case "webp":
                 return any(not chunk.whole for chunk in chunks_in(stream, 0, size))
             case "heif" | "avif":

@@ -66,12 +66,12 @@ def _applying(original: Original) -> list[Extractor]:
 
 def _answers(extractors: list[Extractor], path: Path, context: Context) -> list[dict[str, Any]]:
     """Each extractor's answer: all from one child, and each from its own where that one did not survive the file."""
-    modules = [extractor.extract.__module__ for extractor in extractors]
-    if not modules:
+    readers = [[one.extract.__module__, one.extract.__qualname__] for one in extractors]
+    if not readers:
         return []
     try:
         together: list[dict[str, Any]] = context.tools.call(
-            read_together, modules, str(path), limits=TOGETHER, still_wanted=context.still_wanted
+            read_together, readers, str(path), limits=TOGETHER, still_wanted=context.still_wanted
         )
     except Unreadable:
         return [_answer(extractor, path, context) for extractor in extractors]

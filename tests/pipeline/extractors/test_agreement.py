@@ -9,6 +9,7 @@ where ffprobe saw the packets end, and for formats whose packets it gives no len
 
 from __future__ import annotations
 
+import re
 import time
 import zlib
 from collections.abc import Iterator
@@ -39,15 +40,16 @@ class Column:
         return self.agreeing / self.compared if self.compared else 1.0
 
 
-def icc_maker(path: Path) -> str:
-    """The maker in the header of a colour profile (ICC.1, bytes 48-51), '' without one."""
+def icc_makers(path: Path) -> set[str]:
+    """The makers in the headers of the file's colour profiles (ICC.1, bytes 48-51)."""
     data = path.read_bytes()
     at = data.find(b"iCCP")
     if data.startswith(b"\x89PNG") and at > 0:
         start = data.index(b"\0", at) + 2
         data = zlib.decompressobj().decompress(data[start:], 4096)
-    places = [data.find(mark) + further for mark, further in ((b"acsp", 12), (b"colrprof", 56)) if mark in data]
-    return data[places[0] : places[0] + 4].decode("latin-1").strip("\0 ") if places else ""
+    marks = ((b"acsp", 12), (b"colrprof", 56))
+    places = [match.start() + further for mark, further in marks for match in re.finditer(mark, data)]
+    return {data[place : place + 4].decode("latin-1").strip("\0 ") for place in places}
 
 
 def numbers_agree(theirs: str, ours: Any, within: float) -> bool:
@@ -82,7 +84,7 @@ def comparisons(row: dict[str, str], path: Path, found: dict[str, Any]) -> Itera
     for column in ("make", "model"):
         theirs, ours = row[column].strip(), found.get(f"device.{column}")
         if theirs:
-            of_profile = column == "make" and ours != theirs and icc_maker(path) == theirs
+            of_profile = column == "make" and ours != theirs and theirs in icc_makers(path)
             yield column, theirs, ours, None if of_profile else theirs == ours
     for column, name in (("gps_lat", "place.lat"), ("gps_lon", "place.lon")):
         if row[column]:
