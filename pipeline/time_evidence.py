@@ -79,15 +79,6 @@ class ZoneHit:
     offset_min: int
 
 
-@dataclass(frozen=True)
-class ZoneHit:
-    """A clock's digits that are an instant in a zone."""
-
-    shown: datetime
-    at: datetime
-    offset_min: int
-
-
 def is_recording(claim: TimeClaim) -> bool:
     """Whether it means a moment of the recording at all."""
     return claim.marks in ("start", "end", "unknown")
@@ -123,7 +114,7 @@ def zone_between(
             if _off_by_s(shown, at, offset_min) <= slack_s:
                 return ZoneHit(shown, at, offset_min)
     for shown, at in pairs:
-        nearest = min(OFFSETS_MIN, key=lambda minutes: _off_by_s(shown, at, minutes))  # noqa: B023 - called at once
+        nearest = min(OFFSETS_MIN, key=lambda minutes: _off_by_s(shown, at, minutes))
         if _off_by_s(shown, at, nearest) <= slack_s:
             return ZoneHit(shown, at, nearest)
     return None
