@@ -150,15 +150,6 @@ CASES: list[tuple[str, tuple[TimeClaim, ...], float | None, str, str, list[str]]
         3600.0, "2021-08-03T02:10:10", "assumed_zone", ["clock_eight_hours"],
     ),
     (
-        "an hour's end in UTC is no other zone",
-        (name(), container("2021-08-03T03:10:11")), 3600.0, "2021-08-03T02:10:10", "zone_by_utc", [],
-    ),
-    (
-        "an hour's end in local digits is no other zone",
-        (name(), container("2021-08-03T11:10:11")),
-        3600.0, "2021-08-03T02:10:10", "assumed_zone", ["clock_eight_hours"],
-    ),
-    (
         "an end that its source admits",
         (claim("container.apple_creation_date", "2021-08-03T10:20:10", "+08:00", marks="end"),),
         600.0, "2021-08-03T02:10:10", "stated_zone+end", [],
@@ -214,11 +205,6 @@ CASES: list[tuple[str, tuple[TimeClaim, ...], float | None, str, str, list[str]]
         None, "2021-08-03T02:10:10", "assumed_zone", ["clock_zone_unknown", "time_conflict"],
     ),
     ("only saved", (mtime("2021-08-03T02:11:10"),), 60.0, "2021-08-03T02:10:10", "saved_only", ["time_unknown"]),
-    (
-        "a day of the content and a later moment of the file",
-        (day("2003-08-31T00:00:00"), claim("xmp.CreateDate", "2005-12-17T22:03:32", "utc")),
-        None, "2003-08-30T16:00:00", "assumed_zone", ["clock_zone_unknown", "time_conflict"],
-    ),
     (
         "a day of the content and a later moment of the file",
         (day("2003-08-31T00:00:00"), claim("xmp.CreateDate", "2005-12-17T22:03:32", "utc")),
