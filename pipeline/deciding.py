@@ -15,7 +15,7 @@ from typing import Final
 
 from pipeline.records import Caveat, DecidedTime, TimeClaim
 from pipeline.rules import TimestampRules, timestamp_rules
-from pipeline.time_caveats import clock_doubts, conflict, eight_hours, only_saved, unknown, zone_unknown
+from pipeline.time_caveats import clock_doubts, conflict, eight_hours, only_saved, unknown, zone_other, zone_unknown
 from pipeline.time_evidence import (
     Moment,
     Scene,
@@ -290,6 +290,8 @@ def _caveats(winner: TimeClaim, moment: Moment, compared: Sequence[_Compared], s
         caveats.append(eight_hours(shifted))
     elif not moment.zone_known:
         caveats.append(zone_unknown(winner, scene, moment))
+    elif moment.offset_min and moment.offset_min != scene.default_offset_min(moment.start_at):
+        caveats.append(zone_other(scene, moment))
     trust = scene.rules.limits.conflict_trust
     against = [
         (one.claim, one.reason)

@@ -48,6 +48,17 @@ def zone_unknown(winner: TimeClaim, scene: Scene, moment: Moment) -> Caveat:
     )
 
 
+def zone_other(scene: Scene, moment: Moment) -> Caveat:
+    """`clock_zone_other`: what the device shows in its pictures and names differs from the local time shown here."""
+    stood = offset_words(moment.offset_min or 0)
+    return Caveat(
+        code="clock_zone_other",
+        text=f"The device's clock stood in the zone {stood}, not {scene.zone_name}: times burnt into the picture or "
+        "written in names differ from those shown here by the difference of the zones.",
+        text_zh=f"设备时钟设在 {stood} 时区，而非 {scene.zone_name}：画面或文件名中的时间与此处显示的时间相差整时区。",
+    )
+
+
 def eight_hours(shifted: Sequence[tuple[str, int]]) -> Caveat:
     """`clock_eight_hours`: local digits where the format says UTC, told by another clock."""
     named = ", ".join(f"{source} ({offset_words(minutes)})" for source, minutes in shifted)
