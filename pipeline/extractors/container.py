@@ -35,6 +35,8 @@ LENGTH_STATED: Final = frozenset(
     ("mov", "mp4", "m4a", "3gp", "matroska", "webm", "avi", "asf", "flac", "wav", "w64", "aiff", "caf", "ape", "tta",
      "wavpack", "tak", "musepack7", "musepack8", "dsf", "dff", "au", "flv", "mxf")
 )  # fmt: skip
+# Formats without a list of their streams: sound may begin long after the picture.
+LATE_STREAMS: Final = frozenset(("mpegts", "mpegps", "flv", "dav"))
 ISO_FORMATS: Final = frozenset(("mov", "mp4", "m4a", "3gp"))
 
 FOLLOW_CPU_S: Final = 10.0  # following packets: two hours of 30 pictures a second take about five
@@ -43,6 +45,9 @@ TRIES_MAX: Final = (
     120  # packets given to a decoder before it counts as unable: a few seconds, more than any first group
 )
 MISSING_S: Final = 1.0  # shorter differences between stated and found length are padding and rounding
+SAMPLES_ALWAYS: Final = 1_000_000  # an index of so many samples is opened even of a file that lost its data
+JUMP_BACK_S: Final = 10.0  # pictures are stored at most a few out of order
+JUMP_AHEAD_S: Final = 3600.0  # recorders that start on motion leave gaps of minutes
 TAGS_MAX: Final = 64
 PACKETS_MAX: Final = 20_000_000
 
@@ -55,6 +60,17 @@ UNDECODABLE: Final = (
     "undecodable",
     "Neither picture nor sound of this file could be decoded.",
     "该文件的画面和声音均无法解码。",
+)
+TOO_LARGE: Final = (
+    "too_large",
+    "The index lists more samples than the file has bytes; it was not opened, for it would exhaust the memory.",
+    "索引列出的样本数超过文件字节数，为避免耗尽内存未予打开。",
+)
+CLOCK_JUMPS: Final = (
+    "clock_jumps",
+    "The recording's own clock jumps inside the file: parts may have been joined, or data were lost. "
+    "Its length is the sum of its parts.",
+    "文件内部时间码出现跳变：可能由多段拼接而成或存在数据丢失，时长按各段之和计算。",
 )
 PICTURE_UNDECODABLE: Final = (
     "picture_undecodable",
@@ -70,10 +86,14 @@ def extract(path: str) -> dict[str, Any]:
     if tags_end > len(head):
         head = ends_of(path, tags_end)[0] or head
     format_name = sniff(head, tail, "").format
+    if format_name == "jpeg":  # only its name tells a film of JPEGs from one, and `reads` has seen the name
+        format_name = "mjpeg"
     if format_name not in FORMATS_READ:
         raise Unreadable(f"No container of picture or sound: {format_name}", found=format_name)
     boxes = list(_box_rows(path, format_name))
     caveats = [TRUNCATED] if _breaks_off(path, format_name, tail) else []
+    if _promises_too_much(path, format_name):
+        return answer(boxes, [TOO_LARGE])
     try:
         with _opened(path, format_name, tags_end) as container:
             seen = _followed(container)
@@ -98,6 +118,9 @@ class _Track:
     size_bytes: int = 0
     key_s: float | None = None
     key_gap_s: float = 0.0
+    last_s: float | None = None
+    run_s: float = 0.0
+    jumps: int = 0
     tries: int = 0
     frame: Any = None
 
@@ -109,12 +132,22 @@ class _Track:
             return
         begins = float(at * packet.time_base)
         self.first_s = min(self.first_s, begins)
-        length = 0 if packet.is_corrupt else packet.duration or 0  # a packet cut off promises more than is there
-        self.end_s = max(self.end_s, begins + float(length * packet.time_base))
+        self.end_s = max(self.end_s, begins + float((packet.duration or 0) * packet.time_base))
+        self._count_on(packet)
         if packet.is_keyframe:
             if self.key_s is not None:
                 self.key_gap_s = max(self.key_gap_s, begins - self.key_s)
             self.key_s = begins
+
+    def _count_on(self, packet: Any) -> None:
+        """The sum of the steps between packets, which a jump of the clock inside the recording leaves alone."""
+        now_s = float((packet.dts if packet.dts is not None else packet.pts) * packet.time_base)
+        step_s = now_s - self.last_s if self.last_s is not None else 0.0
+        if -JUMP_BACK_S <= step_s <= JUMP_AHEAD_S:
+            self.run_s += max(0.0, step_s)
+        else:
+            self.jumps += 1
+        self.last_s = now_s
 
     def try_decoding(self, packet: Any) -> None:
         if self.frame is not None or self.tries >= TRIES_MAX:
@@ -140,8 +173,16 @@ class _Seen:
     whole: bool = True
 
     @property
+    def jumps(self) -> int:
+        return max(
+            (track.jumps for track in self.tracks.values() if track.stream.type in ("video", "audio")), default=0
+        )
+
+    @property
     def data_s(self) -> float | None:
-        """Seconds from the first packet to the end of the last."""
+        """Seconds from the first packet to the end of the last; where the clock jumps, the length of the parts."""
+        if self.whole and self.jumps:
+            return max(track.run_s for track in self.tracks.values())
         ends = [track.end_s for track in self.tracks.values() if track.end_s > float("-inf")]
         return max(ends) - min(track.first_s for track in self.tracks.values()) if ends else None
 
@@ -166,6 +207,8 @@ class _Shifted:
 def _opened(path: str, format_name: str, tags_end: int) -> Any:
     av.logging.set_level(None)
     options = {"protocol_whitelist": "file", "max_streams": "100"}
+    if format_name in LATE_STREAMS:
+        options |= {"probesize": "20000000", "analyzeduration": "15000000"}
     known: dict[str, Any] = {"format": DEMUXERS[format_name], "metadata_errors": "replace", "options": options}
     try:
         return av.open(f"file:{path}", **known)
@@ -197,7 +240,7 @@ def _follow(container: Any, seen: _Seen, *, stop: bool) -> None:
     """Takes packets to their end, or (stop) until the time for it is used up; damage counts as the end."""
     cpu_s, wall_s = time.process_time() + FOLLOW_CPU_S, time.monotonic() + FOLLOW_WALL_S
     with contextlib.suppress(av.FFmpegError, ValueError):
-        for count, packet in enumerate(container.demux()):
+        for count, packet in enumerate(_packets(container)):
             track = seen.tracks.get(packet.stream.index)
             if track is None or packet.size == 0:
                 continue
@@ -209,6 +252,16 @@ def _follow(container: Any, seen: _Seen, *, stop: bool) -> None:
                 return
             if count > PACKETS_MAX:
                 return
+
+
+def _packets(container: Any) -> Iterator[Any]:
+    """Every packet of the streams known at opening; PyAV 18.1 stops at one of a stream that began later."""
+    while True:
+        try:
+            yield from container.demux()
+        except IndexError:
+            continue  # the packet is gone by, so this comes to an end with the file
+        return
 
 
 def _main(streams: Any, seen: _Seen) -> _Track | None:
@@ -237,6 +290,8 @@ def _warnings(format_name: str, body: bytes, container: Any, seen: _Seen) -> Ite
         yield UNDECODABLE
     elif seen.video is not None and seen.video.frame is None:
         yield PICTURE_UNDECODABLE
+    if seen.whole and seen.jumps:
+        yield CLOCK_JUMPS
     stated = format_name in LENGTH_STATED or (format_name == "mp3" and re.search(rb"Xing|Info|VBRI", body[:2048]))
     declared_s, data_s = _declared_s(container), seen.data_s or 0.0
     if stated and declared_s is not None and seen.whole and declared_s - data_s > max(MISSING_S, declared_s / 20):
@@ -454,6 +509,16 @@ def _segment_end(head: bytes) -> int:
     length = 9 - head[at + 4].bit_length()
     size = int.from_bytes(head[at + 4 : at + 4 + length], "big") & ((1 << 7 * length) - 1)
     return 0 if size == (1 << 7 * length) - 1 else at + 4 + length + size
+
+
+def _promises_too_much(path: str, format_name: str) -> bool:
+    """Whether the sample tables count more samples than there are bytes: 5 KB of index took 2.8 GB to open."""
+    if format_name not in ISO_FORMATS:
+        return False
+    with Path(path).open("rb") as stream:
+        size = stream.seek(0, 2)
+        tables = (box.content(stream, 12)[8:12] for box in boxes_at(stream, "moov/trak/mdia/minf/stbl/stsz"))
+        return sum(int.from_bytes(count, "big") for count in tables) > max(size, SAMPLES_ALWAYS)
 
 
 def _is_open(stream: Any, box: Any) -> bool:

@@ -27,7 +27,7 @@ FIX_2D: Final = 2
 
 
 def extract(path: str) -> dict[str, Any]:
-    """`gpmf.GPSU` (UTC), `gpmf.at_s` (the moment of the film it belongs to) and the place; nothing without telemetry."""
+    """`gpmf.GPSU` (UTC), `gpmf.at_s` (the moment of the film it belongs to), the place; nothing without telemetry."""
     head, tail = ends_of(path)
     format_name = sniff(head, tail, "").format
     if format_name not in FORMATS_READ:

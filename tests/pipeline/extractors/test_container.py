@@ -197,3 +197,35 @@ def test_what_is_no_container_is_refused(tmp_path: Path, text: bytes) -> None:
     path.write_bytes(text)
     with pytest.raises(Unreadable):
         extract(str(path))
+
+
+def test_a_clock_that_jumps_is_said_and_the_parts_are_added_up(clip: Path, tmp_path: Path) -> None:
+    """Two transport streams end to end, as a card's files are sometimes glued: the second starts ten hours later."""
+    parts = []
+    for number, offset_s in enumerate((0, 36_000)):
+        part = tmp_path / f"{number}.ts"
+        ffmpeg("-i", clip, "-c", "copy", "-output_ts_offset", offset_s, part)
+        parts.append(part.read_bytes())
+    glued = tmp_path / "glued.ts"
+    glued.write_bytes(b"".join(parts))
+    answer = extract(str(glued))
+    assert warned(answer) == {"clock_jumps"}
+    assert understood(answer)["container.data_end_s"] == pytest.approx(4.0, abs=0.2)
+
+
+def test_an_index_of_more_samples_than_bytes_is_not_opened(tmp_path: Path) -> None:
+    def box(kind: bytes, *content: bytes) -> bytes:
+        inside = b"".join(content)
+        return (8 + len(inside)).to_bytes(4, "big") + kind + inside
+
+    table = box(b"stsz", bytes(4), (1).to_bytes(4, "big"), (80_000_000).to_bytes(4, "big"))
+    moov = box(b"moov", box(b"trak", box(b"mdia", box(b"minf", box(b"stbl", table)))))
+    path = tmp_path / "bomb.mp4"
+    path.write_bytes(box(b"ftyp", b"isom", bytes(4)) + moov + box(b"mdat", bytes(100)))
+    assert warned(extract(str(path))) == {"too_large"}
+
+
+def test_films_of_jpegs_are_read_as_such(clip: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a.mjpeg"
+    ffmpeg("-i", clip, "-an", "-c:v", "mjpeg", path)
+    assert understood(extract(str(path)))["video.frames"] == 50
