@@ -47,7 +47,7 @@ CHANCE_BITS, CHANCE_SPREAD = 122.0, 8.2
 Z_MIN: Final = 6.0
 MEAN_BITS_MAX: Final = 84.0
 # So many moving frames' worth of evidence; below, it is a still picture and only a photo's rule may decide.
-EVIDENCE_MIN: Final = 1.6
+EVIDENCE_MIN: Final = 1.5
 LENGTH_MIN_S: Final = 1.5
 # A change by so many bits counts as a wholly new picture.
 NEW_BITS: Final = 48.0
@@ -360,7 +360,10 @@ def _stretch(
     first, last = _best_run(weight * (z - GOES_ON_Z))
     part = slice(first, last + 1)
     total = float(weight[part].sum())
-    if total < EVIDENCE_MIN or float((weight * bits)[part].sum()) / total > MEAN_BITS_MAX:
+    if (
+        float((weight[part] - STILL_WEIGHT).clip(0).sum()) < EVIDENCE_MIN
+        or float((weight * bits)[part].sum()) / total > MEAN_BITS_MAX
+    ):
         return None
     return float((weight * z)[part].sum() / np.sqrt(total)), first, last
 

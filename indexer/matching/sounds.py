@@ -57,6 +57,8 @@ class Library:
 
 def find_sound(samples: Samples, library: Library) -> list[Found]:
     """Where this sound at RATE_HZ is found, the strongest first."""
+    if not len(samples):
+        return []
     for transform, speed, marks in _hypotheses(samples):
         if found := _voted(marks, speed, transform, library):
             return sorted(found, key=lambda one: (-one.strength, one.original))

@@ -1,0 +1,101 @@
+"""Makes recordings with the bundled ffmpeg, and a context to run the stages of pictures and sound in."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import ffmpeg
+
+from config.settings import load
+from pipeline.edges.cage import Limits
+from pipeline.edges.media import contents_of
+from pipeline.edges.tools import Tools
+from pipeline.records import Known, MadeFile
+from pipeline.stage import Context
+from tests.pipeline.probing import VaultOf, probe
+
+# Scenes that differ from one another everywhere; each moves.
+SCENES = {
+    "shapes": "testsrc2=size={size}:rate={rate}",
+    "fractal": "mandelbrot=size={size}:rate={rate}:start_scale=2:end_scale=0.05:end_pts=400",
+    "cells": "life=size=80x45:mold=10:ratio=0.12:random_seed=7:rate={rate},scale={size}:flags=bilinear,gblur=2",
+    "triangles": "sierpinski=size={size}:rate={rate}:seed=3:jump=40,gblur=sigma=3",
+    "clock": "testsrc=size={size}:rate={rate},hue=h=t*40:s=1,rotate=t/3",
+}
+# Tones that change four times a second and never come back in the same order.
+MELODY = (
+    "aevalsrc='0.3*sin(2*PI*t*(220+90*mod(floor(t*4)*7+{seed},23)))"
+    "+0.2*sin(2*PI*t*(300+70*mod(floor(t*5)*11+{seed},17)))':s=44100"
+)
+
+
+@functools.cache
+def tools() -> Tools:
+    """The media programs, one cage for all tests."""
+    started = Tools()
+    started.start()
+    return started
+
+
+def film(
+    path: Path,
+    picture: str | None = None,
+    sound: str | None = None,
+    *,
+    seconds: float = 6.0,
+    size: str = "320x180",
+    rate: str = "25",
+    **options: Any,
+) -> Path:
+    """A recording was made. picture: a scene's name or a filter; sound: a filter; options: of ffmpeg's output."""
+    streams = []
+    if picture is not None:
+        described = SCENES.get(picture, picture).format(size=size, rate=rate)
+        streams.append(ffmpeg.input(described, f="lavfi", t=seconds).video)
+    if sound is not None:
+        streams.append(ffmpeg.input(sound, f="lavfi", t=seconds).audio)
+    usual = {"pix_fmt": "yuv420p", "preset": "ultrafast"} if picture is not None and "c:v" not in options else {}
+    return _written(ffmpeg.output(*streams, f"file:{path}", **{**usual, **options}), path)
+
+
+def changed(source: Path, path: Path, *, start_s: float = 0.0, seconds: float | None = None, **options: Any) -> Path:
+    """A part of a recording was made again with these options of ffmpeg's output."""
+    part = {"ss": start_s, **({} if seconds is None else {"t": seconds})}
+    return _written(ffmpeg.output(ffmpeg.input(f"file:{source}", **part), f"file:{path}", **options), path)
+
+
+def _written(output: Any, path: Path) -> Path:
+    ended = tools().run(output, limits=Limits(wall_s=120, cpu_s=100))
+    assert path.is_file(), ended.stderr
+    assert path.stat().st_size, ended.stderr
+    return path
+
+
+def probed(path: Path, name: str | None = None) -> Known:
+    """What the probe stage knows of the file."""
+    original, facts = probe(path, tools(), name)
+    return Known(original=original, properties={one.name: one for one in facts.properties})
+
+
+def context_of(path: Path, scratch: Path) -> Context:
+    """A context whose vault holds this file and whose scratch folder is given."""
+    parts: Any = SimpleNamespace(
+        settings=load(scratch, {}), vault=VaultOf(path), tools=tools(), scratch=scratch, still_wanted=lambda: None
+    )
+    return cast(Context, parts)
+
+
+def contents(path: Path) -> dict[str, Any]:
+    """What a made recording holds, by decoding it."""
+    held: dict[str, Any] = tools().call(contents_of, str(path), "mov", limits=Limits(wall_s=60, cpu_s=60))
+    return held
+
+
+def of_role(made: Iterable[MadeFile], role: str) -> MadeFile:
+    """The only file of this role."""
+    (one,) = [file for file in made if file.role == role]
+    return one
