@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 
 # Goes up when the same text would now give other tokens or keys: every index is then rebuilt.
 VERSION = 1
@@ -40,6 +40,7 @@ _UNSPACED_START = re.compile(rf"[{_UNSPACED}]")
 # Three or more characters each standing alone between spaces: a text recogniser's spacing, not words.
 _SPACED_OUT = re.compile(rf"(?<![{_UNSPACED}])[{_UNSPACED}](?: +[{_UNSPACED}](?![{_UNSPACED}])){{2,}}")
 _YEAR_IN_HAN = re.compile(r"[二一][〇零九][〇零一二三四五六七八九]{2}(?![〇零一二三四五六七八九十百千])")
+_YEAR_HINT = re.compile(r"\d{4}|[〇零○一二三四五六七八九]{4}")
 _ORDINAL_IN_HAN = re.compile(r"(?<=第)[〇零一二三四五六七八九十百]{1,5}(?=号)")
 _HAN_DIGITS = str.maketrans("〇零一二三四五六七八九", "00123456789")
 # Number plates carry a dot after the letter (湘A·8K2P6), file and serial numbers dashes, strokes and underlines.
@@ -55,17 +56,17 @@ class Mapped:
     """A normalised text and where each of its characters stood in the source (starts, and ends exclusive)."""
 
     text: str
-    starts: tuple[int, ...]
-    ends: tuple[int, ...]
+    starts: Sequence[int]
+    ends: Sequence[int]
 
 
 @dataclass(frozen=True)
-class Token:
-    """One token with the source characters it speaks for; of a pair of characters only the first."""
+class Stream:
+    """A text's tokens in order, and where in the source each begins and ends; of a pair only its first character."""
 
-    text: str
-    start: int
-    end: int
+    texts: Sequence[str]
+    starts: Sequence[int]
+    ends: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,11 @@ def readable(text: str) -> str:
     return _ORDINAL_IN_HAN.sub(lambda number: str(han_number(number.group())), plain)
 
 
+def may_hold_number(text: str) -> bool:
+    """Whether a year stands in the text, without which no case number does."""
+    return _YEAR_HINT.search(text) is not None
+
+
 def han_number(han: str) -> int:
     """A number below a thousand written in Han characters: 七, 十二, 二〇, 一百零三. Raises ValueError for others."""
     if not any(place in han for place in "十百"):
@@ -108,12 +114,22 @@ def han_number(han: str) -> int:
     return total + digit
 
 
-@lru_cache(maxsize=1 << 16)
 def _folded(cluster: str) -> str:
     """One character with its marks in its index form: width, case, brackets, dashes, simplified."""
     table = _simplified()
     composed = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", cluster).casefold())
     return "".join(_one(table.get(character, character)) for character in composed)
+
+
+class _Folding(dict[int, str]):
+    """The index form of every character met so far, by its number, as `str.translate` asks for it."""
+
+    def __missing__(self, number: int) -> str:
+        self[number] = _folded(chr(number))
+        return self[number]
+
+
+_FOLDING = _Folding()
 
 
 def _one(character: str) -> str:
@@ -128,33 +144,31 @@ def _one(character: str) -> str:
 
 def norm_map(text: str) -> Mapped:
     """The text in its index form with the offsets of every character in the source."""
-    characters: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    for start, end in _clusters(text):
-        for character in _folded(text[start:end]):
-            characters.append(character)
-            starts.append(start)
-            ends.append(end)
-    return _closed_up(Mapped(_with_plain_years("".join(characters)), tuple(starts), tuple(ends)))
+    spans = _clusters(text) if _has_marks(text) else None
+    pieces = (
+        [_folded(text[start:end]) for start, end in spans] if spans else list(map(_FOLDING.__getitem__, map(ord, text)))
+    )
+    plain = "".join(pieces)
+    if spans is None and len(plain) == len(pieces) and all(pieces):
+        return _closed_up(Mapped(_with_plain_years(plain), range(len(plain)), range(1, len(plain) + 1)))
+    spans = spans or [(place, place + 1) for place in range(len(text))]
+    starts = tuple(start for (start, _), piece in zip(spans, pieces, strict=True) for _ in piece)
+    ends = tuple(end for (_, end), piece in zip(spans, pieces, strict=True) for _ in piece)
+    return _closed_up(Mapped(_with_plain_years(plain), starts, ends))
+
+
+def _has_marks(text: str) -> bool:
+    return not text.isascii() and any(map(unicodedata.combining, text))
 
 
 def _with_plain_years(text: str) -> str:
     return _YEAR_IN_HAN.sub(lambda year: year.group().translate(_HAN_DIGITS), text)
 
 
-def _clusters(text: str) -> Iterator[tuple[int, int]]:
+def _clusters(text: str) -> list[tuple[int, int]]:
     """Each character with the combining marks that follow it: names from macOS come decomposed."""
-    if text.isascii():
-        yield from ((place, place + 1) for place in range(len(text)))
-        return
-    start = 0
-    for place in range(1, len(text)):
-        if not unicodedata.combining(text[place]):
-            yield start, place
-            start = place
-    if text:
-        yield start, len(text)
+    starts = [place for place, character in enumerate(text) if not place or not unicodedata.combining(character)]
+    return list(zip(starts, [*starts[1:], len(text)], strict=True))
 
 
 def _closed_up(mapped: Mapped) -> Mapped:
@@ -172,8 +186,9 @@ def _closed_up(mapped: Mapped) -> Mapped:
 
 def norm(text: str) -> str:
     """The text in its index form: width, case, brackets, dashes, traditional characters, years, letter spacing."""
-    plain = _with_plain_years("".join(_folded(text[start:end]) for start, end in _clusters(text)))
-    return closed_up(plain)
+    if _has_marks(text):
+        return norm_map(text).text
+    return closed_up(_with_plain_years(text.translate(_FOLDING)))
 
 
 def closed_up(text: str) -> str:
@@ -189,18 +204,23 @@ def _number(run: str) -> str:
     return run.lstrip("0") or "0" if run.isdigit() else run
 
 
-def token_spans(text: str) -> list[Token]:
-    """The tokens of a text as it stands, in order, each with its place in that text."""
+def stream_of(text: str) -> Stream:
+    """The tokens of a text as it stands, each with its place in that text."""
     mapped = norm_map(text)
-    found: list[Token] = []
+    texts: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
     for run in _RUN.finditer(mapped.text):
         first, last = run.span()
         if _is_unspaced(run.group()):
-            pieces = [(place, place + 1, mapped.text[place : min(place + 2, last)]) for place in range(first, last)]
+            texts += [mapped.text[place : min(place + 2, last)] for place in range(first, last)]
+            starts += mapped.starts[first:last]
+            ends += mapped.ends[first:last]
         else:
-            pieces = [(first, last, _number(run.group()))]
-        found += [Token(piece, mapped.starts[start], mapped.ends[end - 1]) for start, end, piece in pieces]
-    return found
+            texts.append(_number(run.group()))
+            starts.append(mapped.starts[first])
+            ends.append(mapped.ends[last - 1])
+    return Stream(texts, starts, ends)
 
 
 def tokens(text: str) -> list[str]:
@@ -216,11 +236,15 @@ def tokens(text: str) -> list[str]:
 
 def tokens_of_all(texts: Iterable[str]) -> tuple[str, ...]:
     """The tokens of several texts of one field, with a break between any two."""
+    return joined(tokens(text) for text in texts)
+
+
+def joined(cut: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """Several texts' tokens as one field, with a break between any two."""
     found: list[str] = []
-    for text in texts:
-        cut = tokens(text)
-        if cut:
-            found += [BREAK, *cut] if found else cut
+    for piece in cut:
+        if piece:
+            found += [BREAK, *piece] if found else piece
     return tuple(found)
 
 
@@ -248,28 +272,34 @@ def phrase(text: str, *, prefix: bool = False) -> Phrase:
 
 def spans_of(text: str, phrases: Iterable[Phrase]) -> list[tuple[int, int]]:
     """Where the phrases stand in the text as it is: (start, end) in order, joined where they touch."""
-    stream = token_spans(text)
-    found = [span for sought in phrases if sought.tokens for span in _occurrences(stream, sought)]
-    joined: list[tuple[int, int]] = []
-    for start, end in sorted(found):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+    stream = stream_of(text)
+    places: dict[str, list[int]] = {}
+    for place, token in enumerate(stream.texts):
+        places.setdefault(token, []).append(place)
+    return joined_spans(span for sought in phrases if sought.tokens for span in _occurrences(stream, places, sought))
+
+
+def joined_spans(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The spans in order, those that touch as one."""
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
         else:
-            joined.append((start, end))
-    return joined
+            found.append((start, end))
+    return found
 
 
-def _occurrences(stream: list[Token], sought: Phrase) -> Iterator[tuple[int, int]]:
-    length = len(sought.tokens)
-    for first in range(len(stream) - length + 1):
-        if not all(stream[first + step].text == sought.tokens[step] for step in range(length - 1)):
+def _occurrences(stream: Stream, places: dict[str, list[int]], sought: Phrase) -> Iterator[tuple[int, int]]:
+    *first, last = sought.tokens
+    # A pair of characters asked for as a pair covers the character of the next place too.
+    reach = 1 if len(last) == 2 and _is_unspaced(last) else 0
+    ends = [last] if not sought.last_is_prefix else [text for text in places if text.startswith(last)]
+    for at in (place for text in ends for place in places.get(text, ())):
+        start = at - len(first)
+        if start < 0 or any(stream.texts[start + step] != text for step, text in enumerate(first)):
             continue
-        last = stream[first + length - 1]
-        if last.text == sought.tokens[-1] or (sought.last_is_prefix and last.text.startswith(sought.tokens[-1])):
-            # A pair of characters asked for as a pair covers the character of the next place too.
-            is_pair = len(sought.tokens[-1]) == 2 and _is_unspaced(sought.tokens[-1])
-            end = stream[first + length].end if is_pair and first + length < len(stream) else last.end
-            yield stream[first].start, end
+        yield stream.starts[start], stream.ends[min(at + reach, len(stream.ends) - 1)]
 
 
 def keys(text: str) -> frozenset[str]:
@@ -277,18 +307,18 @@ def keys(text: str) -> frozenset[str]:
 
     Each of four or more letters and digits with at least one digit; with and without the character before it.
     """
-    return frozenset(key for _, found in _identifiers(norm_map(text)) for key in found)
+    return frozenset(key for _, found in _identifiers(norm(text)) for key in found)
 
 
 def key_spans(text: str, sought: Collection[str]) -> list[tuple[int, int]]:
     """Where identifiers with one of these keys stand in the text as it is."""
     mapped = norm_map(text)
-    places = [place for place, found in _identifiers(mapped) if not found.isdisjoint(sought)]
+    places = [place for place, found in _identifiers(mapped.text) if not found.isdisjoint(sought)]
     return [(mapped.starts[first], mapped.ends[last - 1]) for first, last in places]
 
 
-def _identifiers(mapped: Mapped) -> Iterator[tuple[tuple[int, int], frozenset[str]]]:
-    for identifier in _IDENTIFIER.finditer(mapped.text):
+def _identifiers(normal: str) -> Iterator[tuple[tuple[int, int], frozenset[str]]]:
+    for identifier in _IDENTIFIER.finditer(normal):
         squeezed = _PUNCTUATION.sub("", identifier.group(2))
         if len(squeezed) >= _SHORTEST_KEY and any(character.isdigit() for character in squeezed):
             yield identifier.span(), frozenset({squeezed, identifier.group(1) + squeezed})

@@ -61,10 +61,11 @@ def document_of(known: Known) -> Document:
     """The document of an original; the words of its sidecars are its own."""
     texts = texts_of(known)
     everything = [text for of_field in texts.values() for text in of_field]
-    words = {name: analysis.tokens_of_all(texts.get(name, ())) for name in WORD_FIELDS if name != "text"}
+    cut = {text: analysis.tokens(text) for text in everything}
+    words = {name: analysis.joined(cut[text] for text in texts[name]) for name in WORD_FIELDS if name != "text"}
     return Document(
         id=known.original.id,
-        words={"text": analysis.tokens_of_all(everything)} | words,
+        words={"text": analysis.joined(cut[text] for text in everything)} | words,
         exact={
             "keys": _sorted(_keys_of(known, everything)),
             "case_keys": _sorted(key for link in links_of(known) for key in _keys_of_link(link)),
@@ -132,6 +133,11 @@ def duration_of(known: Known) -> float | None:
     return None
 
 
+def numbers_in(text: str) -> tuple[CaseNumber, ...]:
+    """The case numbers in a text in any script."""
+    return case_numbers.parse(analysis.readable(text)) if analysis.may_hold_number(text) else ()
+
+
 def is_attached(known: Known) -> bool:
     """Whether it is a sidecar that belongs to another original, which is shown in its place."""
     return known.original.parent is not None
@@ -142,14 +148,12 @@ def _keys_of(known: Known, texts: Iterable[str]) -> set[str]:
     found = {key for link in links_of(known) for key in _keys_of_link(link)}
     for text in texts:
         found |= analysis.keys(text)
-        numbers = case_numbers.parse(analysis.readable(text))
-        found |= {key for number in numbers if number.key not in refused for key in _keys_of_number(number)}
+        found |= {key for number in numbers_in(text) if number.key not in refused for key in _keys_of_number(number)}
     return found
 
 
 def _keys_of_link(link: CaseLink) -> set[str]:
-    numbers = case_numbers.parse(analysis.readable(link.case))
-    return {link.case_key, *(key for number in numbers for key in _keys_of_number(number))}
+    return {link.case_key, *(key for number in numbers_in(link.case) for key in _keys_of_number(number))}
 
 
 def _keys_of_number(number: CaseNumber) -> Iterable[str]:

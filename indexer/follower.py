@@ -83,7 +83,8 @@ class Follower:
                         return seen if seen >= wanted else self._catch_up(index)
                 logger.warning("the index is ahead of its catalog; it is built anew")
             except IndexDamaged as error:
-                logger.warning("the index is built anew: %s", error)
+                level = logging.INFO if self._current_name() is None else logging.WARNING
+                logger.log(level, "the index is built anew: %s", error)
             self._rebuild(lambda _done, _behind: None, only_if_needed=True)
         return self._index().seq()
 

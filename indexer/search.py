@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 
 from indexer import access, analysis
 from indexer.access import Reviewer
-from indexer.document import cases_of, device_of, duration_of, ms_of, officer_of, texts_of
+from indexer.document import cases_of, device_of, duration_of, ms_of, numbers_in, officer_of, texts_of
+from indexer.moments import Interval, interval_of
 from indexer.tree import FACET_FIELDS, All, During, Either, Exact, Node, Not, Words, keys_of, words_of
 from pipeline import case_numbers
 from pipeline.errors import BadInput
@@ -213,21 +214,24 @@ def _words(text: str, name: str) -> Node:
 
 
 def _during(filters: Filters, *, today: date, zone: str) -> Node:
-    from indexer.moments import interval_of
-
-    def moments(text: str | None) -> tuple[int | None, int | None]:
-        if not text:
-            return None, None
-        plain = text.strip()
-        interval = interval_of(f"{plain}年" if plain.isdigit() else plain, today=today, zone=zone)
-        if interval is None:
-            raise BadInput(f"'{text}' is not a time; write it like 2021-08-03 or 2021-08-03 09:30", time=text)
-        return ms_of(interval.start_at), ms_of(interval.end_at)
-
-    start, end = moments(filters.start)[0], moments(filters.end)[1]
-    if start is not None and end is not None and end < start:
+    first, last = _interval(filters.start, today, zone), _interval(filters.end, today, zone)
+    start_ms = ms_of(first.start_at) if first else None
+    # A single moment named as the end lies within.
+    end_ms = max(ms_of(last.end_at), ms_of(last.start_at) + 1) if last else None
+    if start_ms is not None and end_ms is not None and end_ms <= start_ms:
         raise BadInput(f"The time from {filters.start} lies after {filters.end}", start=filters.start, end=filters.end)
-    return During(start, end if end != start or end is None else end + 1)
+    return During(start_ms, end_ms)
+
+
+def _interval(text: str | None, today: date, zone: str) -> Interval | None:
+    """What the words mean, a bare year included; None where none were written."""
+    if not text:
+        return None
+    plain = text.strip()
+    interval = interval_of(f"{plain}年" if plain.isdigit() else plain, today=today, zone=zone)
+    if interval is None:
+        raise BadInput(f"'{text}' is not a time; write it like 2021-08-03 or 2021-08-03 09:30", time=text)
+    return interval
 
 
 def _hits(reviewer: Reviewer, found: Found, node: Node, catalog: KnownOriginals, zone: ZoneInfo) -> tuple[Hit, ...]:
@@ -268,7 +272,7 @@ def _snippet(known: Known, sought: list[analysis.Phrase], keys: set[str]) -> tup
     best: tuple[str, list[tuple[int, int]]] = (known.original.name, [])
     for texts in texts_of(known).values():
         for text in texts:
-            marks = sorted({*analysis.spans_of(text, sought), *_key_marks(text, keys)})
+            marks = analysis.joined_spans([*analysis.spans_of(text, sought), *_key_marks(text, keys)])
             if len(marks) > len(best[1]):
                 best = text, marks
     return _cut(*best)
@@ -276,9 +280,10 @@ def _snippet(known: Known, sought: list[analysis.Phrase], keys: set[str]) -> tup
 
 def _key_marks(text: str, keys: set[str]) -> list[tuple[int, int]]:
     """Identifiers by their place; a text that is a sought case number and little else, whole."""
+    if not keys:
+        return []
     marks = analysis.key_spans(text, keys)
-    numbers = {number.key for number in case_numbers.parse(analysis.readable(text))}
-    if not numbers.isdisjoint(keys) and len(text) <= _SNIPPET:
+    if len(text) <= _SNIPPET and not keys.isdisjoint(number.key for number in numbers_in(text)):
         marks.append((0, len(text)))
     return marks
 
@@ -290,17 +295,7 @@ def _cut(text: str, marks: list[tuple[int, int]]) -> tuple[str, tuple[tuple[int,
     lead, tail = "…" if start else "", "…" if end < len(text) else ""
     moved = len(lead) - start
     kept = [(max(low, start) + moved, min(high, end) + moved) for low, high in marks if low < end and high > start]
-    return f"{lead}{text[start:end]}{tail}", _joined(kept)
-
-
-def _joined(spans: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    joined: list[tuple[int, int]] = []
-    for low, high in sorted(spans):
-        if joined and low <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(high, joined[-1][1]))
-        else:
-            joined.append((low, high))
-    return tuple(joined)
+    return f"{lead}{text[start:end]}{tail}", tuple(analysis.joined_spans(kept))
 
 
 def marked(text: str, marks: Sequence[tuple[int, int]], before: str, behind: str) -> str:

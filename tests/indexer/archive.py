@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -103,6 +104,7 @@ class Archive:
         self._lock = threading.Lock()
         self._knowns: dict[str, Known] = {}
         self._changed: dict[str, int] = {}
+        self._sidecars: dict[str, set[str]] = defaultdict(set)
         self._head = 0
         self.asked: list[str] = []
         self.put(*knowns)
@@ -113,6 +115,8 @@ class Archive:
                 self._head += 1
                 self._knowns[one.original.id] = one
                 self._changed[one.original.id] = self._head
+                if one.original.parent:
+                    self._sidecars[one.original.parent].add(one.original.id)
 
     def lose(self, count: int) -> None:
         """Goes back as if restored from a backup: the last changes were never made."""
@@ -139,5 +143,5 @@ class Archive:
             return [self._whole(self._knowns[name]) for name in ids]
 
     def _whole(self, one: Known) -> Known:
-        sidecars = [other for other in self._knowns.values() if other.original.parent == one.original.id]
+        sidecars = [self._knowns[name] for name in sorted(self._sidecars[one.original.id]) if name in self._knowns]
         return replace(one, sidecars=tuple(sidecars)) if sidecars else one

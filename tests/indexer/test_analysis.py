@@ -45,7 +45,7 @@ def test_the_form_with_offsets_is_the_form_without() -> None:
         mapped = analysis.norm_map(text)
         assert mapped.text == analysis.norm(text)
         assert len(mapped.text) == len(mapped.starts) == len(mapped.ends)
-        assert [token.text for token in analysis.token_spans(text)] == analysis.tokens(text)
+        assert list(analysis.stream_of(text).texts) == analysis.tokens(text)
 
 
 def test_unspaced_scripts_are_cut_in_pairs_with_the_last_alone_and_others_whole() -> None:
