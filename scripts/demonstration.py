@@ -58,21 +58,23 @@ class Demonstration:
 
     home: Path
     made: bool
+    code: int = 0
+    said: str = ""
     checks: list[tuple[bool, str, str]] = field(default_factory=list)
 
     # -- the command line
 
     def run(self, *arguments: str, shown: bool = True, may_fail: bool = False) -> list[dict[str, Any]]:
-        """What a command says in JSON, one dictionary a line; its exit code goes into `code`."""
+        """What a command prints, one dictionary a line; `code` and `said` keep its exit code and standard error."""
         if shown:
             say(f"  $ {self.typed(arguments)}")
         ended = subprocess.run(
             self.command(arguments), cwd=ROOT, env=self.environ, stdin=subprocess.DEVNULL, capture_output=True,
             encoding="utf-8", errors="surrogateescape", check=False,
         )  # fmt: skip
-        self.code = ended.returncode
+        self.code, self.said = ended.returncode, ended.stderr.rstrip()
         if self.code and not may_fail:
-            say(ended.stderr.rstrip())
+            say(self.said)
             raise SystemExit(f"the command ended with {self.code}")
         return [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
 
@@ -239,6 +241,8 @@ def take_in(demo: Demonstration) -> list[dict[str, Any]]:
         say(f"  {padded(words[one['status']], 24)} {(one['sha256'] or '')[:12]:12}  {shown}")
         if one["reason"]:
             say(f"  {'':24} {'':12}    {one['reason']}")
+    if demo.said:
+        say("\n".join(f"      {told}" for told in demo.said.splitlines()[-12:]))
     return receipts
 
 
@@ -261,6 +265,7 @@ def work_through(demo: Demonstration) -> bool:
             if seen != before:
                 moved_at, before = time.monotonic(), seen
             if worker.poll() is not None or time.monotonic() - moved_at > STALLED_S:
+                say(f"      {demo.home / 'worker.log'}")
                 return False
             time.sleep(0.5)
     finally:
@@ -324,10 +329,9 @@ def demonstrate(demo: Demonstration) -> int:
     head("放入收件夹，等待写完，入库", "Drop them into the inbox; they settle and are taken into custody")
     dropped = drop(card, inbox, demo)
     receipts = take_in(demo)
-    demo.expect(
-        len(receipts) == dropped and all(one["original"] for one in receipts),
-        f"{dropped} 个文件全部入库", f"all {dropped} files are in custody",
-    )  # fmt: skip
+    whole = len(receipts) == dropped and all(one["original"] for one in receipts)
+    if not demo.expect(whole, f"{dropped} 个文件全部入库", f"all {dropped} files are in custody"):
+        return demo.conclude()
 
     head("读取信息、判定时间、关联案件、生成预览", "Read, decide the time, link, make previews")
     demo.expect(work_through(demo), "流程运行到底", "the pipeline ran to its end")
@@ -434,8 +438,7 @@ def demonstrate_with(demo: Demonstration, folder: Path) -> int:
     demo.expect(not lost, "收到的文件全部入库", f"{len(receipts) - len(lost)} of {len(receipts)} files are in custody")
 
     head("读取信息、判定时间、关联案件、生成预览", "Read, decide the time, link, make previews")
-    if not work_through(demo):
-        say("      未运行到底，见 did not come to its end, see worker.log")
+    demo.expect(work_through(demo), "流程运行到底", "the pipeline ran to its end")
     head("每个文件的结果", "What happened to each file")
     ids = list(dict.fromkeys(one["original"] for one in receipts if one["original"]))
     shown = [demo.run("show", one, shown=False)[0] for one in ids]
