@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Final
 from pipeline.errors import CasereelError, Unreadable
 
 Row = tuple[str, str, Any]  # a property's name, the text as it stood in the file, what was understood
-Warning_ = tuple[str, str, str]  # a caveat's code, its text in English, its text in Chinese
+CaveatRow = tuple[str, str, str]  # a caveat's code, its text in English, its text in Chinese
 
 END_BYTES: Final = 64 << 10
 FOUND_MAX_CHARS: Final = 2000  # longer texts are no dates, names or numbers
@@ -40,7 +40,7 @@ def start_of(path: str, most_bytes: int) -> bytes:
         return stream.read(most_bytes)
 
 
-def answer(rows: Iterable[Row], caveats: Iterable[Warning_] = ()) -> dict[str, Any]:
+def answer(rows: Iterable[Row], caveats: Iterable[CaveatRow] = ()) -> dict[str, Any]:
     """The plain data an extractor returns; of one name the first row counts, rows without text are dropped."""
     kept: dict[str, list[Any]] = {}
     for name, found, value in rows:

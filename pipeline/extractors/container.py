@@ -20,7 +20,7 @@ from typing import Any, Final
 import av
 
 from pipeline.custody.sniff import FORMATS, id3_end, sniff
-from pipeline.edges.reading import Row, Warning_, answer, boxes_at, boxes_in, chunks_in, ends_of, fact, start_of
+from pipeline.edges.reading import Row, CaveatRow, answer, boxes_at, boxes_in, chunks_in, ends_of, fact, start_of
 from pipeline.edges.tools import DEMUXERS
 from pipeline.errors import Unreadable
 from pipeline.records import Original
@@ -284,7 +284,7 @@ def _is_default(stream: Any) -> bool:
 # -- what is said of it
 
 
-def _warnings(format_name: str, body: bytes, container: Any, seen: _Seen) -> Iterator[Warning_]:
+def _warnings(format_name: str, body: bytes, container: Any, seen: _Seen) -> Iterator[CaveatRow]:
     main = [track for track in (seen.video, seen.audio) if track is not None]
     if not any(track.frame is not None for track in main):
         yield UNDECODABLE
