@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from pipeline.edges.audit import NewEvent
+from pipeline.edges.disk import passing_folder
 from pipeline.edges.jobs import Claim, Jobs
 from pipeline.errors import CustodyBroken, Superseded, TryAgain, Unreadable
 from pipeline.records import Caveat, Derivative, Facts, Known
@@ -53,7 +54,8 @@ def _take_turn(turn: Turn, original_id: str, context: Context, jobs: Jobs) -> bo
     if claim is None:
         return True
     try:
-        _run_turn(turn, claim, context, jobs)
+        with passing_folder(context.scratch) as scratch:
+            _run_turn(turn, claim, replace(context, scratch=scratch), jobs)
     except Superseded:
         logger.info("job %s was taken over or cancelled", claim.job)
         return jobs.is_cancelled(claim)

@@ -168,6 +168,17 @@ class OwnedFolder:
         Path(self._lock.lock_file).unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def passing_folder(parent: Path) -> Iterator[Path]:
+    """An empty folder for the block, gone with all that is left in it afterwards."""
+    folder = parent / str(ULID())
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def sweep(parent: Path, *, grace_s: float = 5.0) -> list[Path]:
     """Removes the owned folders whose owner has ended; returns what was removed.
 

@@ -1,0 +1,76 @@
+"""What somebody waits for does not wait behind what nobody waits for."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from config.settings import Settings
+from tests.flows.running import Roles, wait_until
+from tests.samples import making
+from workers.bootstrap import Home, build_home, make_home
+
+
+def moment(home: Home, original: str, event: str) -> datetime:
+    found = [json.loads(line) for line in home.catalog.events_of(original)]
+    return next(datetime.fromisoformat(one["at"]) for one in found if one["type"] == event)
+
+
+@pytest.mark.slow
+def test_a_photo_is_findable_within_two_seconds_while_a_film_is_transcoded(
+    make_settings: Callable[..., Settings], tmp_path: Path, casereel: Callable[..., object]
+) -> None:
+    settings = make_settings()
+    make_home(settings)
+    home = build_home(settings)
+    films = [
+        making.film(tmp_path / f"{name}.mp4", 1, length_s=40, size="1920x1080", pattern=name, with_sound=False)
+        for name in ("testsrc2", "mandelbrot")
+    ]
+    with Roles(settings.home, ["watch", "work"], {"CASEREEL_WORK_HEAVY": "2"}):
+        for film in films:
+            film.rename(settings.inbox / film.name)
+        # Both places for heavy work are taken by transcodes that go on for long.
+        wait_until(lambda: heavy_running(home) == 2, 120, "two films are being transcoded")
+        waited = []
+        for number in range(5):
+            making.photo(tmp_path / f"{number}.jpg", number).rename(settings.inbox / f"现场{number}.jpg")
+            wait_until(lambda n=number: len(home.catalog.arrivals()) == 3 + n, 15, "the photo is taken in")  # type: ignore[misc]
+            original = home.catalog.arrivals()[0].original or ""
+            wait_until(lambda o=original: home.catalog.states_of([o])[o] != "in_custody", 15, "the photo can be found")  # type: ignore[misc]
+            waited.append((moment(home, original, "stage.index") - moment(home, original, "arrival.accepted")).total_seconds())
+            assert heavy_running(home) == 2, "the films were done too early for this to show anything"
+        print(f"\nfrom settled to findable, s: {[round(one, 2) for one in waited]}")
+        assert sorted(waited)[len(waited) // 2] < 2.0
+        for job in home_jobs(home):
+            cancel = casereel("jobs", "cancel", job)
+            assert cancel.returncode == 0  # type: ignore[attr-defined]
+        wait_until(lambda: heavy_running(home) == 0, 20, "the cancelled films stop")
+    home.close()
+
+
+def heavy_running(home: Home) -> int:
+    return len(home_jobs(home))
+
+
+def home_jobs(home: Home) -> list[str]:
+    from pipeline.edges.jobs import Jobs
+
+    found = Jobs(home.catalog, home.settings.work).list(state="running")
+    return [one.job for one in found if one.stage == "derive" and one.name.endswith(".mp4")]
+
+
+def test_status_answers_at_once(casereel: Callable[..., object], make_settings: Callable[..., Settings]) -> None:
+    """Half a second on a machine with nothing else to do; here only the best of several is looked at."""
+    make_home(make_settings())
+    times = []
+    for _ in range(5):
+        started = time.monotonic()
+        assert casereel("status", "--json").returncode == 0  # type: ignore[attr-defined]
+        times.append(time.monotonic() - started)
+    print(f"\nstatus, s: {[round(one, 2) for one in times]}")
