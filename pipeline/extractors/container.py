@@ -20,7 +20,7 @@ from typing import Any, Final
 import av
 
 from pipeline.custody.sniff import FORMATS, id3_end, sniff
-from pipeline.edges.reading import Row, CaveatRow, answer, boxes_at, boxes_in, chunks_in, ends_of, fact, start_of
+from pipeline.edges.reading import CaveatRow, Row, answer, boxes_at, boxes_in, chunks_in, ends_of, fact, start_of
 from pipeline.edges.tools import DEMUXERS
 from pipeline.errors import Unreadable
 from pipeline.records import Original
