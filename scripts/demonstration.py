@@ -482,6 +482,7 @@ def main() -> int:
     if given.folder is not None and demo.home.is_relative_to(given.folder.absolute()):
         parser.error("the home must not lie inside the folder")
     say("Casereel 演示 · demonstration")
+    say("  $ 之后是所运行的命令（另加 --json）· $ shows each command that runs (with --json added)")
     fresh_home(demo.home)
     started = time.monotonic()
     code = demonstrate_with(demo, given.folder) if given.folder is not None else demonstrate(demo)
