@@ -30,7 +30,9 @@ def test_names_folders_notes_reasons_and_caveats_are_text() -> None:
         links=[link("平商务罚字〔2021〕第3号", why="文件夹名称")],
         caveats=[Caveat(code="x", text="clock is off", text_zh="时钟偏差")],
     )
-    assert all(holds(one, text) for text in ("门头照片", "鑫源达", "油罐二号", "文件夹名称", "时钟偏差", "clock is off"))
+    assert all(
+        holds(one, text) for text in ("门头照片", "鑫源达", "油罐二号", "文件夹名称", "时钟偏差", "clock is off")
+    )
 
 
 def test_facts_that_describe_the_file_and_not_the_matter_are_no_text() -> None:
