@@ -23,6 +23,8 @@ BIN_TICKS: Final = 2
 # Votes further apart belong to another stretch.
 GAP_S: Final = 5.0
 SPREAD_S, SPREAD_CELLS = 0.25, 4
+# A steady tone agrees with itself everywhere, at one pitch only.
+PITCHES_MIN: Final = 6
 TEMPOS: Final = (1.25, 0.8, 1.06, 0.94)
 PITCHES: Final = (1.03, 0.97, 1.06, 0.943, 1.25, 0.8)
 
@@ -83,17 +85,23 @@ def _voted(marks: Marks, speed: float, transform: str, library: Library) -> list
     ends = np.cumsum(count)
     row = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(first - (ends - count), count)
     asked = np.repeat(marks.tick, count).astype(np.int64)
+    pitch = np.repeat(marks.key >> 14, count)
     offset = library.tick[row].astype(np.int64) - asked
     entry = library.entry[row]
     found: list[Found] = []
     for number in np.flatnonzero(np.bincount(entry, minlength=1) >= VOTES_MIN).tolist():
         chosen = entry == number
-        found += _of_one(library.originals[number], asked[chosen], offset[chosen], speed, transform)
+        found += _of_one(library.originals[number], asked[chosen], offset[chosen], pitch[chosen], speed, transform)
     return found
 
 
 def _of_one(
-    original: str, asked: NDArray[np.int64], offset: NDArray[np.int64], speed: float, transform: str
+    original: str,
+    asked: NDArray[np.int64],
+    offset: NDArray[np.int64],
+    pitch: NDArray[np.uint32],
+    speed: float,
+    transform: str,
 ) -> Iterator[Found]:
     """The best stretch within one original, if it has the votes."""
     bins = offset // BIN_TICKS
@@ -109,7 +117,8 @@ def _of_one(
     span = int(offset.max() - offset.min()) + 1
     by_chance = len(asked) * 2 * BIN_TICKS / max(span, 1) if span > 40 * BIN_TICKS else 0.0
     cells = len(np.unique((ticks * TICK_S / SPREAD_S).astype(np.int64)))
-    if len(ticks) < VOTES_MIN + 2 * by_chance or cells < SPREAD_CELLS:
+    is_steady = len(np.unique(pitch[chosen])) < PITCHES_MIN
+    if len(ticks) < VOTES_MIN + 2 * by_chance or cells < SPREAD_CELLS or is_steady:
         return
     begins = float(ticks[0]) * TICK_S
     at_s = float(np.median(offset[chosen])) * TICK_S + begins

@@ -28,8 +28,8 @@ SCENES = {
 }
 # Tones that change four times a second and never come back in the same order.
 MELODY = (
-    "aevalsrc='0.3*sin(2*PI*t*(220+90*mod(floor(t*4)*7+{seed},23)))"
-    "+0.2*sin(2*PI*t*(300+70*mod(floor(t*5)*11+{seed},17)))':s=44100"
+    "aevalsrc='0.3*sin(2*PI*t*(200+1900*mod(abs(sin(floor(t*4)*12.9898+{seed}*78.233))*437.58,1)))"
+    "+0.2*sin(2*PI*t*(250+2200*mod(abs(sin(floor(t*5)*39.3461+{seed}*11.135))*437.58,1)))':s=44100"
 )
 
 
