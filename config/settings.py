@@ -192,7 +192,9 @@ def _from_environment(environ: Mapping[str, str], values: Mapping[str, Any]) -> 
         if not variable.startswith(ENVIRONMENT_PREFIX) or variable in OTHER_VARIABLES:
             continue
         if variable not in by_variable:
-            raise SettingsError(f"The environment variable {variable} is not a setting{_nearest(variable, by_variable)}")
+            raise SettingsError(
+                f"The environment variable {variable} is not a setting{_nearest(variable, by_variable)}"
+            )
         section, _, name = by_variable[variable].partition(".")
         tables.setdefault(section, {})[name] = _from_text(variable, text, values[by_variable[variable]])
     return tables

@@ -146,7 +146,8 @@ def _told(facts: Facts, derivatives: Sequence[Derivative]) -> dict[str, Any]:
         }  # fmt: skip
     if facts.links:
         told["links"] = [
-            {"case": link.case, "method": link.method, "score": link.score, "status": link.status} for link in facts.links
+            {"case": link.case, "method": link.method, "score": link.score, "status": link.status}
+            for link in facts.links
         ]
     if derivatives:
         told["derivatives"] = [{"role": one.role, "sha256": one.sha256, "tool": one.tool} for one in derivatives]

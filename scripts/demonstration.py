@@ -50,6 +50,7 @@ STATES: Final = {
 ROLES: Final = {"proxy": "viewing copy 可播放副本", "poster": "poster 封面", "sprites": "scrub pictures 缩略图",
                 "waveform": "waveform 波形", "view": "upright view 预览"}  # fmt: skip
 STALLED_S: Final = 600.0
+SHOWN_IN_FULL: Final = 100
 
 
 @dataclass
@@ -214,9 +215,9 @@ def fresh_home(home: Path) -> None:
     (home / MARKER).write_text("scripts/demo may empty this folder\n", encoding="utf-8")
 
 
-def drop(source: Path, inbox: Path, demo: Demonstration) -> int:
-    """Copies what lies in the folder into the inbox, as a clerk would; how many files."""
-    count = 0
+def drop(source: Path, inbox: Path, demo: Demonstration) -> list[Path]:
+    """Copies what lies in the folder into the inbox, as a clerk would; links are not followed. The copies."""
+    copies = []
     for path in sorted(source.rglob("*")):
         if not path.is_file() or path.is_symlink():
             continue
@@ -224,10 +225,10 @@ def drop(source: Path, inbox: Path, demo: Demonstration) -> int:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             shutil.copy2(path, target)
-            count += 1
+            copies.append(target)
         except OSError as error:
             demo.expect(False, f"读取 {path.name}", f"{path} can be read: {error.strerror}")
-    return count
+    return copies
 
 
 def take_in(demo: Demonstration) -> list[dict[str, Any]]:
@@ -327,7 +328,7 @@ def demonstrate(demo: Demonstration) -> int:
     clip = recordings.make_clip(card / made[0].path, demo.home / "clip" / "微信群转发.mp4")
 
     head("放入收件夹，等待写完，入库", "Drop them into the inbox; they settle and are taken into custody")
-    dropped = drop(card, inbox, demo)
+    dropped = len(drop(card, inbox, demo))
     receipts = take_in(demo)
     whole = len(receipts) == dropped and all(one["original"] for one in receipts)
     if not demo.expect(whole, f"{dropped} 个文件全部入库", f"all {dropped} files are in custody"):
@@ -433,8 +434,10 @@ def demonstrate_with(demo: Demonstration, folder: Path) -> int:
     dropped = drop(folder, inbox / folder.resolve().name, demo)
     receipts = take_in(demo)
     lost = [one for one in receipts if not one["original"]]
-    if dropped > len(receipts):
-        say(f"      按名称不予收入 left alone by their names: {dropped - len(receipts)}")
+    seen = {one["path"] for one in receipts}
+    for path in dropped:
+        if str(path) not in seen:
+            say(f"  {padded('未收 left alone', 24)} {'':12}  {path.relative_to(inbox)}")
     whole = not lost and demo.code == 0
     demo.expect(whole, "收到的文件全部入库", f"{len(receipts) - len(lost)} of {len(receipts)} files are in custody")
 
@@ -442,12 +445,16 @@ def demonstrate_with(demo: Demonstration, folder: Path) -> int:
     demo.expect(work_through(demo), "流程运行到底", "the pipeline ran to its end")
     head("每个文件的结果", "What happened to each file")
     ids = list(dict.fromkeys(one["original"] for one in receipts if one["original"]))
-    shown = [demo.run("show", one, shown=False)[0] for one in ids]
+    shown = [demo.run("show", one, shown=False)[0] for one in ids[:SHOWN_IN_FULL]]
     for number, one in enumerate(shown, 1):
         describe(number, one)
-    counted = Counter(one["state"] for one in shown)
-    say("\n      " + " · ".join(f"{STATES[state]} {state} {count}" for state, count in counted.items()))
-    demo.expect(not counted["failed_custody"], "入库字节与登记一致", "no original failed custody")
+    rest = set(ids[SHOWN_IN_FULL:])
+    if rest:
+        say()
+        show_hits([hit for hit in demo.run("search", "--sort", "time", "--limit", "10000") if hit["original"] in rest])
+    [now] = demo.run("status", shown=False)
+    say("\n      " + " · ".join(f"{STATES[state]} {state} {count}" for state, count in now["states"].items()))
+    demo.expect(not now["states"].get("failed_custody"), "入库字节与登记一致", "no original failed custody")
     search_own(demo, shown)
     verify(demo)
     return demo.conclude()

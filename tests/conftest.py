@@ -159,7 +159,9 @@ def sqlite_home(make_settings: Callable[..., Settings]) -> Iterator[Home]:
 def casereel(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs the command line as a process of its own."""
 
-    def run(*arguments: str | Path, environ: dict[str, str] | None = None, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: str | Path, environ: dict[str, str] | None = None, timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "workers", *map(str, arguments)],
             capture_output=True, text=True, timeout=timeout, cwd=Path(__file__).resolve().parents[1],

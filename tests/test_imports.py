@@ -17,7 +17,19 @@ BELOW = {
     "workers": {"config", "pipeline", "indexer", "workers"},
 }
 PURE = ("records", "errors", "states")
-MEDIA = ("av", "PIL", "numpy", "exifread", "pi_heif", "imageio_ffmpeg", "ffmpeg", "whoosh", "tantivy", "dbos", "watchdog")
+MEDIA = (
+    "av",
+    "PIL",
+    "numpy",
+    "exifread",
+    "pi_heif",
+    "imageio_ffmpeg",
+    "ffmpeg",
+    "whoosh",
+    "tantivy",
+    "dbos",
+    "watchdog",
+)
 
 
 def modules() -> list[Path]:
@@ -49,21 +61,33 @@ def test_the_nouns_import_nothing_of_ours(name: str) -> None:
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_only_the_edges_know_the_outside(path: Path) -> None:
-    """DBOS in jobs alone; SQL in the edges and in what is handed their connection; programs started by the cage alone."""
+    """DBOS in jobs alone; programs started by the cage alone."""
     place, names = path.relative_to(ROOT).as_posix(), {one.split(".")[0] for one in imported(path)}
     if place != "pipeline/edges/jobs.py":
         assert "dbos" not in names, "jobs.py is the only module that knows DBOS, so that it can be replaced"
     if place.startswith(("pipeline/", "indexer/")) and place != "pipeline/edges/cage.py":
-        assert "subprocess" not in names, "programs are started by the cage, which limits them and ends them with their worker"
+        assert "subprocess" not in names, (
+            "programs are started by the cage, which limits them and ends them with their worker"
+        )
 
 
 def test_the_web_process_loads_no_media_library() -> None:
     code = "import sys, workers.serve, indexer.web.app, indexer.search, indexer.follower; print(*sys.modules)"
-    loaded = set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout.split())
+    loaded = set(
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+        ).stdout.split()
+    )
     assert not loaded & set(MEDIA)
 
 
 def test_status_loads_neither_queue_nor_media() -> None:
-    code = "import sys, workers.cli, workers.cli.status, workers.bootstrap, pipeline.edges.jobs, indexer.follower; print(*sys.modules)"
-    loaded = set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout.split())
+    code = (
+        "import sys, workers.cli.status, workers.bootstrap, pipeline.edges.jobs, indexer.follower; print(*sys.modules)"
+    )
+    loaded = set(
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+        ).stdout.split()
+    )
     assert not loaded & set(MEDIA)

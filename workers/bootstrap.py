@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import getpass
 import logging
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -96,8 +95,9 @@ def build_jobs(home: Home, role: str = "client") -> Jobs:
 def build_accession(home: Home, jobs: Jobs, actor: str | None = None) -> Accession:
     """What takes files into custody."""
     from pipeline.custody.accession import Accession
+    from pipeline.stages import ORDER
 
-    return Accession(home.settings, home.vault, home.catalog, home.audit, jobs, actor or home.actor)
+    return Accession(home.settings, home.vault, home.catalog, home.audit, jobs, turns=ORDER, actor=actor or home.actor)
 
 
 def build_follower(home: Home) -> Follower:
@@ -136,7 +136,7 @@ def make_home(settings: Settings) -> bool:
     fresh = not settings.inbox.is_dir()
     for folder in (settings.home, settings.inbox, settings.home / "log", settings.home / "index"):
         folder.mkdir(parents=True, exist_ok=True)
-    os.chmod(settings.home, 0o750)
+    settings.home.chmod(0o750)
     migrate(settings.catalog_url)
     built = build_home(settings)
     try:

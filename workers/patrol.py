@@ -11,6 +11,7 @@ import threading
 from pipeline.custody.recovery import GRACE_S, recover
 from pipeline.edges import disk
 from pipeline.errors import CasereelError
+from pipeline.stages import ORDER
 from workers.bootstrap import Home, build_follower, build_jobs, scratch_of
 
 logger = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ def round_of(home: Home, *, grace_s: float = GRACE_S) -> dict[str, int]:
     try:
         swept = disk.sweep(home.vault.staging_root, grace_s=min(grace_s, 5.0))
         swept += disk.sweep(scratch_of(home.settings), grace_s=min(grace_s, 5.0))
-        recovered = recover(home.vault, home.catalog, home.audit, jobs, "patrol", grace_s=grace_s)
+        recovered = recover(home.vault, home.catalog, home.audit, jobs, "patrol", turns=ORDER, grace_s=grace_s)
         stranded = jobs.stranded(waiting_s=grace_s)
         for original, lane in stranded:
             with home.catalog.transaction() as connection:

@@ -33,7 +33,7 @@ def rebuild_catalog(settings: Settings, moved: Callable[[int], None] = lambda _:
         jobs.prepare()
         originals = replay(built.vault, built.catalog, built.audit, moved)
         events = built.catalog.last_event()
-        recovered = recover(built.vault, built.catalog, built.audit, jobs, actor_of(settings), grace_s=0.0)
+        recovered = recover(built.vault, built.catalog, built.audit, jobs, actor_of(settings), turns=ORDER, grace_s=0.0)
         with built.catalog.transaction() as connection:
             facts = {"originals": originals, "events": events, "recovered": len(recovered)}
             [seq] = built.audit.record(connection, [NewEvent(type="catalog.rebuilt", actor=built.actor, facts=facts)])

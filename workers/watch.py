@@ -194,22 +194,23 @@ class Watcher:
         self._tracked[path] = Tracked(root, path, due_s=time.monotonic())
 
     def _take_hint(self, path: bytes) -> None:
-        if os.path.basename(path) == CANARY.encode():
-            for root in self.roots:
-                if path.startswith(os.fsencode(root.path) + b"/"):
-                    root.canary_seen_at = time.monotonic()
+        if path.endswith(b"/" + CANARY.encode()):
+            for one in self.roots:
+                if path.startswith(os.fsencode(one.path) + b"/"):
+                    one.canary_seen_at = time.monotonic()
             return
-        root = next((one for one in self.roots if path.startswith(os.fsencode(one.path) + os.fsencode(os.sep))), None)
+        found = Path(os.fsdecode(path))
+        root = next((one for one in self.roots if found.is_relative_to(one.path)), None)
         if root is None:
             return
-        parts = os.fsdecode(path[len(os.fsencode(root.path)) + 1 :]).split(os.sep)
+        parts = found.relative_to(root.path).parts
         if settle.is_ignored(parts, self._home.settings.watch.ignore):
             return
         with contextlib.suppress(OSError):
             status = os.lstat(path)
             if stat.S_ISDIR(status.st_mode):
-                for below, found in self._walk_below(root, path):
-                    self._see(root, below, found)
+                for below, its_status in self._walk_below(root, path):
+                    self._see(root, below, its_status)
             else:
                 self._see(root, path, status)
 
@@ -223,12 +224,13 @@ class Watcher:
             self._gone(tracked)
             return False
         except OSError as error:
-            tracked.due_s, tracked.why = now + self._home.settings.watch.poll_s * 5, f"it cannot be opened: {error.strerror}"
-            if isinstance(error, PermissionError):
-                return True
-            return False
+            tracked.due_s, tracked.why = (
+                now + self._home.settings.watch.poll_s * 5,
+                f"it cannot be opened: {error.strerror}",
+            )
+            return isinstance(error, PermissionError)  # taking it will refuse it by name
         del tracked.looks[:-LOOKS_KEPT]
-        verdict = settle.decide(os.fsdecode(os.path.basename(tracked.path)), tracked.looks, now, self._rules)
+        verdict = settle.decide(Path(os.fsdecode(tracked.path)).name, tracked.looks, now, self._rules)
         tracked.why, tracked.due_s = verdict.why, verdict.again_s
         if verdict.what == "refuse":
             self._refuse(tracked, verdict.why)
@@ -255,7 +257,9 @@ class Watcher:
         for first in range(0, len(settled), BATCH_FILES):
             batch = settled[first : first + BATCH_FILES]
             candidates = [
-                Candidate(path=Path(os.fsdecode(one.path)), root=one.root.path, source=one.root.source, waited_for=one.why)
+                Candidate(
+                    path=Path(os.fsdecode(one.path)), root=one.root.path, source=one.root.source, waited_for=one.why
+                )
                 for one in batch
             ]
             try:
@@ -291,7 +295,9 @@ class Watcher:
         wanted = [root for root in self.roots if root.events and root.path.is_dir()]
         if self._observer is not None:
             emitters = list(self._observer.emitters)
-            alive = self._observer.is_alive() and all(one.is_alive() for one in emitters) and len(emitters) == len(wanted)
+            alive = (
+                self._observer.is_alive() and all(one.is_alive() for one in emitters) and len(emitters) == len(wanted)
+            )
             if alive:
                 return
             logger.warning("the file events stopped; starting them anew")
@@ -313,7 +319,11 @@ class Watcher:
         except OSError as error:
             for root in roots:
                 root.events = False
-                self._raise_alarm(root, f"no file events ({error.strerror}); looking every {self._home.settings.watch.rescan_s:g} s instead")
+                self._raise_alarm(
+                    root,
+                    f"no file events ({error.strerror}): "
+                    f"looking every {self._home.settings.watch.rescan_s:g} s instead",
+                )
             with contextlib.suppress(Exception):
                 observer.stop()
             return None

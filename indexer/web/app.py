@@ -30,11 +30,11 @@ def create_app(standing: Callable[[], dict[str, Any]]) -> Starlette:
         loader=FileSystemLoader(HERE / "templates"), autoescape=select_autoescape(), undefined=StrictUndefined
     )
 
-    async def status_page(request: Request) -> Response:
+    async def status_page(_: Request) -> Response:
         data = await run_in_threadpool(standing)
         return HTMLResponse(pages.get_template("status.html").render(data=data), headers=HEADERS)
 
-    async def status_json(request: Request) -> Response:
+    async def status_json(_: Request) -> Response:
         return JSONResponse(await run_in_threadpool(standing), headers=HEADERS)
 
     return Starlette(

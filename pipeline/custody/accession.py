@@ -34,7 +34,6 @@ from pipeline.edges.jobs import Jobs
 from pipeline.edges.vault import Staged, Vault
 from pipeline.errors import TryAgain
 from pipeline.records import Arrival, Original, Stated
-from pipeline.stages import ORDER
 
 BATCH_FILES: Final = 64
 BATCH_BYTES: Final = 64 << 20
@@ -77,10 +76,11 @@ class Accession:
     """Takes files into custody, several at a time where they are small."""
 
     def __init__(
-        self, settings: Settings, vault: Vault, catalog: Catalog, audit: AuditLog, jobs: Jobs, actor: str
-    ) -> None:
+        self, settings: Settings, vault: Vault, catalog: Catalog, audit: AuditLog, jobs: Jobs,
+        *, turns: Sequence[tuple[str, str]], actor: str,
+    ) -> None:  # fmt: skip
         self._settings, self._vault, self._catalog = settings, vault, catalog
-        self._audit, self._jobs, self._actor = audit, jobs, actor
+        self._audit, self._jobs, self._turns, self._actor = audit, jobs, turns, actor
 
     def take(self, candidates: Sequence[Candidate], moved: Callable[[int], None] = lambda _: None) -> list[Receipt]:
         """A receipt for each, in order; a file that cannot be read never stops its neighbours.
@@ -95,7 +95,11 @@ class Accession:
         return [receipt for receipt in receipts if receipt is not None]
 
     def _take_batch(
-        self, batch: list[int], candidates: Sequence[Candidate], receipts: list[Receipt | None], moved: Callable[[int], None]
+        self,
+        batch: list[int],
+        candidates: Sequence[Candidate],
+        receipts: list[Receipt | None],
+        moved: Callable[[int], None],
     ) -> None:
         staged: dict[int, Staged] = {}
         for place in batch:
@@ -119,9 +123,7 @@ class Accession:
         last = 0
         with self._catalog.transaction() as connection:
             for place, one in staged.items():
-                receipts[place], seq = self._enter(
-                    connection, candidates[place], one, arrivals[place], sniffed[place]
-                )
+                receipts[place], seq = self._enter(connection, candidates[place], one, arrivals[place], sniffed[place])
                 last = max(last, seq)
             failpoint.at("record.middle")
         failpoint.at("record.committed")
@@ -156,7 +158,7 @@ class Accession:
         [seq] = self._audit.record(connection, [event])
         if before is None:
             self._catalog.add_original(connection, original, seq)
-            self._jobs.plan(connection, original.id, ORDER)
+            self._jobs.plan(connection, original.id, self._turns)
             self._jobs.enqueue(connection, original.id, "light", kind=original.kind)
         self._catalog.add_arrival(connection, arrival, place)
         if before is not None:
@@ -278,7 +280,12 @@ def _intake_record(candidate: Candidate, staged: Staged, arrival: Arrival, sniff
 
 def _receipt(arrival: Arrival, original: Original, staged: Staged, status: str, reason: str | None) -> Receipt:
     return Receipt(
-        path=arrival.path, status=status, original=original.id, sha256=staged.sha256, size_bytes=staged.size_bytes, reason=reason
+        path=arrival.path,
+        status=status,
+        original=original.id,
+        sha256=staged.sha256,
+        size_bytes=staged.size_bytes,
+        reason=reason,
     )
 
 
@@ -310,5 +317,3 @@ def _shown(path: Path | str) -> str:
         except UnicodeDecodeError:
             continue
     return raw.decode("utf-8", "backslashreplace")
-
-

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -22,18 +22,25 @@ from pipeline.edges.jobs import Jobs
 from pipeline.edges.vault import Vault
 from pipeline.errors import CustodyBroken
 from pipeline.records import Arrival, Original, Stated
-from pipeline.stages import ORDER
 
 # Younger objects may belong to an intake that is about to record them.
 GRACE_S: Final = 60.0
 
 
 def recover(
-    vault: Vault, catalog: Catalog, audit: AuditLog, jobs: Jobs, actor: str, *, grace_s: float = GRACE_S
+    vault: Vault,
+    catalog: Catalog,
+    audit: AuditLog,
+    jobs: Jobs,
+    actor: str,
+    *,
+    turns: Sequence[tuple[str, str]],
+    grace_s: float = GRACE_S,
 ) -> list[str]:
     """Enters every object of the vault that the catalog does not know; returns their digests.
 
-    Their first arrival comes from the record kept with the object; the event says `recovered`.
+    turns: (lane, stage) of the work to plan for each. Their first arrival comes from the record kept with the
+    object; the event says `recovered`.
     """
     known, recovered = catalog.digests(), []
     for sha256 in vault.digests():
@@ -50,7 +57,7 @@ def recover(
                 connection, [NewEvent(type="arrival.accepted", actor=actor, original=original.id, facts=told)]
             )
             _enter(connection, catalog, original, arrival, seq)
-            jobs.plan(connection, original.id, ORDER)
+            jobs.plan(connection, original.id, turns)
             jobs.enqueue(connection, original.id, "light", kind=original.kind)
         audit.make_durable(seq)
         recovered.append(sha256)
@@ -99,7 +106,11 @@ def _replay_one(connection: sa.Connection, catalog: Catalog, vault: Vault, event
         case "arrival.seen_again":
             facts = event["facts"]
             catalog.seen_again(
-                connection, facts["arrival"], mtime_ns=facts["mtime_ns"], inode=facts["inode"], device=facts["device_number"]
+                connection,
+                facts["arrival"],
+                mtime_ns=facts["mtime_ns"],
+                inode=facts["inode"],
+                device=facts["device_number"],
             )
     return 0
 

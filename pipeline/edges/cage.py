@@ -32,7 +32,10 @@ RESULT_MAX_BYTES: Final = 16 << 20
 STDERR_KEPT_BYTES: Final = 8 << 10
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 PR_SET_PDEATHSIG = 1
-PRELOADED: Final = ("json", "exifread", "PIL.Image", "PIL.ImageOps", "pi_heif", "av", "numpy")
+PRELOADED: Final = (
+    "json", "exifread", "PIL.Image", "PIL.ImageOps", "PIL.ImageCms", "pi_heif", "av", "numpy", "pipeline.stage",
+    "pipeline.edges.tools", "pipeline.edges.reading", "pipeline.edges.pictures", "pipeline.custody.sniff",
+)  # fmt: skip
 CAN_FORK: Final = hasattr(os, "fork") and hasattr(socket, "send_fds")
 
 
@@ -80,7 +83,7 @@ class Cage:
         """The keeper runs; called once more it does nothing."""
         with self._lock:
             if self._keeper is None and CAN_FORK:
-                self._start_keeper()
+                self._control = self._start_keeper()
 
     def close(self) -> None:
         """The keeper and everything it started have ended."""
@@ -133,7 +136,7 @@ class Cage:
 
     # -- inside
 
-    def _start_keeper(self) -> None:
+    def _start_keeper(self) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         environment = {k: v for k, v in os.environ.items() if not k.startswith("CASEREEL_")}
         self._keeper = subprocess.Popen(
@@ -141,12 +144,16 @@ class Cage:
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            env={**environment, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "OMP_NUM_THREADS": "1",
-                 "OPENBLAS_NUM_THREADS": "1"},
+            env={
+                **environment,
+                "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+                "OMP_NUM_THREADS": "1",
+                "OPENBLAS_NUM_THREADS": "1",
+            },
             start_new_session=True,
         )
         theirs.close()
-        self._control = ours
+        return ours
 
     def _run(
         self,
@@ -178,8 +185,8 @@ class Cage:
     def _send(self, fds: list[int]) -> None:
         with self._lock:
             for attempt in (1, 2):
-                if self._keeper is None:
-                    self._start_keeper()
+                if self._keeper is None or self._control is None:
+                    self._control = self._start_keeper()
                 try:
                     socket.send_fds(self._control, [b"job"], fds)
                     return
@@ -389,7 +396,7 @@ def _leave_network() -> bool:
     if sys.platform != "linux":
         return False
     libc = ctypes.CDLL(None, use_errno=True)
-    return libc.unshare(CLONE_NEWNET) == 0 or libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0
+    return bool(libc.unshare(CLONE_NEWNET) == 0 or libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0)
 
 
 def is_without_network() -> bool:

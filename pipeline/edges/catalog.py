@@ -136,16 +136,16 @@ class Catalog:
             return self._known(connection, ids, with_data, sidecars=True)
 
     def _known(self, connection: sa.Connection, ids: Sequence[str], with_data: bool, *, sidecars: bool) -> list[Known]:
-        originals = {
-            row.id: row for row in connection.execute(sa.select(t.original).where(t.original.c.id.in_(ids)))
-        }
+        originals = {row.id: row for row in connection.execute(sa.select(t.original).where(t.original.c.id.in_(ids)))}
         missing = [one for one in ids if one not in originals]
         if missing:
             raise BadInput(f"There is no original {missing[0]}", found=missing[0])
         attached: dict[str, list[str]] = defaultdict(list)
         if sidecars:
             rows = connection.execute(
-                sa.select(t.original.c.id, t.original.c.parent).where(t.original.c.parent.in_(ids)).order_by(t.original.c.id)
+                sa.select(t.original.c.id, t.original.c.parent)
+                .where(t.original.c.parent.in_(ids))
+                .order_by(t.original.c.id)
             )
             for row in rows:
                 attached[row.parent].append(row.id)
@@ -204,7 +204,8 @@ class Catalog:
             if not found:
                 found = connection.execute(
                     sa.select(t.arrival.c.original)
-                    .where(sa.or_(t.arrival.c.path == said, t.arrival.c.name == said), t.arrival.c.original.is_not(None))
+                    .where(sa.or_(t.arrival.c.path == said, t.arrival.c.name == said))
+                    .where(t.arrival.c.original.is_not(None))
                     .distinct()
                 ).scalars().all()  # fmt: skip
         if len(found) == 1:
@@ -258,10 +259,14 @@ class Catalog:
         with self.snapshot() as connection:
             for arrival in known.arrivals:
                 found = connection.execute(
-                    _same_stem(arrival).where(
-                        t.original.c.kind != "sidecar", t.original.c.id != known.original.id, t.arrival.c.stem.in_(_stems(arrival.name))
-                    ).order_by(t.original.c.id)
-                ).scalar()  # fmt: skip
+                    _same_stem(arrival)
+                    .where(
+                        t.original.c.kind != "sidecar",
+                        t.original.c.id != known.original.id,
+                        t.arrival.c.stem.in_(_stems(arrival.name)),
+                    )
+                    .order_by(t.original.c.id)
+                ).scalar()
                 if found:
                     return str(found)
         return None
@@ -277,7 +282,7 @@ class Catalog:
                 t.original.c.id != known.original.id,
                 t.arrival.c.stem.in_([stem, arrival.name]),
             )
-            found += connection.execute(query).scalars()
+            found += [row[0] for row in connection.execute(query)]
         return sorted(set(found))
 
     def changed_after(self, seq: int, limit: int) -> list[tuple[int, str]]:
@@ -342,8 +347,10 @@ class Catalog:
         found: set[str] = set()
         with self.snapshot() as connection:
             for some in _in_pieces(ids):
-                query = sa.select(t.job.c.original).distinct().where(
-                    t.job.c.original.in_(some), t.job.c.state.in_(["waiting", "running"])
+                query = (
+                    sa.select(t.job.c.original)
+                    .distinct()
+                    .where(t.job.c.original.in_(some), t.job.c.state.in_(["waiting", "running"]))
                 )
                 found |= set(connection.execute(query).scalars())
         return found
@@ -359,9 +366,7 @@ class Catalog:
 
     def without_jobs(self, connection: sa.Connection) -> list[tuple[str, str]]:
         """(original, kind) of those that no job was ever planned for."""
-        query = sa.select(t.original.c.id, t.original.c.kind).where(
-            t.original.c.id.not_in(sa.select(t.job.c.original))
-        )
+        query = sa.select(t.original.c.id, t.original.c.kind).where(t.original.c.id.not_in(sa.select(t.job.c.original)))
         return [(row.id, row.kind) for row in connection.execute(query)]
 
     def events_of_type(self, types: Sequence[str]) -> list[str]:
@@ -492,7 +497,9 @@ class Catalog:
     def adopt(self, connection: sa.Connection, parent: str, sidecars: Sequence[str], seq: int) -> None:
         """These sidecars belong to this recording."""
         if sidecars:
-            connection.execute(sa.update(t.original).where(t.original.c.id.in_(sidecars)).values(parent=parent, changed_seq=seq))
+            connection.execute(
+                sa.update(t.original).where(t.original.c.id.in_(sidecars)).values(parent=parent, changed_seq=seq)
+            )
 
     def set_state(self, connection: sa.Connection, original_id: str, state: str) -> None:
         """The original is in this state."""
@@ -543,9 +550,7 @@ def _plain(value: Any) -> Any:
 
 
 def _can_be_found(facts: Facts) -> bool:
-    return any(
-        (facts.properties, facts.time_claims, facts.time, facts.links, facts.caveats, facts.made, facts.parent)
-    )
+    return any((facts.properties, facts.time_claims, facts.time, facts.links, facts.caveats, facts.made, facts.parent))
 
 
 def _same_stem(arrival: Arrival) -> sa.Select[tuple[str]]:

@@ -43,7 +43,11 @@ OPEN_NEW: Final = (
 
 def capabilities() -> dict[str, bool]:
     """What this system offers intake: the kernel's word on writers, whole-file-system sync, folder sync."""
-    return {"read_lease": sys.platform == "linux", "syncfs": _libc_syncfs() is not None, "folder_sync": os.name == "posix"}
+    return {
+        "read_lease": sys.platform == "linux",
+        "syncfs": _libc_syncfs() is not None,
+        "folder_sync": os.name == "posix",
+    }
 
 
 def write_new(path: Path, data: bytes, *, sync: bool) -> None:

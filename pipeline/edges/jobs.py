@@ -35,7 +35,7 @@ from pipeline.errors import BadInput, Superseded
 
 logger = logging.getLogger(__name__)
 
-# Raised only when running work could not be replayed by the new code; waiting work of another generation is not touched.
+# Raised only when the new code could not go on with running work; work of another generation is not touched.
 GENERATION: Final = "lanes-1"
 APPLICATION: Final = "casereel"
 WORKFLOW: Final = "lane"
@@ -140,7 +140,8 @@ class Jobs:
         is_at_work = any(row.state in ("waiting", "running") for row in rows)
         connection.execute(
             sa.update(t.job).where(*here, t.job.c.stage.in_(stages)).values(
-                state="waiting", token=None, worker=None, waiting_since=datetime.now(UTC), started_at=None, ended_at=None
+                state="waiting", token=None, worker=None, waiting_since=datetime.now(UTC), started_at=None,
+                ended_at=None,
             )
         )  # fmt: skip
         if is_at_work and delay_s is None and not force:
@@ -211,9 +212,7 @@ class Jobs:
 
     def none_failed(self, connection: sa.Connection, original_id: str) -> bool:
         """Whether no turn of this original failed or was cancelled."""
-        query = sa.select(t.job.c.id).where(
-            t.job.c.original == original_id, t.job.c.state.in_(["failed", "cancelled"])
-        )
+        query = sa.select(t.job.c.id).where(t.job.c.original == original_id, t.job.c.state.in_(["failed", "cancelled"]))
         return connection.execute(query.limit(1)).first() is None
 
     def retry_delay_s(self, claim: Claim) -> float | None:
@@ -393,13 +392,17 @@ class Jobs:
         row = connection.execute(sa.select(t.lock).where(t.lock.c.name == name).with_for_update()).one_or_none()
         if row is None:
             with contextlib.suppress(sa.exc.IntegrityError), connection.begin_nested():
-                connection.execute(sa.insert(t.lock).values(name=name, holder=self.worker_id, until_s=now + self._settings.lease_s))
+                connection.execute(
+                    sa.insert(t.lock).values(name=name, holder=self.worker_id, until_s=now + self._settings.lease_s)
+                )
                 return True
             return False
         if row.until_s >= now and row.holder != self.worker_id and not self._is_dead_holder(connection, row.holder):
             return False
         connection.execute(
-            sa.update(t.lock).where(t.lock.c.name == name).values(holder=self.worker_id, until_s=now + self._settings.lease_s)
+            sa.update(t.lock)
+            .where(t.lock.c.name == name)
+            .values(holder=self.worker_id, until_s=now + self._settings.lease_s)
         )
         return True
 
@@ -419,7 +422,7 @@ class Jobs:
             DBOS.migrate(_dbos_url(self._catalog.url))
         logging.getLogger("dbos").setLevel(level)
 
-    def list(self, *, state: str | None = None, original: str | None = None, limit: int = 1000) -> list[JobRow]:
+    def listed(self, *, state: str | None = None, original: str | None = None, limit: int = 1000) -> list[JobRow]:
         """Jobs, the ones that need somebody first, then the longest waiting."""
         query = sa.select(t.job, t.original.c.name).join(t.original, t.original.c.id == t.job.c.original)
         if state:
@@ -448,7 +451,9 @@ class Jobs:
         row = connection.execute(sa.select(t.job).where(t.job.c.id == job)).one_or_none()
         if row is None or row.state not in ("failed", "cancelled"):
             raise BadInput(f"The job {job} is not failed or cancelled", found=row and row.state)
-        connection.execute(sa.update(t.job).where(t.job.c.id == job).values(attempts=0, deaths=0, reason=None, detail=None))
+        connection.execute(
+            sa.update(t.job).where(t.job.c.id == job).values(attempts=0, deaths=0, reason=None, detail=None)
+        )
         # What came after it may find more now, above all the index.
         later = connection.execute(
             sa.select(t.job.c.stage).where(
@@ -509,7 +514,9 @@ class Jobs:
             .limit(limit)
         )
         with self._catalog.snapshot() as connection:
-            found = {(row.original, row.lane): f"{row.lane}:{row.original}:{row.run}" for row in connection.execute(lanes)}
+            found = {
+                (row.original, row.lane): f"{row.lane}:{row.original}:{row.run}" for row in connection.execute(lanes)
+            }
             query = sa.select(t.job.c.original).where(
                 t.job.c.lane == "light", t.job.c.state.in_(["waiting", "running"]),
                 t.job.c.original.in_([original for original, _ in found]),
@@ -535,7 +542,11 @@ class Jobs:
         while ids := [
             one.workflow_id
             for one in client.list_workflows(
-                status=["SUCCESS", "ERROR", "CANCELLED"], completed_before=before, load_input=False, load_output=False, limit=500
+                status=["SUCCESS", "ERROR", "CANCELLED"],
+                completed_before=before,
+                load_input=False,
+                load_output=False,
+                limit=500,
             )
         ]:
             client.delete_workflows(ids)
@@ -581,7 +592,7 @@ def _this_host() -> str:
     name = socket.gethostname()
     with contextlib.suppress(OSError):
         boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
-        return f"{name}/{boot}/{os.stat('/proc/self/ns/pid').st_ino}"
+        return f"{name}/{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
     return name
 
 

@@ -18,7 +18,7 @@ import ffmpeg
 from pipeline.edges.cage import Cage, Ended, Limits
 from pipeline.errors import TryAgain
 
-# What our sniffing calls a format -> the ffmpeg demuxer that reads it. A format that is not here is never given to ffmpeg.
+# What our sniffing calls a format -> the ffmpeg demuxer that reads it. Another format is never given to ffmpeg.
 DEMUXERS: Final[dict[str, str]] = {
     "mov": "mov", "mp4": "mov", "m4a": "mov", "3gp": "mov", "matroska": "matroska", "webm": "matroska", "avi": "avi",
     "mpegts": "mpegts", "mpegps": "mpeg", "dav": "dhav", "flv": "flv", "asf": "asf", "ogg": "ogg", "wav": "wav",
@@ -89,9 +89,7 @@ class Tools:
 
         format_name: as our sniffing names it. Raises KeyError where ffmpeg must not be given this format.
         """
-        return ffmpeg.input(
-            f"file:{source}", f=DEMUXERS[format_name], protocol_whitelist="file,pipe", **options
-        )
+        return ffmpeg.input(f"file:{source}", f=DEMUXERS[format_name], protocol_whitelist="file,pipe", **options)
 
     def run(
         self,

@@ -90,7 +90,10 @@ class Vault:
         config = self.root / "extensions" / LAYOUT
         config.mkdir(parents=True, exist_ok=True)
         settings = {"extensionName": LAYOUT, "digestAlgorithm": "sha256", "tupleSize": 3, "numberOfTuples": 3}
-        about = {"extension": LAYOUT, "description": "Hashed n-tuple trees with the encoded identifier as the last folder"}
+        about = {
+            "extension": LAYOUT,
+            "description": "Hashed n-tuple trees with the encoded identifier as the last folder",
+        }
         for path, data in (
             (config / "config.json", _json(settings)),
             (self.root / "ocfl_layout.json", _json(about)),
@@ -241,12 +244,12 @@ class Vault:
         failpoint.at("object.written")
         if together:
             disk.sync_file_system(self.staging_root)
-        parents = {self._place(one) for one in fresh.values()}
+        parents = {parent for one in fresh.values() if (parent := self._place(one)) is not None}
         failpoint.at("object.renamed")
         if together:
             disk.sync_file_system(self.root)
         else:
-            for parent in parents - {None}:
+            for parent in parents:
                 for folder in (parent, *list(parent.parents)[:3]):
                     disk.sync_folder(folder)
         failpoint.at("object.synced")

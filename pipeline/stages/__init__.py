@@ -5,10 +5,11 @@ The list is a function, for building it imports every stage with its readers, an
 
 from __future__ import annotations
 
+from pipeline.records import Lane
 from pipeline.stage import Turn
 
 # (lane, stage), for whoever needs the order without the stages.
-ORDER = (
+ORDER: tuple[tuple[Lane, str], ...] = (
     ("light", "probe"),
     ("light", "timestamps"),
     ("light", "link"),

@@ -33,30 +33,37 @@ def measure() -> Iterator[dict[str, Any]]:
     with tempfile.TemporaryDirectory(dir=".", prefix=".bench-") as folder:
         place = Path(folder).absolute()
         for sm3 in (False, True):
-            settings = load(place / f"home-{sm3}", {"CASEREEL_VAULT_RESERVE_SHARE": "0", "CASEREEL_VAULT_SM3": str(sm3)})
+            settings = load(
+                place / f"home-{sm3}", {"CASEREEL_VAULT_RESERVE_SHARE": "0", "CASEREEL_VAULT_SM3": str(sm3)}
+            )
             make_home(settings)
             home = build_home(settings)
             try:
                 if sm3:
                     yield from _large(place, home, {"openssl sm3 alone": _sm3_alone}, "sha256 and sm3")
                 else:
-                    rivals = {"cp+sync+sha256sum": _plain("sha256sum"), "cp+sync+openssl": _plain("openssl", "dgst", "-sha256", "-r")}
+                    rivals = {
+                        "cp+sync+sha256sum": _plain("sha256sum"),
+                        "cp+sync+openssl": _plain("openssl", "dgst", "-sha256", "-r"),
+                    }
                     yield from _large(place, home, rivals, "sha256")
                     yield from _small(place, home)
             finally:
                 home.close()
 
 
-def _large(place: Path, home: Home, rivals: dict[str, Callable[[Path, Path], None]], digests: str) -> Iterator[dict[str, Any]]:
+def _large(
+    place: Path, home: Home, rivals: dict[str, Callable[[Path, Path], None]], digests: str
+) -> Iterator[dict[str, Any]]:
     walls: dict[str, list[float]] = {name: [] for name in rivals}
     cpus: dict[str, list[float]] = {name: [] for name in rivals}
     for number in range(ROUNDS):
         source = place / "source.mp4"
         _write_random(source, LARGE_BYTES)
         for name, rival in rivals.items():
-            theirs = _timed(lambda rival=rival: rival(source, place / "copy"))  # type: ignore[misc]
+            theirs = _timed(rival, source, place / "copy")
             _write_random(source, LARGE_BYTES)
-            ours = _timed(lambda: _take(home, [source]))
+            ours = _timed(_take, home, [source])
             if number:  # the first round warms up
                 walls[name].append(ours[0] / theirs[0])
                 cpus[name].append(ours[1] / theirs[1])
@@ -64,7 +71,8 @@ def _large(place: Path, home: Home, rivals: dict[str, Callable[[Path, Path], Non
             _empty(home)
     for name in rivals:
         yield {
-            "digests": digests, "bytes": LARGE_BYTES, "rival": name, "intake_ratio": round(statistics.median(walls[name]), 3),
+            "digests": digests, "bytes": LARGE_BYTES, "rival": name,
+            "intake_ratio": round(statistics.median(walls[name]), 3),
             "cpu_ratio": round(statistics.median(cpus[name]), 3), "rounds": len(walls[name]),
             "spread": [round(min(walls[name]), 3), round(max(walls[name]), 3)],
         }  # fmt: skip
@@ -81,8 +89,8 @@ def _small(place: Path, home: Home) -> Iterator[dict[str, Any]]:
             _write_random(file, SMALL_BYTES)
         copies = place / "copies"
         copies.mkdir()
-        theirs = _timed(lambda: [rival(file, copies / file.name) for file in files])  # noqa: B023
-        ours = _timed(lambda: _take(home, files))  # noqa: B023
+        theirs = _timed(_each, rival, files, copies)
+        ours = _timed(_take, home, files)
         shutil.rmtree(copies)
         if number:
             ratios.append(ours[0] / theirs[0])
@@ -117,10 +125,15 @@ def _take(home: Home, files: list[Path]) -> None:
     jobs.close()
 
 
-def _timed(work: Callable[[], Any]) -> tuple[float, float]:
+def _each(rival: Callable[[Path, Path], None], files: list[Path], target: Path) -> None:
+    for file in files:
+        rival(file, target / file.name)
+
+
+def _timed(work: Callable[..., Any], *arguments: Any) -> tuple[float, float]:
     """(wall, CPU) seconds of the work, child processes included."""
     before, started = _cpu_s(), time.perf_counter()
-    work()
+    work(*arguments)
     return time.perf_counter() - started, _cpu_s() - before
 
 

@@ -19,7 +19,7 @@ def test_a_file_overrides_a_default_and_says_so(tmp_path: Path) -> None:
     (tmp_path / CONFIG_NAME).write_text("[settle]\nquiet_s = 7\n", encoding="utf-8")
     settings = load(tmp_path, {})
     assert settings.settle.quiet_s == 7.0
-    assert dict((name, origin) for name, _, origin in settings.items())["settle.quiet_s"] == str(tmp_path / CONFIG_NAME)
+    assert {name: origin for name, _, origin in settings.items()}["settle.quiet_s"] == str(tmp_path / CONFIG_NAME)
 
 
 def test_the_environment_overrides_the_file(tmp_path: Path) -> None:

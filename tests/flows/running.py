@@ -40,7 +40,7 @@ class Roles:
                 )  # fmt: skip
 
     def kill_one(self, chance: random.Random) -> str:
-        """Ends one process at random by SIGKILL, a role or anything below it; its command line, '' where there is none."""
+        """Ends one process at random by SIGKILL, a role or anything below it; its command line, '' for none."""
         found = [pid for process in self.processes.values() if process.poll() is None for pid in family(process.pid)]
         if not found:
             return ""
@@ -81,7 +81,9 @@ def family(pid: int) -> list[int]:
     return found
 
 
-def wait_until(holds: Callable[[], bool], timeout_s: float, what: str, tick: Callable[[], None] = lambda: None) -> float:
+def wait_until(
+    holds: Callable[[], bool], timeout_s: float, what: str, tick: Callable[[], None] = lambda: None
+) -> float:
     """Seconds until it held. Raises AssertionError where it did not within the time."""
     started = time.monotonic()
     while not holds():

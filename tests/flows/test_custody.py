@@ -45,7 +45,7 @@ def test_a_taken_file_is_an_original_with_an_arrival_an_event_and_queued_work(ho
     assert [one.stated for one in known.arrivals] == [Stated(case="平商务罚字〔2021〕第3号", officer="010203")]
     assert [one.folder for one in known.arrivals] == ["card"]
     assert "arrival.accepted" in home.catalog.events_of(known.original.id)[0]
-    assert len(build_jobs(home).list(original=known.original.id)) == 7
+    assert len(build_jobs(home).listed(original=known.original.id)) == 7
     assert path.exists()
 
 
@@ -118,7 +118,9 @@ def test_a_link_a_pipe_and_a_missing_file_are_refused_and_named(home: Home, tmp_
     (card / "link.jpg").symlink_to(card / "secret")
     os.mkfifo(card / "pipe.jpg")
     good = making.photo(card / "good.jpg", 1)
-    receipts = accession(home).take([candidate(card / name) for name in ("link.jpg", "pipe.jpg", "gone.jpg")] + [candidate(good)])
+    receipts = accession(home).take(
+        [candidate(card / name) for name in ("link.jpg", "pipe.jpg", "gone.jpg")] + [candidate(good)]
+    )
     assert [one.status for one in receipts] == ["rejected"] * 3 + ["accepted"]
     assert all(one.reason for one in receipts[:3])
     assert len(home.catalog.events_of_type(["arrival.rejected"])) == 3
@@ -156,7 +158,16 @@ def test_dying_at_any_step_loses_nothing_and_doubles_nothing(
     make_home(settings)
     for number in range(count):
         making.sound(tmp_path / "card" / f"{number}.wav", number, length_s=0.2)
-    command = [sys.executable, "-m", "workers", "--home", str(settings.home), "--json", "ingest", str(tmp_path / "card")]
+    command = [
+        sys.executable,
+        "-m",
+        "workers",
+        "--home",
+        str(settings.home),
+        "--json",
+        "ingest",
+        str(tmp_path / "card"),
+    ]
     environ = {**os.environ, **QUICK}
     # The log's steps come once for the making of the home, in another process; here the first coming is ours.
     died = subprocess.run(command, env={**environ, "CASEREEL_FAILPOINT": step}, cwd=ROOT, capture_output=True)

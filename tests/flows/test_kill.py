@@ -1,4 +1,4 @@
-"""kill -9 of any process at any moment, while files flow in: nothing lost, nothing doubled, nothing left lying about."""
+"""kill -9 of any process at any moment, while files flow in: nothing lost, nothing doubled, nothing left over."""
 
 from __future__ import annotations
 
@@ -78,7 +78,10 @@ def run(recordings: Path, settings: Settings, roles: list[str], never_back: int 
                 del running.wanted[never_back]
             running.keep_up()
         wait_until(
-            lambda: len(home.catalog.arrivals()) >= FILES and at_rest(home), 600, "every original at rest", running.keep_up
+            lambda: len(home.catalog.arrivals()) >= FILES and at_rest(home),
+            600,
+            "every original at rest",
+            running.keep_up,
         )
         workers_at_the_end = [one for one in running.wanted.values() if one == "work"]
     assert len(workers_at_the_end) == 1

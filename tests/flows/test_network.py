@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from tests.conftest import QUICK
 from tests.flows.running import ROOT
@@ -20,7 +21,12 @@ def test_no_connection_is_attempted_from_making_a_home_to_matching(tmp_path: Pat
     making.sound(tmp_path / "card" / "a.wav", 1)
     film = making.film(tmp_path / "card" / "a.mp4", 1, length_s=4)
     seen = tmp_path / "seen"
-    environ = {**os.environ, **QUICK, "NETWORK_SEEN": str(seen), "PYTHONPATH": os.pathsep.join([str(WATCHER), str(ROOT)])}
+    environ = {
+        **os.environ,
+        **QUICK,
+        "NETWORK_SEEN": str(seen),
+        "PYTHONPATH": os.pathsep.join([str(WATCHER), str(ROOT)]),
+    }
 
     def casereel(*arguments: str) -> None:
         done = subprocess.run(
@@ -50,9 +56,7 @@ def test_the_watcher_of_the_network_sees_an_attempt(tmp_path: Path) -> None:
     assert "127.0.0.1" in seen.read_text()
 
 
-def test_caged_work_has_no_network_where_the_system_can_take_it_away(tmp_path: Path) -> None:
-    import pytest
-
+def test_caged_work_has_no_network_where_the_system_can_take_it_away() -> None:
     from pipeline.edges.cage import is_without_network
     from pipeline.edges.tools import Tools
 

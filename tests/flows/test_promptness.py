@@ -43,7 +43,9 @@ def test_a_photo_is_findable_within_two_seconds_while_a_film_is_transcoded(
             wait_until(lambda n=number: len(home.catalog.arrivals()) == 3 + n, 15, "the photo is taken in")  # type: ignore[misc]
             original = home.catalog.arrivals()[0].original or ""
             wait_until(lambda o=original: home.catalog.states_of([o])[o] != "in_custody", 15, "the photo can be found")  # type: ignore[misc]
-            waited.append((moment(home, original, "stage.index") - moment(home, original, "arrival.accepted")).total_seconds())
+            waited.append(
+                (moment(home, original, "stage.index") - moment(home, original, "arrival.accepted")).total_seconds()
+            )
             assert heavy_running(home) == 2, "the films were done too early for this to show anything"
         print(f"\nfrom settled to findable, s: {[round(one, 2) for one in waited]}")
         assert sorted(waited)[len(waited) // 2] < 2.0
@@ -61,7 +63,7 @@ def heavy_running(home: Home) -> int:
 def home_jobs(home: Home) -> list[str]:
     from pipeline.edges.jobs import Jobs
 
-    found = Jobs(home.catalog, home.settings.work).list(state="running")
+    found = Jobs(home.catalog, home.settings.work).listed(state="running")
     return [one.job for one in found if one.stage == "derive" and one.name.endswith(".mp4")]
 
 

@@ -9,21 +9,24 @@ from pathlib import Path
 import pytest
 
 from config.settings import Settings
+from pipeline.custody.accession import Candidate
 from pipeline.errors import CustodyBroken
 from pipeline.records import Stated
+from tests.flows.running import at_rest, wait_until
 from tests.samples import making
 from workers.bootstrap import Home, build_accession, build_home, build_jobs
 from workers.patrol import round_of
 from workers.rebuild import rebuild_catalog
 from workers.work import working
-from tests.flows.running import at_rest, wait_until
-from pipeline.custody.accession import Candidate
 
 
 def take(home: Home, *paths: Path) -> list[str]:
     jobs = build_jobs(home)
     receipts = build_accession(home, jobs).take(
-        [Candidate(path=one, root=one.parent, source="inbox", stated=Stated(case="平商务罚字〔2021〕第3号")) for one in paths]
+        [
+            Candidate(path=one, root=one.parent, source="inbox", stated=Stated(case="平商务罚字〔2021〕第3号"))
+            for one in paths
+        ]
     )
     jobs.close()
     return [one.original or "" for one in receipts]

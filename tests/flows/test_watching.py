@@ -135,7 +135,9 @@ def test_a_file_gone_before_it_was_taken_is_an_event(watched: Home) -> None:
     assert watched.catalog.counts() == {}
 
 
-def test_a_folder_that_vanishes_is_an_alarm_and_comes_back(make_settings: Callable[..., Settings], tmp_path: Path) -> None:
+def test_a_folder_that_vanishes_is_an_alarm_and_comes_back(
+    make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
     share = tmp_path / "share"
     making.photo(share / "a.jpg", 1)
     settings = make_settings(watch_folders=str(share))
@@ -178,7 +180,7 @@ def test_the_canary_shows_that_events_come_through(make_settings: Callable[..., 
     home.close()
 
 
-def test_a_dead_emitter_is_noticed_and_replaced(make_settings: Callable[..., Settings], tmp_path: Path) -> None:
+def test_a_dead_emitter_is_noticed_and_replaced(make_settings: Callable[..., Settings]) -> None:
     settings = make_settings(watch_rescan_s="3600")
     make_home(settings)
     home = build_home(settings)
@@ -216,7 +218,9 @@ def test_stopped_in_the_middle_of_a_copy_and_started_again_it_is_one_original(
     home.close()
 
 
-def test_once_takes_what_is_there_and_ends(casereel: Callable[..., object], make_settings: Callable[..., Settings], tmp_path: Path) -> None:
+def test_once_takes_what_is_there_and_ends(
+    casereel: Callable[..., object], make_settings: Callable[..., Settings]
+) -> None:
     settings = make_settings()
     make_home(settings)
     making.photo(settings.inbox / "a.jpg", 1)

@@ -105,7 +105,7 @@ def _plain(value: Any) -> Any:
 class _Group(click.Group):
     """Commands are the files of this folder, imported when they are called."""
 
-    def list_commands(self, context: click.Context) -> list[str]:
+    def list_commands(self, context: click.Context) -> list[str]:  # noqa: ARG002
         return sorted(name for _, name, _ in pkgutil.iter_modules(__path__) if not name.startswith("_"))
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:

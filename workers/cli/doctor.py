@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import sqlite3
@@ -43,10 +42,15 @@ def _checks(settings: Settings) -> Iterator[Check]:
     yield _safely("home", lambda: _home(settings), "run `casereel init`")
     yield _safely("disk", lambda: _disk(settings), "make room, or move the home to a larger disk")
     yield _safely("catalog", lambda: _catalog(settings), "run `casereel init`; for PostgreSQL check catalog.url")
-    yield "sqlite", sqlite3.sqlite_version_info >= (3, 35), sqlite3.sqlite_version, "use a Python with SQLite 3.35 or newer"
+    yield (
+        "sqlite",
+        sqlite3.sqlite_version_info >= (3, 35),
+        sqlite3.sqlite_version,
+        "use a Python with SQLite 3.35 or newer",
+    )
     yield from _media(settings)
     yield _safely("index", lambda: _index(settings), "run `casereel rebuild index`")
-    yield _safely("watching", lambda: _watching(settings), "sysctl fs.inotify.max_user_watches=524288")
+    yield _safely("watching", _watching, "sysctl fs.inotify.max_user_watches=524288")
     yield _safely("sm3", lambda: _sm3(settings), "set vault.sm3 = false, or use a Python with OpenSSL 1.1.1 or newer")
     yield "clock", True, _clock(), ""
 
@@ -63,17 +67,22 @@ def _home(settings: Settings) -> tuple[bool, str]:
     probe = settings.home / ".casereel-probe"
     probe.write_bytes(b"")
     probe.unlink()
-    same = os.stat(settings.home / "staging").st_dev == os.stat(settings.home / "vault").st_dev
+    same = (settings.home / "staging").stat().st_dev == (settings.home / "vault").stat().st_dev
     from workers.watch import is_network_mount
 
     where = "a network share" if is_network_mount(settings.home) else "a local disk"
-    return same and where == "a local disk", f"{settings.home} on {where}" + ("" if same else ", staging on another disk")
+    return same and where == "a local disk", f"{settings.home} on {where}" + (
+        "" if same else ", staging on another disk"
+    )
 
 
 def _disk(settings: Settings) -> tuple[bool, str]:
     usage = shutil.disk_usage(settings.home)
     reserve = int(usage.total * settings.vault.reserve_share)
-    return usage.free > reserve, f"{usage.free >> 30} of {usage.total >> 30} GiB free, {reserve >> 30} GiB kept in reserve"
+    return (
+        usage.free > reserve,
+        f"{usage.free >> 30} of {usage.total >> 30} GiB free, {reserve >> 30} GiB kept in reserve",
+    )
 
 
 def _catalog(settings: Settings) -> tuple[bool, str]:
@@ -118,16 +127,18 @@ def _index(settings: Settings) -> tuple[bool, str]:
         state: dict[str, Any] = build_follower(built).state()
     said = f"{state['backend']}, {state['documents']} documents, {state['behind']} behind"
     if state["backend"] == "whoosh":
-        said += f"; serves up to {WHOOSH_COMFORTABLE} comfortably, {WHOOSH_LIMIT} at most: then set index.backend to tantivy"
+        said += f'; comfortable to {WHOOSH_COMFORTABLE}, {WHOOSH_LIMIT} at most: then index.backend = "tantivy"'
         return state["documents"] <= WHOOSH_LIMIT, said
     return True, said
 
 
-def _watching(settings: Settings) -> tuple[bool, str]:
+def _watching() -> tuple[bool, str]:
     from pipeline.edges.disk import capabilities
 
     able = capabilities()
-    lease = "the kernel says who writes" if able["read_lease"] else "quiet time only (weaker: no read lease on this system)"
+    lease = (
+        "the kernel says who writes" if able["read_lease"] else "quiet time only (weaker: no read lease on this system)"
+    )
     limits = Path("/proc/sys/fs/inotify")
     if not limits.is_dir():
         return True, lease

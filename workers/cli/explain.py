@@ -9,17 +9,22 @@ from typing import Any
 import click
 
 from pipeline.errors import BadInput
-from workers.cli import App, app_of
+from workers.cli import app_of
 
+# state -> what it means, and what to do: Chinese and English.
 WORDS = {
     "received": ("已看到，尚未入库", "seen, not yet in custody", "等待复制完成", "wait until it is copied"),
-    "in_custody": ("原始文件已安全入库，正在分析", "the original is safe; its facts are being read", "无需操作", "nothing"),
-    "searchable": ("原始文件安全，可以检索，预览正在生成", "safe and findable; its previews are being made", "无需操作", "nothing"),
+    "in_custody": ("原件已安全入库，正在分析", "safe; its facts are being read", "无需操作", "nothing"),
+    "searchable": ("原件安全，可检索，正在生成预览", "safe and findable; previews are being made", "无需操作", "nothing"),
     "ready": ("原始文件安全，可以检索和查看", "safe, findable and ready to be looked at", "无需操作", "nothing"),
-    "attention": ("原始文件安全，但无法查看或有步骤失败", "the original is safe, but it cannot be shown or a step failed",
-                  "请看下列说明；操作员可重试", "read the caveats; an operator can retry"),
-    "failed_custody": ("入库的字节与登记的不一致", "the bytes in custody are not what was recorded",
-                       "停止使用，运行 casereel verify 并通知管理员", "do not use it; run `casereel verify` and tell the administrator"),
+    "attention": (
+        "原始文件安全，但无法查看或有步骤失败", "the original is safe, but it cannot be shown or a step failed",
+        "请看下列说明；操作员可重试", "read the caveats; an operator can retry",
+    ),
+    "failed_custody": (
+        "入库的字节与登记的不一致", "the bytes in custody are not what was recorded",
+        "停止使用，运行 casereel verify 并通知管理员", "do not use it; run `casereel verify`, tell the administrator",
+    ),
 }  # fmt: skip
 
 
@@ -40,10 +45,10 @@ def explain(path_or_id: str) -> None:
             try:
                 original = built.catalog.find_original(str(Path(path_or_id).absolute()))
             except BadInput:
-                app.emit(*_unknown(app, built, Path(path_or_id).absolute()))
+                app.emit(*_unknown(built, Path(path_or_id).absolute()))
                 return
         known = built.catalog.known_of(original)
-        failed = [job for job in build_jobs(built).list(original=original) if job.state == "failed"]
+        failed = [job for job in build_jobs(built).listed(original=original) if job.state == "failed"]
         why = [app.in_words(*WORDS[known.original.state][:2])]
         why += [one.text_zh if app.lang == "zh" and one.text_zh else one.text for one in known.caveats]
         why += [f"{job.stage}: {job.reason}" for job in failed]
@@ -54,12 +59,14 @@ def explain(path_or_id: str) -> None:
         app.emit(data, f"{data['state']}: {data['why']}\n-> {do}")
 
 
-def _unknown(app: App, built: Any, path: Path) -> tuple[dict[str, Any], str]:
+def _unknown(built: Any, path: Path) -> tuple[dict[str, Any], str]:
     from workers.bootstrap import build_jobs
 
     why, do = _what_the_watcher_says(build_jobs(built).workers(), path)
     if why is None:
-        refused = [one for one in built.catalog.events_of_type(("arrival.rejected", "arrival.gone")) if _is_about(one, path)]
+        refused = [
+            one for one in built.catalog.events_of_type(("arrival.rejected", "arrival.gone")) if _is_about(one, path)
+        ]
         if refused:
             why, do = json.loads(refused[-1])["facts"]["reason"], "mend the cause and drop the file again"
         elif not path.exists():

@@ -27,7 +27,12 @@ AT_REST = frozenset({"ready", "attention", "failed_custody"})
 @click.option("--device", help="The device that recorded them.")
 @click.option("--officer", help="Who recorded them.")
 def ingest(
-    paths: tuple[Path, ...], wait: bool, case_number: str | None, activity: str | None, device: str | None, officer: str | None
+    paths: tuple[Path, ...],
+    wait: bool,
+    case_number: str | None,
+    activity: str | None,
+    device: str | None,
+    officer: str | None,
 ) -> int:
     """Copies files or whole folders into custody; a source is never moved, changed or deleted.
 
@@ -41,11 +46,11 @@ def ingest(
     with home(app.settings) as built:
         jobs = build_jobs(built)
         try:
-            receipts = _take(app, built, build_accession(built, jobs), list(_files(paths, built)), stated)
+            receipts = _take(app, build_accession(built, jobs), list(_files(paths, built)), stated)
         finally:
             jobs.close()
         states = _wait(app, built, receipts) if wait else _states(built, receipts)
-        return _print(app, receipts, states, printed=not wait)
+        return _print(app, receipts, states)
 
 
 def _files(paths: Sequence[Path], built: Home) -> Iterator[Path]:
@@ -63,7 +68,7 @@ def _files(paths: Sequence[Path], built: Home) -> Iterator[Path]:
                     yield Path(folder, name)
 
 
-def _take(app: App, built: Home, accession: Any, files: list[Path], stated: Any) -> list[Receipt]:
+def _take(app: App, accession: Any, files: list[Path], stated: Any) -> list[Receipt]:
     from pipeline.custody.accession import BATCH_FILES, Candidate
 
     candidates = [Candidate(path=one, root=Path(one.anchor), source="ingest", stated=stated) for one in files]
@@ -95,7 +100,7 @@ def _wait(app: App, built: Home, receipts: Sequence[Receipt]) -> dict[str, str]:
             time.sleep(0.25)
 
 
-def _print(app: App, receipts: Sequence[Receipt], states: dict[str, str], *, printed: bool) -> int:
+def _print(app: App, receipts: Sequence[Receipt], states: dict[str, str]) -> int:
     failed = 0
     for one in receipts:
         state = states.get(one.original or "", "received")
@@ -104,13 +109,19 @@ def _print(app: App, receipts: Sequence[Receipt], states: dict[str, str], *, pri
             "path": one.path, "status": one.status, "original": one.original, "sha256": one.sha256,
             "size": one.size_bytes, "reason": one.reason, "state": state,
         }  # fmt: skip
-        app.emit(data, f"{one.status:9}  {state:10}  {one.original or '-':26}  {one.path}" + (f"  ({one.reason})" if one.reason else ""))
+        app.emit(
+            data,
+            f"{one.status:9}  {state:10}  {one.original or '-':26}  {one.path}"
+            + (f"  ({one.reason})" if one.reason else ""),
+        )
     if not app.as_json:
-        counted = {status: sum(r.status == status for r in receipts) for status in ("accepted", "duplicate", "rejected")}
+        new, again, refused = (
+            sum(one.status == status for one in receipts) for status in ("accepted", "duplicate", "rejected")
+        )
         app.note(
             app.in_words(
-                f"收到 {len(receipts)} 个文件：新 {counted['accepted']}，重复 {counted['duplicate']}，未收 {counted['rejected']}",
-                f"{len(receipts)} files: {counted['accepted']} new, {counted['duplicate']} duplicate, {counted['rejected']} rejected",
+                f"收到 {len(receipts)} 个文件：新 {new}，重复 {again}，未收 {refused}",
+                f"{len(receipts)} files: {new} new, {again} duplicate, {refused} rejected",
             )
         )
     return SOME_FAILED if failed else 0

@@ -9,7 +9,7 @@ from workers.cli import app_of
 
 @click.command(short_help="Make a home: inbox, vault, catalog, index, settings.")
 def init() -> None:
-    """Makes a home: inbox, vault, catalog, index, settings file. On an existing home it only brings the tables up to date.
+    """Makes a home: inbox, vault, catalog, index, settings file; brings the tables of an existing one up to date.
 
     Example: casereel --home /srv/casereel init
     """

@@ -35,7 +35,9 @@ def _opened() -> Iterator[tuple[Any, Any]]:
 
 
 @jobs.command("list", short_help="List jobs; failed ones first.")
-@click.option("--state", type=click.Choice(["waiting", "running", "done", "failed", "cancelled"]), help="In this state.")
+@click.option(
+    "--state", type=click.Choice(["waiting", "running", "done", "failed", "cancelled"]), help="In this state."
+)
 @click.option("--original", help="Of this original.")
 @click.option("--all", "all_", is_flag=True, help="Also those that are done.")
 @click.option("--by-reason", is_flag=True, help="Count by reason.")
@@ -49,11 +51,13 @@ def list_(state: str | None, original: str | None, all_: bool, by_reason: bool, 
     with _opened() as (built, work):
         wanted = built.catalog.find_original(original) if original else None
         rows = [
-            one for one in work.list(state=state, original=wanted, limit=limit)
+            one for one in work.listed(state=state, original=wanted, limit=limit)
             if all_ or state or wanted or one.state != "done"
         ]  # fmt: skip
         if by_reason:
-            for (stage, current, reason), count in Counter((one.stage, one.state, one.reason) for one in rows).most_common():
+            for (stage, current, reason), count in Counter(
+                (one.stage, one.state, one.reason) for one in rows
+            ).most_common():
                 app.emit(
                     {"stage": stage, "state": current, "reason": reason, "count": count},
                     f"{count:5} x {stage} {current}: {reason or ''}",
@@ -109,7 +113,7 @@ def retry(job: tuple[str, ...], reason: str | None) -> int:
     """
     if reason is not None:
         with _opened() as (_, work):
-            job += tuple(one.job for one in work.list(state="failed") if reason in (one.reason or ""))
+            job += tuple(one.job for one in work.listed(state="failed") if reason in (one.reason or ""))
     return _each(job, "retry")
 
 

@@ -36,7 +36,8 @@ def match(file: Path, limit: int) -> None:
         for hit in hits:
             app.emit(
                 asdict(hit),
-                f"{hit.original}  {hit.by:5}  {hit.offset_s:8.2f} s  {hit.length_s:7.2f} s  {hit.score:6.2f}  {hit.transform}  {hit.name}",
+                f"{hit.original}  {hit.by:5}  {hit.offset_s:8.2f} s  {hit.length_s:7.2f} s  {hit.score:6.2f}  "
+                f"{hit.transform}  {hit.name}",
             )
         if not hits:
             app.note(app.in_words("没有找到来源", "No match: nothing in custody shows or sounds like this"))

@@ -26,7 +26,13 @@ def catalog() -> None:
     app = app_of()
     with app.progress(0, app.in_words("重建", "rebuilding")) as moved:
         done = rebuild_catalog(app.settings, moved)
-    app.emit(done, app.in_words(f"已恢复 {done['originals']} 个原始文件", f"{done['originals']} originals are back; their facts are being read again by the workers"))
+    app.emit(
+        done,
+        app.in_words(
+            f"已恢复 {done['originals']} 个原始文件",
+            f"{done['originals']} originals are back; their facts are being read again by the workers",
+        ),
+    )
 
 
 @rebuild.command(short_help="The index, from the catalog.")

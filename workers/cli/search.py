@@ -15,7 +15,9 @@ from workers.cli import app_of
 @click.option("--party", help="Of this party.")
 @click.option("--device", help="From this device.")
 @click.option("--officer", help="By this officer.")
-@click.option("--kind", type=click.Choice(["video", "audio", "photo", "document", "sidecar", "other"]), help="Of this kind.")
+@click.option(
+    "--kind", type=click.Choice(["video", "audio", "photo", "document", "sidecar", "other"]), help="Of this kind."
+)
 @click.option("--stage", help="Of this enforcement step.")
 @click.option("--place", help="At this place.")
 @click.option("--from", "start", help="Recorded at or after this time.")

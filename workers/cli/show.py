@@ -11,7 +11,7 @@ import click
 from workers.cli import App, app_of, times
 
 if TYPE_CHECKING:
-    from pipeline.records import Known
+    from pipeline.records import Arrival, CaseLink, Derivative, Known, Property
 
 
 @click.command(short_help="Show all that is known of one original.")
@@ -38,33 +38,48 @@ def described(known: Known, zone: str, events: list[str]) -> dict[str, Any]:
     """The original as `show --json` gives it."""
     original = known.original
     return {
-        "original": original.id, "name": original.name, "sha256": original.sha256, "sm3": original.sm3,
-        "size": original.size_bytes, "kind": original.kind, "format": original.format, "state": original.state,
-        "accepted_at": times(original.accepted_at, zone), "parent": original.parent,
-        "properties": {name: one.value if one.value is not None else one.found for name, one in sorted(known.properties.items())},
+        "original": original.id,
+        "name": original.name,
+        "sha256": original.sha256,
+        "sm3": original.sm3,
+        "size": original.size_bytes,
+        "kind": original.kind,
+        "format": original.format,
+        "state": original.state,
+        "accepted_at": times(original.accepted_at, zone),
+        "parent": original.parent,
+        "properties": {name: _value_of(one) for name, one in sorted(known.properties.items())},
         "time_claims": [
-            {**asdict(claim), "at": times(claim.at, zone), "end_at": times(claim.end_at, zone)} for claim in known.time_claims
+            {**asdict(one), "at": times(one.at, zone), "end_at": times(one.end_at, zone)} for one in known.time_claims
         ],
         "time": _time(known, zone),
-        "derivatives": [
-            {"role": one.role, "mime": one.mime, "path": one.path, "sha256": one.sha256, "size": one.size_bytes,
-             "tool": one.tool, "parameters": one.parameters}
-            for one in known.derivatives
-        ],
+        "derivatives": [_derivative(one) for one in known.derivatives],
         "fingerprints": [{"method": one.method, "version": one.version} for one in known.fingerprints],
-        "links": [
-            {"case": one.case, "method": one.method, "score": one.score, "status": one.status, "why": one.why}
-            for one in known.links
-        ],
-        "caveats": [{"code": one.code, "text": one.text, "text_zh": one.text_zh, "finder": one.finder} for one in known.caveats],
-        "arrivals": [
-            {"path": one.path, "status": one.status, "taken_at": times(one.taken_at, zone), "source": one.source,
-             "reason": one.reason, "stated": {k: v for k, v in asdict(one.stated).items() if v}}
-            for one in known.arrivals
-        ],
+        "links": [_link(one) for one in known.links],
+        "caveats": [asdict(one) for one in known.caveats],
+        "arrivals": [_arrival(one, zone) for one in known.arrivals],
         "sidecars": [{"original": one.original.id, "name": one.original.name} for one in known.sidecars],
-        "events": [_event(line, zone) for line in events],
-    }  # fmt: skip
+        "events": [_event(line) for line in events],
+    }
+
+
+def _value_of(one: Property) -> Any:
+    return one.value if one.value is not None else one.found
+
+
+def _derivative(one: Derivative) -> dict[str, Any]:
+    names = ("role", "mime", "path", "sha256", "tool", "parameters")
+    return {**{name: getattr(one, name) for name in names}, "size": one.size_bytes}
+
+
+def _link(one: CaseLink) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in ("case", "method", "score", "status", "why", "by")}
+
+
+def _arrival(one: Arrival, zone: str) -> dict[str, Any]:
+    names = ("path", "status", "source", "reason")
+    stated = {name: value for name, value in asdict(one.stated).items() if value}
+    return {**{name: getattr(one, name) for name in names}, "taken_at": times(one.taken_at, zone), "stated": stated}
 
 
 def _time(known: Known, zone: str) -> dict[str, Any] | None:
@@ -78,7 +93,7 @@ def _time(known: Known, zone: str) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def _event(line: str, zone: str) -> dict[str, Any]:
+def _event(line: str) -> dict[str, Any]:
     event = json.loads(line)
     return {name: event[name] for name in ("seq", "at", "type", "actor", "outcome", "facts")}
 
@@ -92,8 +107,12 @@ def _page(app: App, data: dict[str, Any]) -> str:
     ]
     if time:
         lines += [f"  {time['start']} .. {time['end']}  ±{time['uncertainty_s']:g} s", f"    {time['why']}"]
-    lines += [f"  {app.in_words('案件', 'case')}: {one['case']} ({one['status']}) {one['why']}" for one in data["links"]]
-    lines += [f"  ! {one['text_zh'] if app.lang == 'zh' and one['text_zh'] else one['text']}" for one in data["caveats"]]
+    lines += [
+        f"  {app.in_words('案件', 'case')}: {one['case']} ({one['status']}) {one['why']}" for one in data["links"]
+    ]
+    lines += [
+        f"  ! {one['text_zh'] if app.lang == 'zh' and one['text_zh'] else one['text']}" for one in data["caveats"]
+    ]
     lines += [f"  {one['role']}: {one['path']}" for one in data["derivatives"]]
     lines += [f"  {name} = {value}" for name, value in data["properties"].items()]
     lines += [f"  {one['status']}: {one['path']}  {one['taken_at']}" for one in data["arrivals"]]

@@ -51,17 +51,28 @@ def standing(built: Home) -> dict[str, Any]:
 
 def _screen(app: App, data: dict[str, Any]) -> str:
     states = ", ".join(f"{count} {state}" for state, count in sorted(data["states"].items())) or "-"
-    index, vault = data["index"], data["vault"]
+    index, free_gib = data["index"], data["vault"]["free_bytes"] >> 30
     lines = [
-        f"{app.in_words('原始文件', 'originals')}: {data['originals']} ({states})",
-        f"{app.in_words('队列', 'queue')}: {data['queued']} {app.in_words('等待', 'waiting')}, "
-        f"{data['running']} {app.in_words('进行', 'running')}, {data['failed']} {app.in_words('失败', 'failed')}",
-        f"{app.in_words('工作进程', 'workers')}: {len(data['workers'])}",
-        f"{app.in_words('索引', 'index')}: {index['backend']}, {index['documents']} / {app.in_words('落后', 'behind')} {index['behind']}",
-        f"{app.in_words('存储', 'vault')}: {vault['free_bytes'] >> 30} GiB {app.in_words('可用', 'free')}",
+        app.in_words(f"原始文件：{data['originals']}（{states}）", f"originals: {data['originals']} ({states})"),
+        app.in_words(
+            f"队列：{data['queued']} 等待，{data['running']} 进行，{data['failed']} 失败",
+            f"queue: {data['queued']} waiting, {data['running']} running, {data['failed']} failed",
+        ),
+        app.in_words(f"工作进程：{len(data['workers'])}", f"workers: {len(data['workers'])}"),
+        app.in_words(
+            f"索引：{index['backend']}，{index['documents']} 条，落后 {index['behind']} 条",
+            f"index: {index['backend']}, {index['documents']} documents, {index['behind']} behind",
+        ),
+        app.in_words(f"存储：可用 {free_gib} GiB", f"vault: {free_gib} GiB free"),
     ]
     for root in data["watchers"]:
-        lines.append(f"{app.in_words('监视', 'watching')} {root['path']} ({root['mode']}): {root['alarm'] or 'ok'}, {root['waiting']} waiting")
+        said = root["alarm"] or "ok"
+        lines.append(
+            app.in_words(
+                f"监视 {root['path']}（{root['mode']}）：{said}，等待 {root['waiting']}",
+                f"watching {root['path']} ({root['mode']}): {said}, {root['waiting']} waiting",
+            )
+        )
     if not data["watchers"]:
         lines.append(app.in_words("没有监视进程；运行 casereel up", "nobody watches the inbox; run `casereel up`"))
     return "\n".join(lines)

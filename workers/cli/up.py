@@ -32,7 +32,9 @@ def up(host: str, port: int) -> None:
         {"home": str(app.settings.home), "inbox": str(app.settings.inbox), "web": f"http://{host}:{port}/"},
         app.in_words(
             f"把文件放进：{app.settings.inbox}\n网页：http://{host}:{port}/\n按 Ctrl-C 停止，不会丢失任何内容",
-            f"Drop files into  {app.settings.inbox}\nPages            http://{host}:{port}/\nCtrl-C stops; nothing is lost",
+            f"Drop files into  {app.settings.inbox}\n"
+            f"Pages            http://{host}:{port}/\n"
+            "Ctrl-C stops; nothing is lost",
         ),
     )
     _supervise(app, {"watch": ["watch"], "work": ["work"], "patrol": ["patrol"],

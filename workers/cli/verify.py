@@ -22,7 +22,7 @@ def verify(id: tuple[str, ...]) -> int:
     app = app_of()
     with home(app.settings) as built:
         known = built.catalog.digests()
-        wanted = {sha256: one for sha256, one in known.items()}
+        wanted = dict(known)
         if id:
             chosen = {built.catalog.find_original(one) for one in id}
             wanted = {sha256: one for sha256, one in known.items() if one in chosen}
@@ -33,12 +33,19 @@ def verify(id: tuple[str, ...]) -> int:
             {"original": wanted[sha256], "sha256": sha256, "faults": found}
             for sha256, found in faults.items() if found and built.vault.has(sha256)
         ]  # fmt: skip
-        missing = [{"original": wanted[one], "sha256": one, "faults": found} for one, found in faults.items() if found and not built.vault.has(one)]
+        missing = [
+            {"original": wanted[one], "sha256": one, "faults": found}
+            for one, found in faults.items()
+            if found and not built.vault.has(one)
+        ]
         unrecorded = [] if id else [one for one in built.vault.digests() if one not in known]
         log = built.audit.check()
         data: dict[str, Any] = {
             "checked": len(wanted), "broken": broken, "missing": missing, "unrecorded": unrecorded,
-            "audit": {"ok": not log.faults, "entries": log.entries, "head": log.head, "signed_heads": 0, "faults": list(log.faults)},
+            "audit": {
+                "ok": not log.faults, "entries": log.entries, "head": log.head, "signed_heads": 0,
+                "faults": list(log.faults),
+            },
         }  # fmt: skip
         facts = {"checked": len(wanted), "broken": len(broken), "missing": len(missing), "log_faults": len(log.faults)}
         bad = bool(broken or missing or log.faults)

@@ -11,7 +11,7 @@ from pipeline.edges import tables
 from pipeline.edges.catalog import make_engine
 
 
-def is_ours(thing: Any, name: str | None, type_: str, reflected: bool, compare_to: Any) -> bool:
+def is_ours(_thing: Any, name: str | None, type_: str, _reflected: bool, _compare_to: Any) -> bool:
     """Whether a table found in the database is one of the catalog's."""
     return type_ != "table" or (name or "").startswith(tables.PREFIX)
 

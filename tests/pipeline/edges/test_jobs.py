@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 import sqlalchemy as sa
 from ulid import ULID
 
-from config.settings import Settings
 from pipeline.edges import jobs as jobs_module
 from pipeline.edges import tables
 from pipeline.edges.jobs import Claim, Jobs
@@ -73,7 +72,8 @@ def test_a_second_claim_fences_off_the_first(home: Home, jobs: Jobs) -> None:
     original = add(home, jobs)
     first = jobs.begin(original, "light", "probe")
     second = jobs.begin(original, "light", "probe")
-    assert first and second
+    assert first is not None
+    assert second is not None
     assert second.deaths == 1
     with pytest.raises(Superseded):
         jobs.require_held(first)
@@ -142,11 +142,12 @@ def test_a_lane_that_has_ended_is_queued_again(home: Home, jobs: Jobs) -> None:
 
 def test_waits_grow_and_end(home: Home, jobs: Jobs) -> None:
     delays = [
-        jobs.retry_delay_s(Claim("j", "o", "light", "probe", "t", attempts, 0)) for attempts in range(1, home.settings.work.attempts + 1)
+        jobs.retry_delay_s(Claim("j", "o", "light", "probe", "t", attempts, 0))
+        for attempts in range(1, home.settings.work.attempts + 1)
     ]
     assert delays[0] == 5.0
     assert delays[-1] is None
-    assert all(a < b for a, b in zip(delays[:-2], delays[1:-1], strict=True))  # type: ignore[operator]
+    assert all(a < b for a, b in pairwise(delays[:-1]))  # type: ignore[operator]
 
 
 def test_a_job_that_keeps_ending_its_worker_is_deadly(home: Home, jobs: Jobs) -> None:
@@ -154,7 +155,8 @@ def test_a_job_that_keeps_ending_its_worker_is_deadly(home: Home, jobs: Jobs) ->
     claim = None
     for _ in range(home.settings.work.deaths + 2):
         claim = jobs.begin(original, "light", "probe")
-    assert claim and jobs.is_deadly(claim)
+    assert claim is not None
+    assert jobs.is_deadly(claim)
 
 
 def test_lost_work_is_noticed_and_queued_work_is_not(home: Home, jobs: Jobs) -> None:
@@ -164,7 +166,7 @@ def test_lost_work_is_noticed_and_queued_work_is_not(home: Home, jobs: Jobs) -> 
     assert jobs.stranded(waiting_s=3600.0) == []
 
 
-def test_the_work_of_a_worker_that_shows_no_life_is_taken_over(home: Home, make_settings: Callable[..., Settings]) -> None:
+def test_the_work_of_a_worker_that_shows_no_life_is_taken_over(home: Home) -> None:
     """Two workers, of which one claims and never returns; here in one process, as the database cannot tell."""
     dead = Jobs(home.catalog, home.settings.work, role="work")
     original = add(home, dead)
@@ -177,12 +179,14 @@ def test_the_work_of_a_worker_that_shows_no_life_is_taken_over(home: Home, make_
         )  # fmt: skip
     status = sa.table("workflow_status", *map(sa.column, ("workflow_uuid", "status", "executor_id")))
     if home.catalog.engine.dialect.name == "postgresql":
-        status = sa.table(*("workflow_status",), *map(sa.column, ("workflow_uuid", "status", "executor_id")), schema="dbos")
+        status = sa.table(
+            *("workflow_status",), *map(sa.column, ("workflow_uuid", "status", "executor_id")), schema="dbos"
+        )
     with home.catalog.transaction() as connection:
         connection.execute(sa.update(status).values(status="PENDING", executor_id=dead.worker_id))
     done: list[str] = []
     living = Jobs(home.catalog, home.settings.work, role="work")
-    living.launch({"light": 1}, lambda one, lane: done.append(one))
+    living.launch({"light": 1}, lambda one, _: done.append(one))
     try:
         deadline = time.monotonic() + 20
         while not done and time.monotonic() < deadline:
@@ -208,14 +212,14 @@ def test_ended_entries_of_the_queue_are_pruned_and_our_rows_stay(home: Home) -> 
     worker = Jobs(home.catalog, home.settings.work, role="work")
     original = add(home, worker)
     done: list[str] = []
-    worker.launch({"light": 1}, lambda one, lane: done.append(one))
+    worker.launch({"light": 1}, lambda one, _: done.append(one))
     deadline = time.monotonic() + 20
     while not done and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(0.5)
     assert worker.prune(keep_days=-1) == 1
     worker.close()
-    assert len(worker.list(original=original)) == len(ORDER)
+    assert len(worker.listed(original=original)) == len(ORDER)
 
 
 def test_every_queued_name_is_one_that_a_worker_knows() -> None:

@@ -87,7 +87,9 @@ def test_the_same_bytes_twice_are_one_object(vault: Vault, tmp_path: Path) -> No
     assert list(vault.staging_root.glob("*/*")) == []
 
 
-@pytest.mark.parametrize("name", ["v1/content/original", "v1/content/record.json", "inventory.json", "v1/content/SHA256SUMS"])
+@pytest.mark.parametrize(
+    "name", ["v1/content/original", "v1/content/record.json", "inventory.json", "v1/content/SHA256SUMS"]
+)
 def test_a_flipped_bit_is_found(vault: Vault, tmp_path: Path, name: str) -> None:
     sha256 = put(vault, tmp_path / "a", b"evidence" * 1000)
     with vault.opened(sha256) as original:
@@ -152,7 +154,7 @@ def test_a_full_disk_is_said_before_anything_is_written(tmp_path: Path) -> None:
 def test_a_link_is_not_followed(vault: Vault, tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(b"secret")
     (tmp_path / "link").symlink_to(tmp_path / "secret")
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="symbolic links"):
         vault.stage(tmp_path / "link")
 
 
