@@ -553,7 +553,7 @@ def _can_be_found(facts: Facts) -> bool:
     return any((facts.properties, facts.time_claims, facts.time, facts.links, facts.caveats, facts.made, facts.parent))
 
 
-def _same_stem(arrival: Arrival) -> sa.Select[tuple[str]]:
+def _same_stem(arrival: Arrival) -> sa.Select[Any]:
     return (
         sa.select(t.original.c.id)
         .join(t.arrival, t.arrival.c.original == t.original.c.id)

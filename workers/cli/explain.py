@@ -15,7 +15,7 @@ from workers.cli import app_of
 WORDS = {
     "received": ("已看到，尚未入库", "seen, not yet in custody", "等待复制完成", "wait until it is copied"),
     "in_custody": ("原件已安全入库，正在分析", "safe; its facts are being read", "无需操作", "nothing"),
-    "searchable": ("原件安全，可检索，正在生成预览", "safe and findable; previews are being made", "无需操作", "nothing"),
+    "searchable": ("原件安全，可检索，正在生成预览", "findable; previews are being made", "无需操作", "nothing"),
     "ready": ("原始文件安全，可以检索和查看", "safe, findable and ready to be looked at", "无需操作", "nothing"),
     "attention": (
         "原始文件安全，但无法查看或有步骤失败", "the original is safe, but it cannot be shown or a step failed",
