@@ -6,7 +6,8 @@
 4. The best of these are scored over all their frames. What stands still adds next to nothing, so that a blank or
    motionless stretch never adds up to a match.
 The thresholds are those at which none of some hundred foreign clips was reported; unrelated pictures differ in
-128 +- 8 of 256 bits. Not covered: crops by a quarter, a picture inside another one, a screen that was filmed.
+128 +- 8 of 256 bits. Not covered: crops by a quarter, a picture inside another one, a screen
+that was filmed, borders around a scene whose own margins are flat.
 """
 
 from __future__ import annotations
