@@ -38,9 +38,11 @@ def test_a_worker_that_wakes_after_its_lease_records_nothing_and_ends(
             stopped = stop_between_transactions(zombie.pid, home)
             with Roles(settings.home, ["work"], environ) as second:
                 before = running_derive(home)
-                wait_until(lambda: running_derive(home) not in (before, None), 60, "another worker takes it over")
-                for pid in reversed(stopped):
-                    os.kill(pid, signal.SIGCONT)
+                try:
+                    wait_until(lambda: running_derive(home) not in (before, None), 90, "another worker takes it over")
+                finally:
+                    for pid in reversed(stopped):
+                        os.kill(pid, signal.SIGCONT)
                 wait_until(lambda: zombie.poll() is not None, 30, "the woken worker ends")
                 first.wanted.clear()
                 wait_until(lambda: at_rest(home), 240, "the film is ready")
