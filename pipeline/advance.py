@@ -57,8 +57,8 @@ def _take_turn(turn: Turn, original_id: str, context: Context, jobs: Jobs) -> bo
         with passing_folder(context.scratch) as scratch:
             _run_turn(turn, claim, replace(context, scratch=scratch), jobs)
     except Superseded:
-        logger.info("job %s was taken over or cancelled", claim.job)
-        return jobs.is_cancelled(claim)
+        logger.info("job %s was cancelled, taken over or made to wait anew", claim.job)
+        return jobs.may_go_on(claim)
     except TryAgain as error:
         return not _put_off(claim, error, context, jobs)
     return True

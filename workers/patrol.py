@@ -29,10 +29,7 @@ def round_of(home: Home, *, grace_s: float = GRACE_S) -> dict[str, int]:
         swept = disk.sweep(home.vault.staging_root, grace_s=min(grace_s, 5.0))
         swept += disk.sweep(scratch_of(home.settings), grace_s=min(grace_s, 5.0))
         recovered = recover(home.vault, home.catalog, home.audit, jobs, "patrol", turns=ORDER, grace_s=grace_s)
-        stranded = jobs.stranded(waiting_s=grace_s)
-        for original, lane in stranded:
-            with home.catalog.transaction() as connection:
-                jobs.again(connection, original, lane, (), force=True)
+        queued_again = jobs.queue_stranded(waiting_s=grace_s)
         home.audit.make_durable(home.catalog.last_event())
         follower = build_follower(home)
         behind = follower.state()["behind"]
@@ -40,7 +37,7 @@ def round_of(home: Home, *, grace_s: float = GRACE_S) -> dict[str, int]:
         return {
             "leftovers_removed": len(swept),
             "originals_recovered": len(recovered),
-            "lanes_queued_again": len(stranded),
+            "lanes_queued_again": queued_again,
             "derivatives_dropped": _drop_unrecorded_derivatives(home),
             "index_was_behind": behind,
             "queue_entries_pruned": jobs.prune(home.settings.work.keep_done_days),

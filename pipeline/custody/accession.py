@@ -1,7 +1,8 @@
 """Takes settled files into custody: from here on the bytes are safe, and the clerk may be told so.
 
 The steps, in this order, each a named failpoint:
- 1 room, 2 copy while computing the digest, 3 sync, 4 source unchanged, 5 read back and compare   (vault.stage)
+ 1 room, 2 copy while computing the digest, 3 source unchanged                                   (vault.stage)
+ 4 sync, 5 read back from the disk and compare                                                   (vault.prove)
  6 record, inventory and checksum lists, 7 sync, 8 rename, 9 sync the folders                    (vault.commit)
 10 one transaction: arrival, original, event and the queued work
 11 the log's line is durable
@@ -112,6 +113,11 @@ class Accession:
                 receipts[place] = _rejected(candidates[place], error.sentence, again=True)
             except OSError as error:
                 receipts[place] = self._refuse(candidates[place], _why_unreadable(error))
+        try:
+            staged = dict(zip(staged, self._vault.prove(list(staged.values())), strict=True))
+        except BaseException:
+            self._vault.discard(list(staged.values()))
+            raise
         sniffed = {place: self._sniff(one, candidates[place]) for place, one in staged.items()}
         arrivals = {place: _arrival(candidates[place], one) for place, one in staged.items()}
         records = {

@@ -68,6 +68,15 @@ def write_all(fd: int, data: bytes | memoryview) -> None:
         rest = rest[os.write(fd, rest) :]
 
 
+def sync_file(path: Path) -> None:
+    """The file's bytes are on the disk."""
+    fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
 def sync_folder(path: Path) -> None:
     """The folder's entries are on the disk; a no-op where the system cannot sync folders."""
     if os.name != "posix":

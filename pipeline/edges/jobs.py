@@ -204,11 +204,15 @@ class Jobs:
         if token != claim.token:
             raise Superseded(f"The job {claim.job} is no longer this worker's")
 
-    def is_cancelled(self, claim: Claim) -> bool:
-        """Whether an operator cancelled this very job: then the lane goes on with its next turn."""
+    def may_go_on(self, claim: Claim) -> bool:
+        """Whether a worker that lost this claim may go on with the lane.
+
+        So it is where an operator cancelled the job, or where new facts made it wait anew; not where another
+        worker took the lane over.
+        """
         with self._catalog.snapshot() as connection:
-            state = connection.execute(sa.select(t.job.c.state).where(t.job.c.id == claim.job)).scalar()
-        return state == "cancelled"
+            worker = connection.execute(sa.select(t.job.c.worker).where(t.job.c.id == claim.job)).scalar()
+        return worker in (None, self.worker_id)
 
     def none_failed(self, connection: sa.Connection, original_id: str) -> bool:
         """Whether no turn of this original failed or was cancelled."""
@@ -324,6 +328,7 @@ class Jobs:
                     self._reap()
                     if time.monotonic() - audited > AUDIT_EVERY_S:
                         suspects, audited = self._give_back_ghosts(suspects), time.monotonic()
+                        self.queue_stranded()
             except Exception:
                 logger.warning("no sign of life could be written", exc_info=True)
                 if time.monotonic() - last_ok > self._settings.lease_s * 0.8:
@@ -534,6 +539,14 @@ class Jobs:
             )
         }  # fmt: skip
         return [key for key, workflow in found.items() if workflow not in alive]
+
+    def queue_stranded(self, *, waiting_s: float = 60.0) -> int:
+        """Lanes that wait although nothing would ever come to them are queued; how many there were."""
+        found = self.stranded(waiting_s=waiting_s)
+        for original, lane in found:
+            with self._catalog.transaction() as connection:
+                self.again(connection, original, lane, (), force=True)
+        return len(found)
 
     def prune(self, keep_days: int) -> int:
         """Finished entries of the queue older than this are gone; the catalog's own rows stay."""

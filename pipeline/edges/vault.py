@@ -22,12 +22,12 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.edges import disk, failpoint
+from pipeline.edges import copying, disk, failpoint
 from pipeline.errors import CustodyBroken, TryAgain
 
 LAYOUT: Final = "0003-hash-and-id-n-tuple-storage-layout"
@@ -53,7 +53,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Staged:
-    """A copy that waits in staging: read back and found equal, not yet an object.
+    """A copy that waits in staging, not yet an object; proved: read back from the disk and found equal.
 
     head, tail: the first and last 64 KiB, for sniffing. identity: of the source, before and after the same.
     """
@@ -66,6 +66,12 @@ class Staged:
     head: bytes
     tail: bytes
     zero_tail: bool
+    proved: bool = False
+
+    @property
+    def original(self) -> Path:
+        """Where the copied bytes lie."""
+        return self.folder / "v1" / "content" / "original"
 
 
 class SourceChanged(TryAgain):
@@ -174,7 +180,7 @@ class Vault:
     def stage(
         self, source: Path, *, moved: Callable[[int], None] = lambda _: None, read_twice: bool | None = None
     ) -> Staged:
-        """A copy of the file in staging, read back and compared; the source is only read.
+        """A copy of the file in staging; the source is only read. `prove` it before it counts.
 
         moved: told of bytes copied, for progress. read_twice: the source is read a second time, as proof where
         the system cannot say that nobody writes; None asks the system.
@@ -201,35 +207,39 @@ class Vault:
     def _copy(
         self, fd: int, source: Path, before: Identity, folder: Path, target: Path, moved: Callable[[int], None]
     ) -> Staged:
-        digest, count, head, tail = hashlib.sha256(), 0, b"", b""
+        ends = [b"", b""]
+
+        def look(piece: bytes) -> None:
+            ends[0] = ends[0] or piece[:EDGE_BYTES]
+            ends[1] = (ends[1] + piece)[-EDGE_BYTES:]
+
         out = os.open(target, disk.OPEN_NEW, disk.READ_ONLY_BITS)
         try:
-            while piece := os.read(fd, PIECE_BYTES):
-                digest.update(piece)
-                disk.write_all(out, piece)
-                head = head or piece[:EDGE_BYTES]
-                tail = (tail + piece)[-EDGE_BYTES:]
-                count += len(piece)
-                moved(len(piece))
-                failpoint.at("copy.middle")
-            failpoint.at("copy.before_sync")
-            os.fsync(out)
-            failpoint.at("copy.after_sync")
-            disk.forget_pages(out)
-            if Identity.of(os.fstat(fd)) != before or count != before.size_bytes:
-                raise SourceChanged(f"{_shown(source)} changed while it was read", path=_shown(source))
-            os.lseek(out, 0, os.SEEK_SET)
-            back, sm3 = _read_back(out, self._sm3)
+            sha256, count, back = copying.copy(
+                fd, out, target, with_sm3=self._sm3, size_bytes=before.size_bytes, moved=moved, look=look
+            )
         finally:
             os.close(out)
-        if back != digest.hexdigest():
-            raise TryAgain(
-                f"The copy of {_shown(source)} reads otherwise than what was written; is the disk failing?",
-                expected=digest.hexdigest(),
-                found=back,
-            )
+        if Identity.of(os.fstat(fd)) != before or count != before.size_bytes:
+            raise SourceChanged(f"{_shown(source)} changed while it was read", path=_shown(source))
+        zero_tail = len(ends[1]) > 4096 and not any(ends[1])
+        staged = Staged(folder, sha256, None, count, before, ends[0], ends[1], zero_tail)
+        return staged if back is None else _compared(staged, back)
+
+    def prove(self, staged: Sequence[Staged]) -> list[Staged]:
+        """The same copies, every one synced, read back from the disk and found equal; small ones share one sync.
+
+        Raises TryAgain where a copy reads otherwise than what was written.
+        """
+        waiting = [one for one in staged if not one.proved]
+        failpoint.at("copy.before_sync")
+        if not (len(waiting) >= MANY and disk.sync_file_system(self.staging_root)):
+            for one in waiting:
+                disk.sync_file(one.original)
+        failpoint.at("copy.after_sync")
+        proved = [one if one.proved else _compared(one, copying.read_back(one.original, self._sm3)) for one in staged]
         failpoint.at("copy.verified")
-        return Staged(folder, back, sm3, count, before, head, tail, len(tail) > 4096 and not any(tail))
+        return proved
 
     def commit(self, staged: Sequence[Staged], records: Mapping[str, Mapping[str, Any]]) -> None:
         """The staged copies are objects of the vault, durable; the folders of those already there are dropped.
@@ -237,6 +247,7 @@ class Vault:
         records: digest -> intake facts. Several at once share two syncs of the file system.
         Raises CustodyBroken where an object with this digest is there and damaged.
         """
+        assert all(one.proved for one in staged), "only proved copies become objects"
         fresh = {one.sha256: one for one in staged if not self.has(one.sha256)}
         together = len(fresh) >= MANY and disk.capabilities()["syncfs"]
         for one in fresh.values():
@@ -327,26 +338,12 @@ def object_id(sha256: str) -> str:
     return f"urn:casereel:sha256:{sha256}"
 
 
-def _read_back(fd: int, with_sm3: bool) -> tuple[str, str | None]:
-    """Both digests of what is on the disk; SM3 on a core of its own, for hashing leaves the interpreter's lock."""
-    sha256 = hashlib.sha256()
-    if not with_sm3:
-        while piece := os.read(fd, PIECE_BYTES):
-            sha256.update(piece)
-        return sha256.hexdigest(), None
-    from concurrent.futures import ThreadPoolExecutor
-
-    sm3 = hashlib.new("sm3")
-    with ThreadPoolExecutor(1) as other_core:
-        waiting = None
-        while piece := os.read(fd, PIECE_BYTES * 4):
-            if waiting is not None:
-                waiting.result()
-            waiting = other_core.submit(sm3.update, piece)
-            sha256.update(piece)
-        if waiting is not None:
-            waiting.result()
-    return sha256.hexdigest(), sm3.hexdigest()
+def _compared(staged: Staged, back: tuple[str, str | None]) -> Staged:
+    if back[0] != staged.sha256:
+        raise TryAgain(
+            "A copy reads otherwise than what was written; is the disk failing?", expected=staged.sha256, found=back[0]
+        )
+    return replace(staged, sm3=back[1], proved=True)
 
 
 def _compare_again(fd: int, staged: Staged, source: Path) -> None:

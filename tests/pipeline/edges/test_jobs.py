@@ -102,7 +102,7 @@ def test_a_cancelled_job_ends_its_claim_and_can_be_retried(home: Home, jobs: Job
         jobs.cancel(connection, claim.job)
     with pytest.raises(Superseded):
         jobs.require_held(claim)
-    assert jobs.is_cancelled(claim)
+    assert jobs.may_go_on(claim)
     with home.catalog.transaction() as connection:
         jobs.retry(connection, claim.job)
     assert jobs.show(claim.job).state == "waiting"
@@ -125,6 +125,21 @@ def test_a_lane_at_work_is_not_queued_a_second_time(home: Home, jobs: Jobs) -> N
     with home.catalog.transaction() as connection:
         jobs.again(connection, original, "light", ["timestamps"])
     assert queued(home) == 1
+
+
+def test_a_turn_made_to_wait_anew_while_it_runs_is_not_lost(home: Home, jobs: Jobs) -> None:
+    """New facts arrived for a job in hand: its claim is void, and the same worker goes on with the lane."""
+    original = add(home, jobs)
+    claim = jobs.begin(original, "light", "probe")
+    assert claim is not None
+    with home.catalog.transaction() as connection:
+        jobs.again(connection, original, "light", ["probe"])
+    with pytest.raises(Superseded):
+        finish(home, jobs, claim)
+    assert jobs.may_go_on(claim)
+    again = Jobs(home.catalog, home.settings.work).begin(original, "light", "probe")
+    assert again is not None
+    assert not jobs.may_go_on(claim)
 
 
 def test_a_lane_that_has_ended_is_queued_again(home: Home, jobs: Jobs) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.edges import disk
+from pipeline.edges import copying, disk
 from pipeline.edges.vault import SourceChanged, Vault, object_id
 from pipeline.errors import CustodyBroken, TryAgain
 
@@ -23,7 +23,7 @@ def vault(tmp_path: Path) -> Vault:
 
 def put(vault: Vault, path: Path, data: bytes) -> str:
     path.write_bytes(data)
-    staged = vault.stage(path)
+    [staged] = vault.prove([vault.stage(path)])
     vault.commit([staged], {staged.sha256: {"sha256": staged.sha256}})
     return staged.sha256
 
@@ -66,7 +66,7 @@ def test_sm3_stands_beside_it_when_wanted(tmp_path: Path) -> None:
     vault = Vault(tmp_path / "home", sm3=True, reserve_share=0.0)
     vault.create()
     (tmp_path / "abc").write_bytes(b"abc")
-    staged = vault.stage(tmp_path / "abc")
+    [staged] = vault.prove([vault.stage(tmp_path / "abc")])
     # GB/T 32905-2016, appendix A.1.
     assert staged.sm3 == "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0"
 
@@ -76,6 +76,7 @@ def test_many_at_once_share_their_syncs_and_are_all_there(vault: Vault, tmp_path
     for number in range(10):
         (tmp_path / f"{number}").write_bytes(b"y" * (number + 1))
         staged.append(vault.stage(tmp_path / f"{number}"))
+    staged = vault.prove(staged)
     vault.commit(staged, {one.sha256: {} for one in staged})
     assert sorted(vault.digests()) == sorted(one.sha256 for one in staged)
     assert list(vault.staging_root.glob("*/*")) == []
@@ -130,6 +131,36 @@ def test_a_file_somebody_writes_is_not_taken(vault: Vault, tmp_path: Path) -> No
     assert vault.stage(path).size_bytes == 4
 
 
+@pytest.mark.parametrize("size", [0, 1, 100_000, copying.SMALL_BYTES, copying.SMALL_BYTES + 1, 70_000_001])
+@pytest.mark.parametrize("sm3", [False, True])
+def test_a_copy_of_any_size_is_proved_by_both_digests(tmp_path: Path, size: int, sm3: bool) -> None:
+    vault = Vault(tmp_path / "home", sm3=sm3, reserve_share=0.0)
+    vault.create()
+    data = os.urandom(size)
+    (tmp_path / "a").write_bytes(data)
+    [staged] = vault.prove([vault.stage(tmp_path / "a")])
+    assert staged.sha256 == hashlib.sha256(data).hexdigest()
+    assert staged.sm3 == (hashlib.new("sm3", data).hexdigest() if sm3 else None)
+    assert (staged.size_bytes, staged.head, staged.tail) == (size, data[:65536], data[-65536:])
+    assert staged.original.read_bytes() == data
+
+
+@pytest.mark.parametrize("size", [1_000, copying.SMALL_BYTES + 5_000_000])
+def test_a_copy_that_lies_on_the_disk_otherwise_is_not_taken(
+    vault: Vault, tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk keeps other bytes than were written; here the writing does."""
+    (tmp_path / "a").write_bytes(os.urandom(size))
+    write_all = disk.write_all
+
+    def write_wrong(fd: int, data: bytes | memoryview) -> None:
+        write_all(fd, bytes(data[:-1]) + bytes([data[-1] ^ 1]))
+
+    monkeypatch.setattr("pipeline.edges.copying.disk.write_all", write_wrong)
+    with pytest.raises(TryAgain, match="reads otherwise"):
+        vault.prove([vault.stage(tmp_path / "a")])
+
+
 def test_a_source_that_changes_while_it_is_read_is_not_taken(vault: Vault, tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"x" * 5_000_000)
@@ -160,7 +191,7 @@ def test_a_link_is_not_followed(vault: Vault, tmp_path: Path) -> None:
 
 def test_the_record_is_what_intake_wrote(vault: Vault, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x")
-    staged = vault.stage(tmp_path / "a")
+    [staged] = vault.prove([vault.stage(tmp_path / "a")])
     vault.commit([staged], {staged.sha256: {"name": "现场", "size_bytes": 1}})
     assert vault.record(staged.sha256) == {"name": "现场", "size_bytes": 1}
 
