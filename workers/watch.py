@@ -62,6 +62,7 @@ class Tracked:
     root: Root
     path: bytes
     looks: list[settle.Look] = field(default_factory=list)
+    first_s: float = field(default_factory=time.monotonic)
     due_s: float = 0.0
     why: str = ""
 
@@ -346,8 +347,8 @@ class Watcher:
                 "source": root.source,
                 "path": str(root.path),
                 "mode": "events" if root.events else "polling",
-                "ok": not root.alarm and not self.pause,
-                "alarm": root.alarm or self.pause,
+                "ok": not (root.alarm or self.pause or self._stuck(root)),
+                "alarm": root.alarm or self.pause or _stuck_alarm(self._stuck(root)),
                 "files": root.files,
                 "waiting": sum(1 for one in self._tracked.values() if one.root is root),
                 "scanned_s_ago": round(now - root.scanned_at, 1) if root.scanned_at else None,
@@ -356,9 +357,21 @@ class Watcher:
             for root in self.roots
         ]
 
+    def _stuck(self, root: Root) -> int:
+        """How many files wait under a partial name for longer than the settings allow."""
+        before = time.monotonic() - self._home.settings.settle.partial_after_h * 3600
+        return sum(
+            one.root is root and one.first_s < before and settle.is_partial(os.fsdecode(one.path))
+            for one in list(self._tracked.values())
+        )
+
     def waiting(self) -> list[tuple[str, str]]:
         """(path, why) of every file that is seen and not yet taken."""
         return [(os.fsdecode(one.path), one.why) for one in self._tracked.values()]
+
+
+def _stuck_alarm(count: int) -> str:
+    return f"{count} files still carry the name of an unfinished copy; is the copying stuck?" if count else ""
 
 
 class _Hinter(FileSystemEventHandler):

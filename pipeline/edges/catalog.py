@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import sqlite3
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -56,6 +58,9 @@ def make_engine(url: str, *, writes: bool) -> sa.Engine:
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _: Any) -> None:
         connection.isolation_level = None
+        if sqlite3.sqlite_version_info < (3, 42):
+            # DBOS 3.4 asks for Python 3.12 where it means SQLite 3.42, and gets NULL from unixepoch('subsec').
+            connection.create_function("unixepoch", 1, lambda _: time.time())
         for pragma in (f"busy_timeout={BUSY_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 

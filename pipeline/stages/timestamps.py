@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from pipeline.claiming import zone_of
 from pipeline.deciding import decide
 from pipeline.kinds import kinds_in
-from pipeline.records import Facts, Known, TimeClaim
+from pipeline.names import places_of, read_name
+from pipeline.records import Facts, Known, Property, TimeClaim
+from pipeline.rules import name_profiles
 from pipeline.stage import Context, Stage, TimeSource
 
 NAME = "timestamps"
@@ -25,6 +28,7 @@ def run(known: Known, context: Context) -> Facts:
         now=context.catalog.now(),
     )
     return Facts(
+        properties=tuple(replace(one, finder=finder) for one in marks_of(known, context)),
         time_claims=claims,
         time=None if decided is None else replace(decided, finder=finder),
         caveats=tuple(replace(caveat, finder=finder) for caveat in caveats),
@@ -39,6 +43,18 @@ def claims_of(known: Known, context: Context) -> tuple[TimeClaim, ...]:
         for source in sources
         for claim in source.claims(known, context.settings)
     )
+
+
+def marks_of(known: Known, context: Context) -> Iterator[Property]:
+    """What a device wrote into the name beside the time: `file_name.device`, `.officer`, `.sequence`, `.channel`."""
+    profiles = name_profiles(context.settings.home)
+    for folder, name in places_of(known):
+        reading = read_name(folder, name, profiles)
+        if reading is not None:
+            yield Property(name="file_name.profile", found=name, value=reading.profile.name)
+            for mark, text in sorted(reading.marks.items()):
+                yield Property(name=f"file_name.{mark}", found=text, value=text)
+            return
 
 
 def duration_s_of(known: Known) -> float | None:
