@@ -239,8 +239,8 @@ def _watch(
     drains += [_Drain(reads[number], pipes[number], moved) for number in pipes]
     started, asked, why = time.monotonic(), time.monotonic(), ""
     try:
-        while any(drain.is_alive() for drain in drains):
-            next(drain for drain in drains if drain.is_alive()).join(0.02 if time.monotonic() - started < 1 else 0.2)
+        while reading := next((drain for drain in drains if drain.is_alive()), None):
+            reading.join(0.02 if time.monotonic() - started < 1 else 0.2)
             now = time.monotonic()
             if now - started > limits.wall_s:
                 why = "time"

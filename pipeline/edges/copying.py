@@ -151,7 +151,7 @@ def copy(
 
 
 def read_back(path: Path, with_sm3: bool) -> tuple[str, str | None]:
-    """(sha256, sm3) of what lies on the disk under this path; it must be synced. Small files need one hand only."""
+    """(sha256, sm3) of what lies on the disk under this path; it must be synced. Meant for small files."""
     sha256, sm3 = hashlib.sha256(), hashlib.new("sm3") if with_sm3 else None
     buffer = memoryview(mmap.mmap(-1, SMALL_BACK_BYTES))
     with _past_memory(path) as fd:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from pipeline.case_numbers import parse
-from pipeline.names import places_of
 from pipeline.records import CaseLink, Known
 from pipeline.stage import Linker
+from pipeline.timing.names import places_of
 
 _SCORE: Final = 0.85
 _SHARED: Final = 0.6  # times this where the name holds several numbers

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from pipeline.case_numbers import parse
-from pipeline.names import places_of
 from pipeline.records import CaseLink, Known
 from pipeline.stage import Linker
+from pipeline.timing.names import places_of
 
 _NEAREST: Final = 0.9
 _EACH_UP: Final = 0.1  # a folder further up holds more than this one matter

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from pipeline.claiming import zone_of
-from pipeline.deciding import decide
 from pipeline.kinds import kinds_in
-from pipeline.names import places_of, read_name
 from pipeline.records import Facts, Known, Property, TimeClaim
 from pipeline.rules import name_profiles
 from pipeline.stage import Context, Stage, TimeSource
+from pipeline.timing.claiming import zone_of
+from pipeline.timing.deciding import decide
+from pipeline.timing.names import places_of, read_name
 
 NAME = "timestamps"
 VERSION = 1

@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import Final
 
 from config.settings import Settings
-from pipeline.claiming import claim_of, text_of, zone_of
 from pipeline.records import Known, TimeClaim
 from pipeline.stage import TimeSource
-from pipeline.time_texts import DAY_S
+from pipeline.timing.claiming import claim_of, text_of, zone_of
+from pipeline.timing.texts import DAY_S
 
 _SOURCE: Final = "container.apple_creation_date"
 _DAY_TRUST: Final = 20  # a day or a year is typed by people

@@ -15,11 +15,11 @@ from datetime import timedelta
 from typing import Final
 
 from config.settings import Settings
-from pipeline.claiming import claim_of, text_of, zone_of
 from pipeline.records import Known, TimeClaim
 from pipeline.rules import timestamp_rules
 from pipeline.stage import TimeSource
-from pipeline.time_texts import instant_of
+from pipeline.timing.claiming import claim_of, text_of, zone_of
+from pipeline.timing.texts import instant_of
 
 _SOURCE: Final = "container.creation_time"
 _SINCE_1970: Final = "container.creation_time_1970"

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from config.settings import Settings
-from pipeline.claiming import claim_of, text_of, zone_of
 from pipeline.records import Known, TimeClaim
 from pipeline.stage import TimeSource
+from pipeline.timing.claiming import claim_of, text_of, zone_of
 
 # The time itself, its fraction, its offset.
 _FIELDS: Final = (

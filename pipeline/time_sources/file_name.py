@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from config.settings import Settings
-from pipeline.claiming import empty_claim, zone_of
-from pipeline.names import NameReading, places_of, read_name
 from pipeline.records import Known, TimeClaim
 from pipeline.rules import TagRule, name_profiles
 from pipeline.stage import TimeSource
-from pipeline.time_texts import instant_of
+from pipeline.timing.claiming import empty_claim, zone_of
+from pipeline.timing.names import NameReading, places_of, read_name
+from pipeline.timing.texts import instant_of
 
 
 def _claims(known: Known, settings: Settings) -> Iterable[TimeClaim]:

@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from config.settings import Settings
-from pipeline.claiming import claim_of, claim_of_property, empty_claim, text_of, zone_of
 from pipeline.records import Known, TimeClaim
 from pipeline.rules import timestamp_rules
 from pipeline.stage import TimeSource
+from pipeline.timing.claiming import claim_of, claim_of_property, empty_claim, text_of, zone_of
 
 
 def _claims(known: Known, settings: Settings) -> Iterable[TimeClaim]:

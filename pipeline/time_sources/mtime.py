@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from typing import Final
 
 from config.settings import Settings
-from pipeline.claiming import at_of_ns
 from pipeline.records import Known, TimeClaim
 from pipeline.rules import timestamp_rules
 from pipeline.stage import TimeSource
+from pipeline.timing.claiming import at_of_ns
 
 _FAT_STEP_NS: Final = 2_000_000_000
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from config.settings import Settings
-from pipeline.claiming import claim_of_property, zone_of
 from pipeline.records import Known, TimeClaim
 from pipeline.stage import TimeSource
+from pipeline.timing.claiming import claim_of_property, zone_of
 
 
 def _claims(known: Known, settings: Settings) -> Iterable[TimeClaim]:

@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import Final
 
 from config.settings import Settings
-from pipeline.claiming import claim_of, claim_of_property, text_of, zone_of
 from pipeline.records import Known, TimeClaim
 from pipeline.rules import timestamp_rules
 from pipeline.stage import TimeSource
-from pipeline.time_texts import DAY_S
+from pipeline.timing.claiming import claim_of, claim_of_property, text_of, zone_of
+from pipeline.timing.texts import DAY_S
 
 _DATE: Final = "container.date"
 _STATED: Final = "container.date_stated"

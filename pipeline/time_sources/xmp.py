@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from config.settings import Settings
-from pipeline.claiming import claim_of_property, zone_of
 from pipeline.records import Known, TimeClaim
 from pipeline.stage import TimeSource
+from pipeline.timing.claiming import claim_of_property, zone_of
 
 _TAGS: Final = (
     "xmp.DateTimeOriginal",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.records import Caveat, TimeClaim
-from pipeline.time_evidence import Moment, Scene, is_questionable, offset_words
-from pipeline.time_faults import Fault
+from pipeline.timing.evidence import Moment, Scene, is_questionable, offset_words
+from pipeline.timing.faults import Fault
 
 
 def clock_doubts(faulty: Sequence[tuple[TimeClaim, Fault]]) -> tuple[Caveat, ...]:

@@ -15,8 +15,8 @@ from typing import Final
 
 from pipeline.records import Caveat, DecidedTime, TimeClaim
 from pipeline.rules import TimestampRules, timestamp_rules
-from pipeline.time_caveats import clock_doubts, conflict, eight_hours, only_saved, unknown, zone_other, zone_unknown
-from pipeline.time_evidence import (
+from pipeline.timing.caveats import clock_doubts, conflict, eight_hours, only_saved, unknown, zone_other, zone_unknown
+from pipeline.timing.evidence import (
     Moment,
     Scene,
     is_local,
@@ -25,8 +25,8 @@ from pipeline.time_evidence import (
     moment_of,
     starts_of,
 )
-from pipeline.time_faults import Fault, fault_of, in_utc
-from pipeline.time_texts import DAY_S, instant_of, shown_in
+from pipeline.timing.faults import Fault, fault_of, in_utc
+from pipeline.timing.texts import DAY_S, instant_of, shown_in
 
 LONGEST_S: Final = 31 * DAY_S  # a longer length is a broken header, not a recording
 

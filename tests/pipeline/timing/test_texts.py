@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipeline.time_texts import Misread, Reading, offset_min_of, read_time, with_fraction
+from pipeline.timing.texts import Misread, Reading, offset_min_of, read_time, with_fraction
 
 
 def at(*parts: int) -> datetime:

@@ -10,7 +10,7 @@ from config.settings import Settings
 from pipeline.errors import BadInput
 from pipeline.records import Known, TimeClaim
 from pipeline.rules import TagRule, timestamp_rules
-from pipeline.time_texts import Misread, Reading, instant_of, offset_min_of, read_time, with_fraction
+from pipeline.timing.texts import Misread, Reading, instant_of, offset_min_of, read_time, with_fraction
 
 
 def zone_of(settings: Settings) -> tzinfo:

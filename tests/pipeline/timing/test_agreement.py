@@ -22,7 +22,6 @@ import pytest
 
 from config.settings import Settings, load
 from pipeline.custody.sniff import sniff
-from pipeline.deciding import decide
 from pipeline.edges.reading import END_BYTES
 from pipeline.edges.tools import Tools
 from pipeline.kinds import kinds_in
@@ -30,9 +29,10 @@ from pipeline.records import Arrival, Caveat, DecidedTime, Known, Original, Prop
 from pipeline.stage import Context
 from pipeline.stages import probe
 from pipeline.stages.timestamps import duration_s_of
-from pipeline.time_texts import Reading, instant_of, offset_min_of, read_time
+from pipeline.timing.deciding import decide
+from pipeline.timing.texts import Reading, instant_of, offset_min_of, read_time
 
-CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
+CORPUS = Path(__file__).resolve().parents[4] / "shared" / "corpus"
 MANIFEST = CORPUS / "manifest.csv"
 ZONE = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

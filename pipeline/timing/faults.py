@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from pipeline.records import TimeClaim
 from pipeline.rules import TimestampRules
-from pipeline.time_texts import DAY_S, shown_in
+from pipeline.timing.texts import DAY_S, shown_in
 
 # Nothing is computed with instants outside these years, whatever the rules say: no claim is worth an overflow.
 _COMPUTABLE_YEARS: Final = range(1900, 2200)

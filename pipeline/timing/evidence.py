@@ -14,7 +14,7 @@ from typing import Final
 
 from pipeline.records import TimeClaim
 from pipeline.rules import TimestampRules
-from pipeline.time_texts import instant_of, shown_in
+from pipeline.timing.texts import instant_of, shown_in
 
 # The offsets that clocks on Earth are set to, minutes east of UTC; a difference elsewhere is no zone.
 OFFSETS_MIN: Final = frozenset(

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipeline.names import legible, read_name
 from pipeline.rules import NameProfile, name_profiles
+from pipeline.timing.names import legible, read_name
 
 PROFILES = name_profiles()
 SAMPLES = [(profile, sample) for profile in PROFILES for sample in profile.samples]

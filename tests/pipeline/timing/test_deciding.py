@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipeline.deciding import decide
 from pipeline.records import Caveat, DecidedTime, TimeClaim
 from pipeline.rules import timestamp_rules
+from pipeline.timing.deciding import decide
 
 ZONE = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)

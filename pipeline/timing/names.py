@@ -14,14 +14,14 @@ from typing import Final
 
 from pipeline.records import Arrival, Known
 from pipeline.rules import NameProfile
-from pipeline.time_texts import shown_of
+from pipeline.timing.texts import shown_of
 
 _MARKS: Final = frozenset({"device", "officer", "sequence", "channel", "camera"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class NameReading:
-    """What one name says. start, end: clock digits (see time_texts), None for none; trouble: why there are none."""
+    """What one name says. start, end: clock digits (see texts), None for none; trouble: why there are none."""
 
     profile: NameProfile
     marks: Mapping[str, str] = field(default_factory=dict)
