@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.edges import cage as cage_module
+from pipeline.edges.cage import Cage, Limits
+from pipeline.errors import Superseded, Unreadable
+from tests.flows.running import family, wait_until
+
+PYTHON = sys.executable
+
+
+@pytest.fixture
+def cage() -> Iterator[Cage]:
+    made = Cage()
+    yield made
+    made.close()
+
+
+def run(cage: Cage, code: str, **limits: float) -> cage_module.Ended:
+    return cage.run([PYTHON, "-c", code], limits=Limits(**limits))  # type: ignore[arg-type]
+
+
+def test_a_function_answers_with_plain_data(cage: Cage) -> None:
+    assert cage.call(os.path.basename, "/a/现场.mp4", limits=Limits()) == "现场.mp4"
+
+
+def test_many_short_calls_from_many_threads_all_answer(cage: Cage) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda number: cage.call(abs_of, number, limits=Limits()), range(-100, 0)))
+    assert answers == list(range(100, 0, -1))
+
+
+def abs_of(number: int) -> int:
+    return abs(number)
+
+
+def raise_it(name: str) -> None:
+    raise {"exit": SystemExit, "memory": MemoryError, "value": ValueError}[name]("said")
+
+
+def kill_myself() -> None:
+    os.kill(os.getpid(), 11)
+
+
+def eat_memory() -> int:
+    return len(bytearray(3 << 30))
+
+
+def never_end() -> None:
+    while True:
+        pass
+
+
+@pytest.mark.parametrize("name", ["exit", "memory", "value"])
+def test_whatever_a_reader_raises_is_unreadable(cage: Cage, name: str) -> None:
+    with pytest.raises(Unreadable):
+        cage.call(raise_it, name, limits=Limits())
+
+
+def test_a_crash_is_unreadable_and_the_next_call_works(cage: Cage) -> None:
+    with pytest.raises(Unreadable, match="crashed"):
+        cage.call(kill_myself, limits=Limits())
+    assert cage.call(abs_of, -1, limits=Limits()) == 1
+
+
+def test_too_much_memory_is_unreadable(cage: Cage) -> None:
+    with pytest.raises(Unreadable, match="memory"):
+        cage.call(eat_memory, limits=Limits(memory_bytes=1 << 30))
+
+
+def test_too_much_time_is_unreadable(cage: Cage) -> None:
+    started = time.monotonic()
+    with pytest.raises(Unreadable, match="too long"):
+        cage.call(never_end, limits=Limits(wall_s=1.0))
+    with pytest.raises(Unreadable, match="too long"):
+        cage.call(never_end, limits=Limits(wall_s=30.0, cpu_s=1))
+    assert time.monotonic() - started < 15
+
+
+def test_a_program_that_says_much_does_not_block(cage: Cage) -> None:
+    """ffmpeg with a megabyte on standard error once stood still on a full pipe."""
+    ended = run(cage, "import sys; sys.stderr.write('x' * 1_000_000); print('done')", wall_s=30)
+    assert (ended.code, ended.stdout) == (0, b"done\n")
+    assert len(ended.stderr) == cage_module.STDERR_KEPT_BYTES
+
+
+def test_a_program_that_shows_no_progress_is_ended(cage: Cage) -> None:
+    ended = cage.run([PYTHON, "-c", "import time; time.sleep(60)"], limits=Limits(wall_s=60, stall_s=1.0))
+    assert ended.why == "stalled"
+
+
+def test_a_file_larger_than_allowed_is_not_written(cage: Cage, tmp_path: Path) -> None:
+    code = f"open({str(tmp_path / 'f')!r}, 'wb').write(b'x' * 10_000_000)"
+    ended = cage.run([PYTHON, "-c", code], limits=Limits(file_bytes=1_000_000))
+    assert ended.code != 0
+    assert (tmp_path / "f").stat().st_size <= 1_000_000
+
+
+def test_a_job_that_is_no_longer_wanted_is_ended_with_all_it_started(cage: Cage, tmp_path: Path) -> None:
+    mark = tmp_path / "pids"
+    code = (
+        "import os, subprocess, sys, time\n"
+        f"child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        f"open({str(mark)!r}, 'w').write(f'{{os.getpid()}} {{child.pid}}')\n"
+        "time.sleep(60)"
+    )
+
+    def wanted() -> None:
+        if mark.exists():
+            raise Superseded("not wanted")
+
+    with pytest.raises(Superseded):
+        cage.run([PYTHON, "-c", code], limits=Limits(), still_wanted=wanted)
+    for pid in map(int, mark.read_text().split()):
+        wait_until(lambda pid=pid: is_gone(pid), 10, "the process ended")  # type: ignore[misc]
+
+
+def test_everything_ends_with_the_worker() -> None:
+    """The worker is ended by SIGKILL in the middle of a program's work."""
+    import subprocess
+
+    code = (
+        "import sys, threading\n"
+        "from pipeline.edges.cage import Cage, Limits\n"
+        "cage = Cage()\n"
+        "cage.start()\n"
+        "print('up', flush=True)\n"
+        "cage.run([sys.executable, '-c', 'import time; time.sleep(60)'], limits=Limits(wall_s=100))"
+    )
+    worker = subprocess.Popen([PYTHON, "-c", code], stdout=subprocess.PIPE, cwd=Path(__file__).resolve().parents[3])
+    assert worker.stdout is not None
+    worker.stdout.readline()
+    wait_until(lambda: len(family(worker.pid)) >= 4, 20, "the program runs")
+    below = family(worker.pid)[1:]
+    worker.kill()
+    worker.wait()
+    for pid in below:
+        wait_until(lambda pid=pid: is_gone(pid), 10, "the process ended")  # type: ignore[misc]
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
