@@ -14,8 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-# Goes up when the same text would now give other tokens or keys: every index is then rebuilt.
-VERSION = 1
+# When the same text would now give other tokens or keys, `contract.ANALYSIS_VERSION` goes up.
 
 # Stands between two texts of one field so that no phrase reaches from one into the next.
 BREAK = "¶"

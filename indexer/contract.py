@@ -12,19 +12,23 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from filelock import BaseFileLock
 
 import indexer.backends
-from indexer import analysis
-from indexer.document import Document
 from indexer.tree import All, Node
 from pipeline.errors import BadInput, TryAgain
 
-# Goes up when documents get other fields; with the chain's version it says whether an index can still be read.
+if TYPE_CHECKING:
+    from indexer.document import Document
+
+# Goes up when documents get other fields.
 SCHEMA_VERSION = 1
-VERSION = f"{SCHEMA_VERSION}.{analysis.VERSION}"
+# Goes up when `analysis.py` would now give other tokens or keys for the same text.
+ANALYSIS_VERSION = 1
+# An index of another version is built anew.
+VERSION = f"{SCHEMA_VERSION}.{ANALYSIS_VERSION}"
 
 Sort = Literal["score", "time", "-time"]
 

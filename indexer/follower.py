@@ -13,15 +13,17 @@ import shutil
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from filelock import FileLock
 from ulid import ULID
 
 from indexer.contract import Asked, Found, IndexDamaged, SearchIndex, Stats, backend_named
-from indexer.document import Document, document_of
 from pipeline.edges.disk import sync_folder
-from pipeline.records import Known
+
+if TYPE_CHECKING:
+    from indexer.document import Document
+    from pipeline.records import Known
 
 logger = logging.getLogger(__name__)
 
@@ -100,6 +102,8 @@ class Follower:
 
     def _documents(self, ids: Sequence[str]) -> list[Document]:
         """Their documents, and those of the recordings that sidecars among them belong to."""
+        from indexer.document import document_of  # with the chain of analysis behind it, which `status` does not need
+
         knowns = self._catalog.known_of_many(ids)
         parents = {known.original.parent for known in knowns if known.original.parent} - set(ids)
         if parents:

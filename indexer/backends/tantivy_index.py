@@ -15,15 +15,17 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tantivy
 from filelock import BaseFileLock
 
 from indexer.contract import VERSION, Asked, Backend, Found, IndexDamaged, Stats, folder_bytes, make_once
-from indexer.document import Document
 from indexer.tree import DOCUMENT_FLAG, EXACT_FIELDS, WORD_FIELDS, All, During, Either, Exact, Node, Not, Words
 from pipeline.errors import TryAgain
+
+if TYPE_CHECKING:
+    from indexer.document import Document
 
 # The document that carries the sequence and the versions: written in the same commit as the rest, so never apart.
 _MARK = "¶mark"

@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import BaseFileLock
 from whoosh import analysis as whoosh_analysis
@@ -31,7 +31,6 @@ from whoosh.query import compound, spans
 from whoosh.reading import ReaderClosed, SegmentReader
 
 from indexer.contract import VERSION, Asked, Backend, Found, IndexDamaged, Stats, folder_bytes, make_once
-from indexer.document import Document
 from indexer.tree import (
     DOCUMENT_FLAG,
     EXACT_FIELDS,
@@ -47,6 +46,9 @@ from indexer.tree import (
 )
 from pipeline.edges.disk import sync_folder
 from pipeline.errors import TryAgain
+
+if TYPE_CHECKING:
+    from indexer.document import Document
 
 # The document that carries the sequence and the versions: written in the same commit as the rest, so never apart.
 _MARK = "¶mark"
