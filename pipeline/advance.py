@@ -96,23 +96,18 @@ def _record(turn: Turn, claim: Claim, known: Known, facts: Facts, context: Conte
     )
     with catalog.transaction() as connection:
         jobs.finish(connection, claim, "done", version=turn.stage.version)
+        if facts.parent is not None:
+            # A sidecar may say when its recording was made. Before the log's head is locked, as everywhere.
+            jobs.again(connection, facts.parent, "light", AFTER_SIDECARS)
         [seq] = audit.record(connection, [event])
         catalog.record(connection, claim.original, turn.name, facts, seq)
         replaced = catalog.add_derivatives(connection, claim.original, turn.name, derivatives)
-        if turn.stage.name == "probe":
-            _bring_together(known, facts, connection, seq, catalog, jobs)
+        if turn.stage.name == "probe" and known.original.kind != "sidecar":
+            catalog.adopt(connection, claim.original, catalog.orphan_sidecars(connection, known), seq)
         if turn.name == "light-index":
             _become_searchable(claim.original, connection, context, jobs)
     for path in replaced:
         context.vault.drop_derivative(path)
-
-
-def _bring_together(known: Known, facts: Facts, connection: sa.Connection, seq: int, catalog: Any, jobs: Jobs) -> None:
-    """A sidecar and its recording find each other, whichever came first."""
-    if known.original.kind != "sidecar":
-        catalog.adopt(connection, known.original.id, catalog.orphan_sidecars(connection, known), seq)
-    elif facts.parent is not None:
-        jobs.again(connection, facts.parent, "light", AFTER_SIDECARS)
 
 
 def _kept(made: Any, known: Known, turn: Turn, context: Context) -> Derivative:

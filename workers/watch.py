@@ -95,10 +95,18 @@ class Watcher:
 
     def run(self, stop: threading.Event) -> None:
         """Watches until told to stop; a fault of the surroundings pauses it and never ends it."""
+        stumbled = False
         while not stop.is_set():
-            self._look_after_observer()
-            self.scan_if_due()
-            self.step()
+            try:
+                self._look_after_observer()
+                self.scan_if_due()
+                self.step()
+                self.pause = "" if stumbled else self.pause
+                stumbled = False
+            except TryAgain as error:
+                self.pause, stumbled = error.sentence, True
+                logger.warning("intake pauses: %s", error.sentence)
+                stop.wait(self._home.settings.watch.poll_s)
             self._wait(stop)
         if self._observer is not None:
             self._observer.stop()

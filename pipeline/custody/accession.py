@@ -128,6 +128,9 @@ class Accession:
         failpoint.at("record.before")
         last = 0
         with self._catalog.transaction() as connection:
+            # Rows of jobs are locked before the log's head, here as everywhere: who waits for whom has no circle.
+            for place, one in staged.items():
+                self._wake(connection, candidates[place], one)
             for place, one in staged.items():
                 receipts[place], seq = self._enter(connection, candidates[place], one, arrivals[place], sniffed[place])
                 last = max(last, seq)
@@ -138,6 +141,13 @@ class Accession:
 
     def _sniff(self, staged: Staged, candidate: Candidate) -> Sniffed:
         return sniff(staged.head, staged.tail, _shown(candidate.path.name), self._settings.watch.sidecar_suffixes)
+
+    def _wake(self, connection: sa.Connection, candidate: Candidate, staged: Staged) -> None:
+        """A new name, folder or word of a clerk may say more about bytes that are in custody: they are timed anew."""
+        original = self._catalog.original_with(connection, staged.sha256)
+        place_key = _place(candidate, staged)["place_key"]
+        if original is not None and self._catalog.arrival_at(connection, place_key, staged.sha256) is None:
+            self._jobs.again(connection, original.id, "light", ("timestamps", "link", "index"))
 
     def _enter(
         self, connection: sa.Connection, candidate: Candidate, staged: Staged, arrival: Arrival, sniffed: Sniffed
@@ -167,9 +177,6 @@ class Accession:
             self._jobs.plan(connection, original.id, self._turns)
             self._jobs.enqueue(connection, original.id, "light", kind=original.kind)
         self._catalog.add_arrival(connection, arrival, place)
-        if before is not None:
-            # A new name, folder or word of a clerk may say more about the same bytes.
-            self._jobs.again(connection, original.id, "light", ("timestamps", "link", "index"))
         return _receipt(arrival, original, staged, status, reason), seq
 
     def _see_again(self, connection: sa.Connection, known: Arrival, staged: Staged) -> int:

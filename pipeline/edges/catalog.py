@@ -291,15 +291,19 @@ class Catalog:
         return sorted(set(found))
 
     def changed_after(self, seq: int, limit: int) -> list[tuple[int, str]]:
-        """(change sequence, original) of what changed after that number, in that order."""
+        """(change sequence, original) of what changed after that number, in that order.
+
+        One event may change several originals: those of the last number are all there, be it beyond the limit.
+        """
+        changed = t.original.c.changed_seq
+        query = sa.select(changed, t.original.c.id).order_by(changed, t.original.c.id)
         with self.snapshot() as connection:
-            rows = connection.execute(
-                sa.select(t.original.c.changed_seq, t.original.c.id)
-                .where(t.original.c.changed_seq > seq)
-                .order_by(t.original.c.changed_seq)
-                .limit(limit)
-            )
-            return [(row[0], row[1]) for row in rows]
+            found = [(row[0], row[1]) for row in connection.execute(query.where(changed > seq).limit(limit))]
+            if len(found) == limit:
+                last = found[-1]
+                rest = query.where(changed == last[0], t.original.c.id > last[1])
+                found += [(row[0], row[1]) for row in connection.execute(rest)]
+        return found
 
     def changed_seq(self, original_id: str) -> int:
         """The change sequence of one original."""

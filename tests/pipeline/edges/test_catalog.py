@@ -1,0 +1,156 @@
+"""The catalog's own promises, on both databases."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from ulid import ULID
+
+from pipeline.edges.audit import NewEvent
+from pipeline.errors import BadInput
+from pipeline.records import CaseLink, Caveat, DecidedTime, Facts, Fingerprint, Original, Property, TimeClaim
+from workers.bootstrap import Home
+
+AT = datetime(2021, 8, 3, 2, 10, 10, 123456, tzinfo=UTC)
+PROPERTY = Property(name="video.width", found="1920", value=1920, finder="container/1")
+CLAIM = TimeClaim(
+    source="exif.DateTimeOriginal", found="2021:08:03 10:10:10", at=AT, zone_known=False, offset_min=480, marks="start",
+    precision_s=1.0, trust=80, finder="exif/1",
+)  # fmt: skip
+TIME = DecidedTime(
+    start_at=AT, end_at=AT, uncertainty_s=1.5, method="assumed_zone", why="because", zone_known=False,
+    source="exif.DateTimeOriginal", losers=(("mtime", "less trusted"),), finder="timestamps/1",
+)  # fmt: skip
+LINK = CaseLink(
+    case="平商务罚字〔2021〕第3号", case_key="平商务罚|2021|3", method="folder_name", score=0.8, why="the folder"
+)
+CAVEAT = Caveat(code="truncated", text="cut off", text_zh="被截断", finder="probe/1")
+MARKS = Fingerprint(method="video", version=1, data=b"\0\xff", finder="video/1")
+
+
+def add(home: Home, seq: int = 1, name: str = "a.mp4") -> str:
+    new = str(ULID())
+    original = Original(
+        id=new, sha256=(new.lower() * 3)[:64], sm3=None, size_bytes=1, kind="video", format="mp4", name=name,
+        state="in_custody", accepted_at=AT,
+    )  # fmt: skip
+    with home.catalog.transaction() as connection:
+        home.catalog.add_original(connection, original, seq)
+    return new
+
+
+def record(home: Home, original: str, turn: str, facts: Facts) -> int:
+    with home.catalog.transaction() as connection:
+        [seq] = home.audit.record(connection, [NewEvent(type="test", actor="tester", original=original)])
+        home.catalog.record(connection, original, turn, facts, seq)
+    return seq
+
+
+def test_facts_come_back_as_they_were_recorded(home: Home) -> None:
+    original = add(home)
+    facts = Facts(
+        properties=(PROPERTY,), time_claims=(CLAIM,), time=TIME, links=(LINK,), caveats=(CAVEAT,), fingerprints=(MARKS,)
+    )
+    record(home, original, "light-probe", facts)
+    [known] = home.catalog.known_of_many([original], with_data=True)
+    assert known.properties == {"video.width": PROPERTY}
+    assert (known.time_claims, known.time, known.caveats) == ((CLAIM,), TIME, (CAVEAT,))
+    assert (known.links, known.fingerprints) == ((LINK,), (MARKS,))
+    assert known.original.accepted_at == AT
+
+
+def test_a_turn_run_again_replaces_just_its_own_facts(home: Home) -> None:
+    original = add(home)
+    record(home, original, "light-probe", Facts(properties=(PROPERTY,)))
+    record(home, original, "light-timestamps", Facts(time=TIME, caveats=(CAVEAT,)))
+    record(home, original, "light-timestamps", Facts(time=TIME))
+    known = home.catalog.known_of(original)
+    assert known.properties == {"video.width": PROPERTY}
+    assert (known.time, known.caveats) == (TIME, ())
+
+
+def test_a_persons_no_is_not_proposed_again(home: Home) -> None:
+    original = add(home)
+    record(home, original, "light-link", Facts(links=(LINK,)))
+    refused = CaseLink(**{**vars(LINK), "status": "refused", "by": "reviewer", "method": "person"})
+    record(home, original, "person", Facts(links=(refused,)))
+    record(home, original, "light-link", Facts(links=(LINK,)))
+    [link] = home.catalog.known_of(original).links
+    assert (link.status, link.by) == ("refused", "reviewer")
+
+
+def test_the_same_case_number_is_one_case(home: Home) -> None:
+    for name in "ab":
+        record(home, add(home, name=name), "light-link", Facts(links=(LINK,)))
+    with home.catalog.transaction() as connection:
+        first = home.catalog.case_of(connection, LINK.case_key, LINK.case)
+        assert home.catalog.case_of(connection, LINK.case_key, "another writing") == first
+
+
+def test_what_can_be_found_raises_the_change_sequence_and_a_state_does_not(home: Home) -> None:
+    original = add(home)
+    seq = record(home, original, "light-probe", Facts(properties=(PROPERTY,)))
+    assert home.catalog.changed_seq(original) == seq == home.catalog.head()
+    record(home, original, "light-index", Facts(state="searchable"))
+    assert home.catalog.changed_seq(original) == seq
+
+
+def test_changes_of_one_event_are_never_parted(home: Home) -> None:
+    """The index goes on after the last number it was told; a tie beyond the limit would be lost to it."""
+    ids = {add(home, seq=7) for _ in range(5)} | {add(home, seq=3)}
+    told: list[str] = []
+    seq = 0
+    while found := home.catalog.changed_after(seq, 2):
+        told += [original for _, original in found]
+        seq = found[-1][0]
+    assert sorted(told) == sorted(ids)
+
+
+def test_an_original_is_found_by_what_people_call_it(home: Home) -> None:
+    original = add(home, name="现场.mp4")
+    sha256 = home.catalog.known_of(original).original.sha256
+    assert home.catalog.find_original(original.lower()) == original
+    assert home.catalog.find_original(sha256) == original
+    with pytest.raises(BadInput, match="Nothing in custody"):
+        home.catalog.find_original("nothing")
+    with pytest.raises(BadInput):
+        home.catalog.known_of("nothing")
+
+
+def test_a_wrong_kind_is_put_right_by_what_the_streams_show(home: Home) -> None:
+    original = add(home)
+    record(
+        home,
+        original,
+        "light-probe",
+        Facts(properties=(Property(name="container.kind", found="audio", value="audio"),)),
+    )
+    assert home.catalog.known_of(original).original.kind == "audio"
+
+
+def test_tables_of_another_version_are_not_used(home: Home) -> None:
+    import sqlalchemy as sa
+
+    home.catalog.require_current()
+    with home.catalog.transaction() as connection:
+        connection.execute(sa.text("UPDATE cr_version SET version_num = 'other'"))
+    with pytest.raises(BadInput, match="casereel init"):
+        home.catalog.require_current()
+
+
+def test_the_migrated_tables_are_those_of_the_code(home: Home) -> None:
+    """Nothing is left for alembic to change."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.runtime.migration import MigrationContext
+
+    from pipeline.edges import tables
+
+    def is_ours(_: object, name: str | None, kind: str, *__: object) -> bool:
+        return kind != "table" or str(name).startswith(tables.PREFIX)
+
+    with home.catalog.engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"include_object": is_ours, "version_table": "cr_version"}
+        )
+        assert compare_metadata(context, tables.metadata) == []
