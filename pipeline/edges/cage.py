@@ -103,7 +103,8 @@ class Cage:
     ) -> Any:
         """What the function returns, computed in a limited child; arguments and result are plain JSON data.
 
-        Raises Unreadable where it says so, breaks a limit or crashes; Superseded where the job is not wanted.
+        Raises Unreadable where it says so, breaks a limit or crashes; Superseded where the job is not wanted;
+        TryAgain where it was ended from outside.
         """
         order = {"call": [function.__module__, function.__qualname__], "arguments": list(arguments)}
         ended = self._run(order, limits, still_wanted, {})
@@ -258,21 +259,24 @@ def _watch(
         _kill(status)
         for drain in drains:
             drain.join(5)
-    return _ended(bytes(out), bytes(err), bytes(status), why)
+    return _ended(bytes(out), bytes(err), bytes(status), why, limits)
 
 
 def _kill(status: bytearray) -> None:
     lines = bytes(status).split(b"\n")
-    if lines and lines[0].isdigit() and len(lines) < 3:  # the group exists until its end is reported
+    if lines and lines[0].isdigit() and len(lines) < 4:  # the group exists until its end is reported
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(int(lines[0]), signal.SIGKILL)
 
 
-def _ended(out: bytes, err: bytes, status: bytes, why: str) -> Ended:
+def _ended(out: bytes, err: bytes, status: bytes, why: str, limits: Limits) -> Ended:
+    """Raises TryAgain where neither the work nor its limits ended it: it tells nothing of the file."""
     lines = status.split(b"\n")
-    code = int(lines[1]) if len(lines) > 2 else -signal.SIGKILL
-    if not why and code == -signal.SIGXCPU:
+    code, cpu_s = (int(lines[1]), float(lines[2])) if len(lines) > 3 else (-signal.SIGKILL, 0.0)
+    if not why and (code == -signal.SIGXCPU or (code == -signal.SIGKILL and cpu_s >= limits.cpu_s)):
         why = "time"
+    if not why and code == -signal.SIGKILL:
+        raise TryAgain("A reader or media program was ended from outside; it is tried again")
     return Ended(code, out, err.decode("utf-8", "replace"), why)
 
 
@@ -329,8 +333,9 @@ def _supervise(fds: list[int]) -> None:
         _work(order, out, err, extra)
     for fd in (out, err, *extra):
         os.close(fd)
-    _, how = os.waitpid(child, 0)
-    os.write(status, f"{os.waitstatus_to_exitcode(how)}\n".encode())
+    _, how, used = os.wait4(child, 0)
+    with contextlib.suppress(BrokenPipeError):
+        os.write(status, f"{os.waitstatus_to_exitcode(how)}\n{used.ru_utime + used.ru_stime:.3f}\n".encode())
     os._exit(0)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.edges import cage as cage_module
 from pipeline.edges.cage import Cage, Limits
-from pipeline.errors import Superseded, Unreadable
+from pipeline.errors import Superseded, TryAgain, Unreadable
 from tests.flows.running import family, wait_until
 
 PYTHON = sys.executable
@@ -51,6 +51,10 @@ def kill_myself() -> None:
     os.kill(os.getpid(), 11)
 
 
+def end_myself() -> None:
+    os.kill(os.getpid(), 9)
+
+
 def eat_memory() -> int:
     return len(bytearray(3 << 30))
 
@@ -70,6 +74,26 @@ def test_a_crash_is_unreadable_and_the_next_call_works(cage: Cage) -> None:
     with pytest.raises(Unreadable, match="crashed"):
         cage.call(kill_myself, limits=Limits())
     assert cage.call(abs_of, -1, limits=Limits()) == 1
+
+
+def test_work_that_was_ended_from_outside_says_nothing_of_the_file(cage: Cage) -> None:
+    """By the system that ran out of memory, by an operator, by anybody: it is tried again."""
+    with pytest.raises(TryAgain):
+        cage.call(end_myself, limits=Limits())
+    with pytest.raises(TryAgain):
+        cage.run([PYTHON, "-c", "import os; os.kill(os.getpid(), 9)"], limits=Limits())
+    assert cage.call(abs_of, -1, limits=Limits()) == 1
+
+
+def test_work_goes_on_when_the_keeper_was_ended(cage: Cage) -> None:
+    cage.start()
+    assert cage._keeper is not None
+    cage._keeper.kill()
+    cage._keeper.wait()
+    try:
+        assert cage.call(abs_of, -1, limits=Limits()) == 1
+    except TryAgain:
+        assert cage.call(abs_of, -1, limits=Limits()) == 1
 
 
 def test_too_much_memory_is_unreadable(cage: Cage) -> None:
