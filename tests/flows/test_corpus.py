@@ -23,6 +23,16 @@ NAMED = {"ready", "attention"}
 # allowed their length times media.wall_factor, which no file of the corpus comes near.
 LONGEST_JOB_S = 150
 
+# Zero samples, chapters without sound, or a fault of a reader: its tool says valid, and there is nothing to show.
+NOTHING_TO_SHOW = frozenset((
+    "pypi__mutagen/data/2822400-1ch-0s-silence.dff", "pypi__mutagen/data/with-id3.dsf",
+    "pypi__mutagen/data/nero-chapters.m4b", "pypi__pillow/decompression_bomb.ico",
+    # FFmpeg, told the demuxer, does not skip the tag in front of this Monkey's Audio.
+    "debian__taglib/mac-399-id3v2.ape",
+    # pi_heif 1.4 crashes on this one's metadata.
+    "pypi__pillow_heif/heif_special/invalid_metadata_type.heic",
+))  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def taken(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Home, list[dict[str, str]]]]:
@@ -91,7 +101,7 @@ def test_what_decodes_is_ready_and_what_does_not_says_so(
     silent = [one.original.name for one in known.values() if one.original.state == "attention" and not one.caveats]
     assert silent == []
     assert all(known[row["sha256"]].caveats for row in not_ready)
-    assert len(not_ready) <= len(decodable) // 100 + 1
+    assert {row["path"] for row in not_ready} <= NOTHING_TO_SHOW
 
 
 def test_no_file_costs_more_than_its_limits_and_none_fails_a_worker(

@@ -1,10 +1,5 @@
 from __future__ import annotations
 
-import csv
-import time
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 
 from pipeline.errors import TryAgain, Unreadable
@@ -89,44 +84,3 @@ def test_a_copy_that_ends_too_early_says_by_how_much(tmp_path):
 def test_a_caveat_of_a_part_that_is_not_in_the_table_still_reads_well():
     deriver = Deriver("storyboard", 1, ("storyboard",), lambda _: True, lambda *_: [])
     assert derive.caveat_for(deriver, Unreadable("no page")).code == "no_storyboard"
-
-
-# Zero samples, chapters without sound, or a fault of a reader: its tool says valid, and there is nothing to show.
-NOTHING_TO_SHOW = frozenset((
-    "pypi__mutagen/data/2822400-1ch-0s-silence.dff", "pypi__mutagen/data/with-id3.dsf",
-    "pypi__mutagen/data/nero-chapters.m4b", "pypi__pillow/decompression_bomb.ico",
-    # FFmpeg, told the demuxer, does not skip the tag in front of this Monkey's Audio.
-    "debian__taglib/mac-399-id3v2.ape",
-    # pi_heif 1.4 crashes on this one's metadata.
-    "pypi__pillow_heif/heif_special/invalid_metadata_type.heic",
-))  # fmt: skip
-
-
-@pytest.mark.corpus
-@pytest.mark.slow
-def test_every_real_recording_can_be_looked_at_or_says_why_not(corpus, tmp_path, capsys):
-    with (corpus / "manifest.csv").open(encoding="utf-8", newline="") as stream:
-        rows = [row for row in csv.DictReader(stream) if row["kind"] in ("photo", "video", "audio")]
-    began = time.monotonic()
-
-    def one(row):
-        source = corpus / row["path"]
-        return row, derive.STAGE.run(probed(source), context_of(source, tmp_path))
-
-    with ThreadPoolExecutor(2) as pool:
-        done = list(pool.map(one, rows))
-    counts, missing = Counter(), []
-    for row, facts in done:
-        made = set(_roles(facts))
-        counts.update((row["kind"], row["valid"], role) for role in made)
-        counts[row["kind"], row["valid"], "all"] += 1
-        wanted = "view" if row["kind"] == "photo" else "proxy"
-        if row["valid"] == "yes" and wanted not in made and row["path"] not in NOTHING_TO_SHOW:
-            missing.append((row["path"], [caveat.text for caveat in facts.caveats]))
-    with capsys.disabled():
-        print(f"\n{len(rows)} recordings in {time.monotonic() - began:.0f} s")
-        for key, count in sorted(counts.items()):
-            print(*key, count)
-        shorter = [row["path"] for row, facts in done if "proxy_shorter" in {one.code for one in facts.caveats}]
-        print("shorter:", shorter)
-    assert missing == []
