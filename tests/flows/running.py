@@ -40,16 +40,20 @@ class Roles:
                 )  # fmt: skip
 
     def kill_one(self, chance: random.Random) -> str:
-        """Ends one process at random by SIGKILL, a role or anything below it; its command line, '' for none."""
-        found = [pid for process in self.processes.values() if process.poll() is None for pid in family(process.pid)]
-        if not found:
-            return ""
-        pid = chance.choice(found)
-        with contextlib.suppress(OSError):
-            said = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            os.kill(pid, signal.SIGKILL)
-            return said
-        return ""
+        """Ends one process at random by SIGKILL, a role or anything below it; its command line."""
+        for _ in range(100):
+            found = [
+                pid for process in self.processes.values() if process.poll() is None for pid in family(process.pid)
+            ]
+            if found:
+                pid = chance.choice(found)
+                with contextlib.suppress(OSError):
+                    said = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                    if said:  # not one that has ended and waits to be collected
+                        os.kill(pid, signal.SIGKILL)
+                        return said
+            time.sleep(0.1)
+        raise AssertionError("no process was left to be ended")
 
     def stop(self) -> None:
         """Every role ended politely."""

@@ -70,8 +70,7 @@ def run(recordings: Path, settings: Settings, roles: list[str], never_back: int 
             for source in sources[number * FILES // KILLS : (number + 1) * FILES // KILLS]:
                 shutil.copy(source, settings.inbox / source.name)
             time.sleep(chance.uniform(0.2, 2.0))
-            said = running.kill_one(chance)
-            killed[kind_of(said)] += bool(said)
+            killed[kind_of(running.kill_one(chance))] += 1
             if never_back is not None and number == KILLS // 3:
                 process = running.processes[never_back]
                 process.kill()
@@ -84,8 +83,9 @@ def run(recordings: Path, settings: Settings, roles: list[str], never_back: int 
             running.keep_up,
         )
         workers_at_the_end = [one for one in running.wanted.values() if one == "work"]
-    assert len(workers_at_the_end) == 1
     print(f"\n{sum(killed.values())} kills: {dict(killed)}")
+    assert sum(killed.values()) == KILLS
+    assert len(workers_at_the_end) == 1
     judge(home, recordings)
     home.close()
 
