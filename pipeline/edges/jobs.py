@@ -251,7 +251,8 @@ class Jobs:
                 serializer=DBOSPortableJSONSerializer(),
                 log_level="CRITICAL" if not logger.isEnabledFor(logging.INFO) else "WARNING",
                 run_migrations=False,
-                notification_listener_polling_interval_sec=30.0,
+                # Its thread sleeps so long and is waited for at the end.
+                notification_listener_polling_interval_sec=0.5,
                 use_listen_notify=False,
             )
         )
