@@ -46,7 +46,7 @@ class Home:
 
     def close(self) -> None:
         """Nothing of it is open."""
-        self.vault.close()
+        self.vault.staging.close()
         self.catalog.close()
 
 

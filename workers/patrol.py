@@ -26,7 +26,7 @@ def round_of(home: Home, *, grace_s: float = GRACE_S) -> dict[str, int]:
     """
     jobs = build_jobs(home)
     try:
-        swept = disk.sweep(home.vault.staging_root, grace_s=min(grace_s, 5.0))
+        swept = disk.sweep(home.vault.staging.root, grace_s=min(grace_s, 5.0))
         swept += disk.sweep(scratch_of(home.settings), grace_s=min(grace_s, 5.0))
         recovered = recover(home.vault, home.catalog, home.audit, jobs, "patrol", turns=ORDER, grace_s=grace_s)
         queued_again = jobs.queue_stranded(waiting_s=grace_s)

@@ -26,7 +26,7 @@ from watchdog.observers import Observer
 from pipeline.custody import settle, wholeness
 from pipeline.custody.accession import BATCH_FILES, Accession, Candidate, Receipt
 from pipeline.edges import disk
-from pipeline.edges.vault import Identity
+from pipeline.edges.staging import Identity
 from pipeline.errors import CustodyBroken, TryAgain
 from workers.bootstrap import Home, build_accession, build_jobs
 

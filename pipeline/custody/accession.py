@@ -1,8 +1,8 @@
 """Takes settled files into custody: from here on the bytes are safe, and the clerk may be told so.
 
 The steps, in this order, each a named failpoint:
- 1 room, 2 copy while computing the digest, 3 source unchanged                                   (vault.stage)
- 4 sync, 5 read back from the disk and compare                                                   (vault.prove)
+ 1 room, 2 copy while computing the digest, 3 source unchanged                                   (staging.stage)
+ 4 sync, 5 read back from the disk and compare                                                   (staging.prove)
  6 record, inventory and checksum lists, 7 sync, 8 rename, 9 sync the folders                    (vault.commit)
 10 one transaction: arrival, original, event and the queued work
 11 the log's line is durable
@@ -32,7 +32,8 @@ from pipeline.edges import failpoint
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
 from pipeline.edges.jobs import Jobs
-from pipeline.edges.vault import Staged, Vault
+from pipeline.edges.staging import Staged
+from pipeline.edges.vault import Vault
 from pipeline.errors import TryAgain
 from pipeline.records import Arrival, Original, Stated
 
@@ -105,18 +106,18 @@ class Accession:
         staged: dict[int, Staged] = {}
         for place in batch:
             try:
-                staged[place] = self._vault.stage(candidates[place].path, moved=moved)
+                staged[place] = self._vault.staging.stage(candidates[place].path, moved=moved)
             except TryAgain as error:
                 if error.fields.get("room"):
-                    self._vault.discard(list(staged.values()))
+                    self._vault.staging.discard(list(staged.values()))
                     raise
                 receipts[place] = _rejected(candidates[place], error.sentence, again=True)
             except OSError as error:
                 receipts[place] = self._refuse(candidates[place], _why_unreadable(error))
         try:
-            staged = dict(zip(staged, self._vault.prove(list(staged.values())), strict=True))
+            staged = dict(zip(staged, self._vault.staging.prove(list(staged.values())), strict=True))
         except BaseException:
-            self._vault.discard(list(staged.values()))
+            self._vault.staging.discard(list(staged.values()))
             raise
         sniffed = {place: self._sniff(one, candidates[place]) for place, one in staged.items()}
         arrivals = {place: _arrival(candidates[place], one) for place, one in staged.items()}

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from pipeline.edges.vault import Identity
+from pipeline.edges.staging import Identity
 
 # Names that programs give to files they have not finished; only a rename ends them.
 PARTIAL_SUFFIXES: Final = (

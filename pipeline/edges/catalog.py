@@ -39,7 +39,7 @@ from pipeline.records import (
 )
 
 BUSY_MS: Final = 30_000
-REVISION: Final = "0001"
+REVISION: Final = "0005"
 
 
 def make_engine(url: str, *, writes: bool) -> sa.Engine:

@@ -117,7 +117,7 @@ def leftovers(home: Home) -> list[Path]:
     """Temporary files: nothing of these may be left once nobody works."""
     return [
         path
-        for folder in (home.vault.staging_root, home.settings.home / "scratch")
+        for folder in (home.vault.staging.root, home.settings.home / "scratch")
         for path in folder.rglob("*")
         if path.is_file() and path.suffix != ".lock"
     ]
