@@ -162,6 +162,22 @@ def read_back(path: Path, with_sm3: bool) -> tuple[str, str | None]:
     return sha256.hexdigest(), sm3.hexdigest() if sm3 else None
 
 
+def digests_on_disk(path: Path, with_sm3: bool, moved: Callable[[int], None]) -> tuple[str, str | None]:
+    """(sha256, sm3) of what lies on the disk under this path, by one hand. moved: told of bytes read, after each piece.
+
+    `moved` may wait, so that others have the disk and the core meanwhile.
+    """
+    sha256, sm3 = hashlib.sha256(), hashlib.new("sm3") if with_sm3 else None
+    buffer = memoryview(mmap.mmap(-1, PIECE_BYTES if path.stat().st_size > SMALL_BACK_BYTES else SMALL_BACK_BYTES))
+    with _past_memory(path) as fd:
+        while read := _read_into(fd, buffer):
+            sha256.update(buffer[:read])
+            if sm3:
+                sm3.update(buffer[:read])
+            moved(read)
+    return sha256.hexdigest(), sm3.hexdigest() if sm3 else None
+
+
 def digests_of(fd: int, with_sm3: bool, may_read: Callable[[int], bool]) -> tuple[str, str | None]:
     """(sha256, sm3) of the file's bytes; sm3 None where not wanted. may_read: waits, and says whether there is more."""
     sha256, sm3, offset = hashlib.sha256(), hashlib.new("sm3") if with_sm3 else None, 0

@@ -149,6 +149,10 @@ class Staging:
                 self._own = disk.OwnedFolder(self.root)
             return self._own
 
+    def own_folder(self) -> Path:
+        """This process's folder in staging, swept when the process is gone."""
+        return self._own_folder().path
+
     def close(self) -> None:
         """This process's staging folder is gone."""
         with self._lock:

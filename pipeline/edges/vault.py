@@ -5,10 +5,14 @@
         0=ocfl_object_1.1  inventory.json  inventory.json.sha256
         v1/inventory.json  v1/inventory.json.sha256
         v1/content/original  record.json  SHA256SUMS  [SM3SUMS]
-    staging/    on the same file system; what lies there was never acknowledged
-    derived/    may be deleted at any time
+        v2/content/<name>.json      what came to be known later; v1 never changes
+    staging/      on the same file system; what lies there was never acknowledged
+    disposing/    objects on their way out, until their bytes are unlinked
+    quarantine/   damaged objects that a repair replaced, and half-made versions; never deleted by itself
+    derived/      may be deleted at any time
 
-One object a digest. A new object is complete and synced before one rename makes it visible.
+One object a digest. A new object is complete and synced before one rename makes it visible. What was disposed of
+leaves a tombstone under the same identifier: `v1/content/tombstone.json` in the place of the original.
 Sources: OCFL 1.1; layout extension 0003 (hash and identifier n-tuple).
 """
 
@@ -19,17 +23,25 @@ import errno
 import hashlib
 import json
 import os
+import re
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.edges import disk, failpoint
+from filelock import FileLock
+from ulid import ULID
+
+from pipeline.edges import copying, disk, failpoint, ocfl
 from pipeline.edges.staging import MANY, Staged, Staging
-from pipeline.errors import CustodyBroken
+from pipeline.errors import BadInput, CustodyBroken, NotAllowed
 
 LAYOUT: Final = "0003-hash-and-id-n-tuple-storage-layout"
 PIECE_BYTES: Final = 1 << 20
+LATER_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,60}\.json")
+FIRST_NAMES: Final = frozenset({"original", "record.json", "tombstone.json"})
+ORIGINAL: Final = "v1/content/original"
+TOMBSTONE: Final = "v1/content/tombstone.json"
 
 
 class Vault:
@@ -39,6 +51,8 @@ class Vault:
         self.root = home / "vault"
         self.staging = Staging(home / "staging", sm3=sm3, reserve_share=reserve_share)
         self.derived_root = home / "derived"
+        self._disposing, self._quarantine = home / "disposing", home / "quarantine"
+        self._changing = FileLock(home / ".vault.lock")
 
     def create(self) -> None:
         """The storage root exists; called on an existing one it changes nothing."""
@@ -46,18 +60,9 @@ class Vault:
             folder.mkdir(parents=True, exist_ok=True)
         config = self.root / "extensions" / LAYOUT
         config.mkdir(parents=True, exist_ok=True)
-        settings = {"extensionName": LAYOUT, "digestAlgorithm": "sha256", "tupleSize": 3, "numberOfTuples": 3}
-        about = {
-            "extension": LAYOUT,
-            "description": "Hashed n-tuple trees with the encoded identifier as the last folder",
-        }
-        for path, data in (
-            (config / "config.json", _json(settings)),
-            (self.root / "ocfl_layout.json", _json(about)),
-            (self.root / "0=ocfl_1.1", b"ocfl_1.1\n"),
-        ):
+        for name, data in _root_files().items():
             with contextlib.suppress(FileExistsError):
-                disk.write_new(path, data, sync=True)
+                disk.write_new(self.root / name, data, sync=True)
         for folder in (config, config.parent, self.root, self.root.parent):
             disk.sync_folder(folder)
 
@@ -65,7 +70,8 @@ class Vault:
 
     def has(self, sha256: str) -> bool:
         """Whether an object with this digest is complete in the vault."""
-        return (self._object(sha256) / "inventory.json.sha256").exists()
+        folder = self._object(sha256)
+        return (folder / ocfl.SIDECAR).exists() and not (folder / TOMBSTONE).exists()
 
     @contextlib.contextmanager
     def opened(self, sha256: str) -> Iterator[Path]:
@@ -73,18 +79,25 @@ class Vault:
 
         Raises CustodyBroken where they are gone.
         """
-        path = self._object(sha256) / "v1" / "content" / "original"
+        path = self._object(sha256) / ORIGINAL
         if not path.is_file():
             raise CustodyBroken(f"The original {sha256} is not in the vault", path=str(path), expected=sha256)
         yield path
 
     def digests(self) -> Iterator[str]:
-        """The digest of every object, found by walking the root and not from any list."""
+        """The digest of every object that holds an original, found by walking the root and not from any list."""
+        return (sha256 for sha256, is_tombstone in self._objects() if not is_tombstone)
+
+    def tombstones(self) -> Iterator[str]:
+        """The digest of every original that was disposed of."""
+        return (sha256 for sha256, is_tombstone in self._objects() if is_tombstone)
+
+    def _objects(self) -> Iterator[tuple[str, bool]]:
         for folder, subfolders, files in os.walk(self.root):
             subfolders.sort()
-            if "0=ocfl_object_1.1" in files:
+            if ocfl.NAMASTE in files:
                 subfolders.clear()
-                yield Path(folder).name.rpartition("%3a")[2]
+                yield Path(folder).name.rpartition("%3a")[2], (Path(folder) / TOMBSTONE).exists()
 
     def placed_at(self, sha256: str) -> float:
         """When the object was written, in seconds since 1970 by the file system's word."""
@@ -101,30 +114,65 @@ class Vault:
     def faults(self, sha256: str, *, content: bool = True, moved: Callable[[int], None] = lambda _: None) -> list[str]:
         """Everything about this object that is not what it must be, a sentence each; none when it holds.
 
-        content: recompute the original's digest too (reads all of it). moved: told of bytes read.
+        A tombstone holds where it is whole. content: recompute the original's digests too (reads all of it, past
+        the system's memory). moved: told of bytes read.
         """
+        found = self._faults(sha256, content, moved)
+        if found:
+            # Somebody may be changing the object at this moment: what counts is how it stands once they are done.
+            with contextlib.suppress(OSError), self._changing:
+                found = self._faults(sha256, content, moved)
+        return found
+
+    def _faults(self, sha256: str, content: bool, moved: Callable[[int], None]) -> list[str]:
         folder = self._object(sha256)
         if not folder.is_dir():
             return [f"The original {sha256} is not in the vault"]
-        try:
-            inventory = (folder / "inventory.json").read_bytes()
-            stated = (folder / "inventory.json.sha256").read_text().split()[0]
-            if hashlib.sha256(inventory).hexdigest() != stated:
-                return [f"The inventory of {sha256} does not have its digest"]
-            manifest = json.loads(inventory)["manifest"]
-        except (OSError, ValueError, IndexError, KeyError) as error:
-            return [f"The object {sha256} is not whole: {error}"]
-        found = []
-        if "v1/content/original" not in manifest.get(sha256, ()):
-            found.append(f"The inventory of {sha256} does not name its original")
-        for digest, paths in manifest.items():
-            for name in paths:
-                path = folder / name
-                if not path.is_file():
-                    found.append(f"{name} of {sha256} is missing")
-                elif (content or not name.endswith("/original")) and _digest(path, "sha256", moved) != digest:
-                    found.append(f"{name} of {sha256} does not have its digest")
+        sm3: list[str | None] = []
+
+        def digest_of(path: Path) -> str:
+            if path.name != "original":
+                return _digest(path, "sha256")
+            if not content:
+                return sha256
+            digest, also = copying.digests_on_disk(path, (path.parent / "SM3SUMS").exists(), moved)
+            sm3.append(also)
+            return digest
+
+        found = list(ocfl.faults(folder, object_id(sha256), sha256, digest_of))
+        inventory = ocfl.best_inventory(folder)
+        if inventory is not None and not (folder / TOMBSTONE).exists():
+            if ORIGINAL not in inventory.get("manifest", {}).get(sha256, ()):
+                found.append(f"The inventory of {sha256} does not name its original")
+            found += _list_faults(folder / "v1" / "content", sha256, sm3[0] if sm3 else None)
         return found
+
+    def strays(self) -> Iterator[str]:
+        """What lies in the vault and is neither one of its objects nor the root's own, a sentence each."""
+        own = {self.root / name: data for name, data in _root_files().items()}
+        for path, data in own.items():
+            if not path.is_file() or path.read_bytes() != data:
+                yield f"{path.relative_to(self.root).as_posix()} of the vault is not what it must be"
+        extensions = {path.parent for path in own} | {self.root / "extensions"}
+        for folder, subfolders, files in os.walk(self.root):
+            place = Path(folder)
+            yield from (
+                f"{_shown(place / one, self.root)} in the vault is a link"
+                for one in subfolders
+                if (place / one).is_symlink()
+            )
+            for name in files:
+                if place / name not in own and ocfl.NAMASTE not in files:
+                    yield f"{_shown(place / name, self.root)} in the vault belongs to no object"
+            if place.name.startswith("urn") or ocfl.NAMASTE in files:
+                subfolders.clear()
+                if self._object(place.name.rpartition("%3a")[2]) != place:
+                    yield f"{_shown(place, self.root)} in the vault is an object at a place that is not its own"
+                elif ocfl.NAMASTE not in files:
+                    yield f"{_shown(place, self.root)} in the vault lacks the mark of an object"
+            elif not subfolders and not files and place not in extensions and place != self.root:
+                yield f"{_shown(place, self.root)} in the vault is empty"
+            subfolders.sort()
 
     # -- taking in
 
@@ -135,6 +183,9 @@ class Vault:
         Raises CustodyBroken where an object with this digest is there and damaged.
         """
         assert all(one.proved for one in staged), "only proved copies become objects"
+        for one in staged:
+            if (self._object(one.sha256) / TOMBSTONE).exists():
+                raise NotAllowed(f"The original {one.sha256} was disposed of", expected=one.sha256)
         fresh = {one.sha256: one for one in staged if not self.has(one.sha256)}
         together = len(fresh) >= MANY and disk.capabilities()["syncfs"]
         for one in fresh.values():
@@ -167,6 +218,162 @@ class Vault:
                 return None
             raise
         return target.parent
+
+    # -- later facts
+
+    def add_version(self, sha256: str, files: Mapping[str, bytes], *, message: str, actor: str) -> int:
+        """The number of the object's version that holds these files, durable; none new where its head does already.
+
+        files: name -> bytes of JSON objects; a name given before is replaced in the new version and stays in the
+        old one. Raises BadInput where a name is not one, CustodyBroken where the object does not hold together.
+        """
+        for name in files:
+            if not LATER_NAME.fullmatch(name) or name in FIRST_NAMES:
+                raise BadInput(f"'{name}' is no name for a later fact: small letters, digits and -, ending in .json")
+        with self._changing:
+            self._settle(sha256)
+            if faults := self._faults(sha256, False, lambda _: None):
+                raise CustodyBroken(faults[0], path=str(self._object(sha256)))
+            if not self.has(sha256):
+                raise CustodyBroken(f"The original {sha256} was disposed of", expected=sha256)
+            with self._passing() as staging:
+                return ocfl.add_version(self._object(sha256), files, staging, message=message, actor=actor)
+
+    def later_facts(self, sha256: str) -> list[dict[str, Any]]:
+        """What came to be known after intake, oldest first.
+
+        Each: `version` (2 and on), `created` (as written), `actor`, `message`, `name`, `facts` (the JSON object).
+        Raises CustodyBroken where they do not hold.
+        """
+        folder = self._object(sha256)
+        if faults := self.faults(sha256, content=False):
+            raise CustodyBroken(faults[0], path=str(folder))
+        inventory, found = ocfl.read(folder), []
+        for number in range(2, ocfl.number_of(inventory) + 1):
+            before, said = ocfl.names_of(inventory, f"v{number - 1}"), inventory["versions"][f"v{number}"]
+            for name, digest in sorted(ocfl.names_of(inventory, f"v{number}").items()):
+                if before.get(name) != digest:
+                    facts = json.loads((folder / inventory["manifest"][digest][0]).read_bytes())
+                    found.append({
+                        "version": number, "created": said["created"], "actor": said["user"]["name"],
+                        "message": said["message"], "name": name, "facts": facts,
+                    })  # fmt: skip
+        return found
+
+    def settle(self) -> list[str]:
+        """Ends what a dead process left half-made in objects; a sentence each on what became of it."""
+        found = []
+        for sha256, _ in self._objects():
+            folder = self._object(sha256)
+            if folder.is_dir() and len(ocfl.versions_in(folder)) > 1:
+                with self._changing:
+                    said = self._settle(sha256)
+                found += [said] if said else []
+        return found
+
+    def _settle(self, sha256: str) -> str | None:
+        with contextlib.ExitStack() as stack:
+            return ocfl.settle(
+                self._object(sha256),
+                lambda: self._aside(f"{sha256}-version"),
+                lambda: stack.enter_context(self._passing()),
+            )
+
+    # -- disposal
+
+    def purge(self, sha256: str, tombstone: Mapping[str, Any], *, last_look: Callable[[], None] = lambda: None) -> None:
+        """The object is replaced by a tombstone object with these facts, and its bytes are unlinked; durable.
+
+        tombstone: `reason`, `approvals` and what else is to be kept; digest and size are added. Called again after
+        it was cut off it goes on where that ended. last_look: called at the last moment before the bytes are
+        unlinked; where it raises, the object is back at its place. Raises CustodyBroken where there is no object.
+        """
+        with self._changing:
+            out, place = self._disposing / sha256, self._object(sha256)
+            if not (out / "object").exists():
+                if (place / TOMBSTONE).exists():
+                    return
+                self._prepare_tombstone(sha256, tombstone, out)
+                failpoint.at("purge.prepared")
+                place.rename(out / "object")
+                disk.sync_folder(out)
+                disk.sync_folder(place.parent)
+            failpoint.at("purge.moved")
+            try:
+                if (out / "object" / ORIGINAL).exists():
+                    last_look()
+            except BaseException:
+                self._put_back(sha256)
+                raise
+            if not place.exists():
+                (out / "tombstone").rename(place)
+                disk.sync_folder(place.parent)
+                disk.sync_folder(out)
+            failpoint.at("purge.placed")
+            # The original first: where it is still there, so is all of the object, and can be put back.
+            (out / "object" / ORIGINAL).unlink(missing_ok=True)
+            failpoint.at("purge.unlinked")
+            shutil.rmtree(out)
+            disk.sync_folder(self._disposing)
+
+    def _prepare_tombstone(self, sha256: str, facts: Mapping[str, Any], out: Path) -> None:
+        """A whole tombstone object lies ready, synced."""
+        original = self._object(sha256) / ORIGINAL
+        if not original.is_file():
+            raise CustodyBroken(f"The original {sha256} is not in the vault", expected=sha256)
+        shutil.rmtree(out, ignore_errors=True)
+        content = out / "tombstone" / "v1" / "content"
+        content.mkdir(parents=True)
+        said = ocfl.as_bytes({**facts, "sha256": sha256, "size_bytes": original.stat().st_size})
+        sums = {"tombstone.json": hashlib.sha256(said).hexdigest()}
+        disk.write_new(content / "tombstone.json", said, sync=True)
+        ocfl.write_first(
+            out / "tombstone", object_id(sha256), sums,
+            message="disposed of", address="urn:casereel:disposal", sync=True,
+        )  # fmt: skip
+        for folder in (out, self._disposing, self._disposing.parent):
+            disk.sync_folder(folder)
+
+    def unfinished_purges(self) -> list[str]:
+        """The digests of originals whose purge was cut off before their bytes were unlinked."""
+        if not self._disposing.is_dir():
+            return []
+        return sorted(one.name for one in self._disposing.iterdir() if (one / "object").exists())
+
+    def take_back(self, sha256: str) -> bool:
+        """Whether the original is at its place again after a purge that was cut off; False where it is too late."""
+        with self._changing:
+            return self._put_back(sha256)
+
+    def _put_back(self, sha256: str) -> bool:
+        out, place = self._disposing / sha256, self._object(sha256)
+        if not (out / "object" / ORIGINAL).exists():
+            return False
+        if place.exists():
+            place.rename(out / "withdrawn")
+        (out / "object").rename(place)
+        disk.sync_folder(place.parent)
+        shutil.rmtree(out)
+        disk.sync_folder(self._disposing)
+        return True
+
+    def tombstone(self, sha256: str) -> dict[str, Any] | None:
+        """The facts that a disposed original left; None where it was not disposed of. Raises CustodyBroken."""
+        path = self._object(sha256) / TOMBSTONE
+        if not path.exists():
+            return None
+        if faults := self.faults(sha256):
+            raise CustodyBroken(faults[0], path=str(path))
+        return dict(json.loads(path.read_bytes()))
+
+    @contextlib.contextmanager
+    def _passing(self) -> Iterator[Path]:
+        with disk.passing_folder(self.staging.own_folder()) as folder:
+            yield folder
+
+    def _aside(self, name: str) -> Path:
+        self._quarantine.mkdir(exist_ok=True)
+        return self._quarantine / f"{name}-{ULID()}"
 
     def _object(self, sha256: str) -> Path:
         identifier = object_id(sha256)
@@ -209,7 +416,7 @@ def object_id(sha256: str) -> str:
 
 def _write_object(staged: Staged, record: Mapping[str, Any], *, sync: bool) -> None:
     content = staged.folder / "v1" / "content"
-    files = {"record.json": _json(record)}
+    files = {"record.json": ocfl.as_bytes(record)}
     sums = {"original": staged.sha256, "record.json": hashlib.sha256(files["record.json"]).hexdigest()}
     files["SHA256SUMS"] = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())).encode()
     if staged.sm3:
@@ -217,32 +424,34 @@ def _write_object(staged: Staged, record: Mapping[str, Any], *, sync: bool) -> N
     for name, data in files.items():
         sums[name] = hashlib.sha256(data).hexdigest()
         disk.write_new(content / name, data, sync=sync)
-    inventory = _json(_inventory(staged.sha256, sums))
-    sidecar = f"{hashlib.sha256(inventory).hexdigest()}  inventory.json\n".encode()
-    for folder in (staged.folder / "v1", staged.folder):
-        disk.write_new(folder / "inventory.json", inventory, sync=sync)
-        disk.write_new(folder / "inventory.json.sha256", sidecar, sync=sync)
-    disk.write_new(staged.folder / "0=ocfl_object_1.1", b"ocfl_object_1.1\n", sync=sync)
-    if sync:
-        for folder in (content, content.parent, staged.folder, staged.folder.parent):
-            disk.sync_folder(folder)
+    ocfl.write_first(
+        staged.folder, object_id(staged.sha256), sums,
+        message="taken into custody", address="urn:casereel:intake", sync=sync,
+    )  # fmt: skip
 
 
-def _inventory(sha256: str, sums: Mapping[str, str]) -> dict[str, Any]:
+def _list_faults(content: Path, sha256: str, sm3: str | None) -> list[str]:
+    """What the plain checksum lists say otherwise than the bytes. sm3: recomputed, where it was."""
+    found = []
+    with contextlib.suppress(OSError):
+        if f"{sha256}  original" not in (content / "SHA256SUMS").read_text(errors="replace").splitlines():
+            found.append(f"SHA256SUMS of {sha256} does not name its original")
+        if sm3 is not None and (content / "SM3SUMS").read_text(errors="replace") != f"{sm3}  original\n":
+            found.append(f"SM3SUMS of {sha256} is not the digest of its original")
+    return found
+
+
+def _root_files() -> dict[str, bytes]:
+    """The storage root's own files: path -> bytes."""
+    settings = {"extensionName": LAYOUT, "digestAlgorithm": "sha256", "tupleSize": 3, "numberOfTuples": 3}
+    about = {
+        "extension": LAYOUT,
+        "description": "Hashed n-tuple trees with the encoded identifier as the last folder",
+    }
     return {
-        "id": object_id(sha256),
-        "type": "https://ocfl.io/1.1/spec/#inventory",
-        "digestAlgorithm": "sha256",
-        "head": "v1",
-        "manifest": {digest: [f"v1/content/{name}"] for name, digest in sums.items()},
-        "versions": {
-            "v1": {
-                "created": datetime.now(UTC).isoformat(timespec="seconds"),
-                "message": "taken into custody",
-                "user": {"name": "casereel", "address": "urn:casereel:intake"},
-                "state": {digest: [name] for name, digest in sums.items()},
-            }
-        },
+        f"extensions/{LAYOUT}/config.json": ocfl.as_bytes(settings),
+        "ocfl_layout.json": ocfl.as_bytes(about),
+        "0=ocfl_1.1": b"ocfl_1.1\n",
     }
 
 
@@ -255,5 +464,5 @@ def _digest(path: Path, algorithm: str, moved: Callable[[int], None] = lambda _:
     return digest.hexdigest()
 
 
-def _json(data: Mapping[str, Any]) -> bytes:
-    return (json.dumps(data, sort_keys=True, indent=1) + "\n").encode()
+def _shown(path: Path, root: Path) -> str:
+    return os.fsencode(path.relative_to(root)).decode("utf-8", "backslashreplace")
