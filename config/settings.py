@@ -92,6 +92,12 @@ class AccessSettings:
 
 
 @dataclass(frozen=True)
+class AuditSettings:
+    keys: str
+    sign_every_s: float
+
+
+@dataclass(frozen=True)
 class LogSettings:
     level: str
 
@@ -110,6 +116,7 @@ class Settings:
     time: TimeSettings
     index: IndexSettings
     access: AccessSettings
+    audit: AuditSettings
     log: LogSettings
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 

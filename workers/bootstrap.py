@@ -21,6 +21,7 @@ from pipeline.errors import BadInput
 if TYPE_CHECKING:
     from indexer.follower import Follower
     from pipeline.custody.accession import Accession
+    from pipeline.edges.checkpoints import Checkpoints
     from pipeline.edges.jobs import Jobs
     from pipeline.stage import Context
 
@@ -34,6 +35,13 @@ class Home:
     catalog: Catalog
     audit: AuditLog
     actor: str
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """The signed heads of the audit log."""
+        from pipeline.edges.checkpoints import Checkpoints
+
+        return Checkpoints(self.settings, self.catalog, self.audit, self.actor)
 
     def tell(self, type: str, *, original: str | None = None, outcome: str = "done", facts: Any = None) -> None:
         """The deed is an event, durable when this returns: before the first byte of evidence is shown."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import json
 import os
 import threading
@@ -209,6 +210,23 @@ class AuditLog:
                 for line in stream:
                     if line.endswith(b"\n"):
                         yield line[:-1].decode("utf-8", "surrogateescape")
+
+    def lines_from(self, number: int, *, count: int | None = None) -> Iterator[bytes]:
+        """The lines from this number on, as bytes without newline, synced. A torn last line is left out.
+
+        count: no more than so many.
+        """
+        files = self.files()[(number - 1) // LINES_PER_FILE :]
+        left, skipped = count, (number - 1) % LINES_PER_FILE
+        for file in files:
+            with file.open("rb") as stream:
+                os.fsync(stream.fileno())
+                for line in itertools.islice(stream, skipped, None):
+                    if left == 0 or not line.endswith(b"\n"):
+                        return
+                    left = None if left is None else left - 1
+                    yield line[:-1]
+            skipped = 0
 
     def hash_of(self, line: str) -> str:
         """The hash that the next line carries as its `prev`."""
