@@ -16,7 +16,9 @@ from config.settings import Settings
 from tests.flows.running import Roles, digests_below, wait_until
 from tests.samples import making
 from workers.bootstrap import Home, build_accession, build_home, build_jobs, make_home
-from workers.watch import CANARY, Watcher, is_network_mount
+from workers.watch import Watcher
+from workers.watching.hearing import CANARY
+from workers.watching.mounts import is_network_mount
 
 
 @pytest.fixture(params=["true", "false"], ids=["events", "rescans only"])
@@ -174,23 +176,9 @@ def test_the_canary_shows_that_events_come_through(make_settings: Callable[..., 
     make_home(settings)
     home = build_home(settings)
     with watching(home) as watcher:
-        wait_until(lambda: watcher.roots[0].canary_seen_at > 0, 15, "the canary comes back")
+        wait_until(lambda: watcher.roots[0].hearing.seen_at > 0, 15, "the canary comes back")
     assert (settings.inbox / CANARY).exists()
     assert home.catalog.counts() == {}
-    home.close()
-
-
-def test_a_dead_emitter_is_noticed_and_replaced(make_settings: Callable[..., Settings]) -> None:
-    settings = make_settings(watch_rescan_s="3600")
-    make_home(settings)
-    home = build_home(settings)
-    with watching(home) as watcher:
-        wait_until(lambda: watcher._observer is not None, 10, "the observer runs")
-        for emitter in list(watcher._observer.emitters):
-            emitter.stop()
-        time.sleep(0.5)
-        making.photo(settings.inbox / "a.jpg", 1)
-        wait_until(lambda: arrived(home) == ["a.jpg"], 20, "the file is taken in all the same")
     home.close()
 
 

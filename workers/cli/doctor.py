@@ -68,7 +68,7 @@ def _home(settings: Settings) -> tuple[bool, str]:
     probe.write_bytes(b"")
     probe.unlink()
     same = (settings.home / "staging").stat().st_dev == (settings.home / "vault").stat().st_dev
-    from workers.watch import is_network_mount
+    from workers.watching.mounts import is_network_mount
 
     where = "a network share" if is_network_mount(settings.home) else "a local disk"
     return same and where == "a local disk", f"{settings.home} on {where}" + (
