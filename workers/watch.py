@@ -47,7 +47,7 @@ class Watcher:
             for root in self.roots:
                 self._keep_up(root, stop)
             if what := surroundings.changed():
-                logger.warning("%s; every folder is looked at anew", what)
+                logger.info("%s; every folder is looked at anew", what)
                 for root in self.roots:
                     root.wants_scan = True
             stop.wait(EVERY_S)

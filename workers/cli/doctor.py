@@ -7,7 +7,6 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import click
@@ -50,7 +49,9 @@ def _checks(settings: Settings) -> Iterator[Check]:
     )
     yield from _media(settings)
     yield _safely("index", lambda: _index(settings), "run `casereel rebuild index`")
-    yield _safely("watching", _watching, "sysctl fs.inotify.max_user_watches=524288")
+    yield _safely(
+        "watching", _watching, "sysctl -w fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=1024"
+    )
     yield _safely("sm3", lambda: _sm3(settings), "set vault.sm3 = false, or use a Python with OpenSSL 1.1.1 or newer")
     yield "clock", True, _clock(), ""
 
@@ -139,11 +140,13 @@ def _watching() -> tuple[bool, str]:
     lease = (
         "the kernel says who writes" if able["read_lease"] else "quiet time only (weaker: no read lease on this system)"
     )
-    limits = Path("/proc/sys/fs/inotify")
-    if not limits.is_dir():
+    from workers.watching.ears import limits
+
+    have = limits()
+    if not have:
         return True, lease
-    watches = int((limits / "max_user_watches").read_text())
-    return watches >= 8192, f"{lease}; {watches} folders may be watched"
+    said = ", ".join(f"fs.inotify.{name} = {value}" for name, value in have.items())
+    return have.get("max_user_watches", 0) >= 8192 and have.get("max_user_instances", 0) >= 64, f"{lease}; {said}"
 
 
 def _sm3(settings: Settings) -> tuple[bool, str]:

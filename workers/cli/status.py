@@ -67,9 +67,10 @@ def _screen(app: App, data: dict[str, Any]) -> str:
     ]
     for root in data["watchers"]:
         said = root["alarm"] or "ok"
+        said_zh = root.get("alarm_zh") or root["alarm"] or "正常"
         lines.append(
             app.in_words(
-                f"监视 {root['path']}（{root['mode']}）：{said}，等待 {root['waiting']}",
+                f"监视 {root['path']}（{root['mode']}）：{said_zh}，等待 {root['waiting']}",
                 f"watching {root['path']} ({root['mode']}): {said}, {root['waiting']} waiting",
             )
         )
