@@ -28,6 +28,7 @@ KINDS: Final = ("video", "audio", "photo", "document", "sidecar", "other")
 ARRIVAL_STATUSES: Final = ("accepted", "duplicate", "rejected")
 LINK_STATUSES: Final = ("proposed", "confirmed", "refused")
 LANES: Final = ("light", "heavy")
+FIXITY_OUTCOMES: Final = ("whole", "broken")
 
 
 def may_move(states: dict[str, frozenset[str]], before: str, after: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from config.settings import Settings
+from pipeline.custody.fixity import Fixity
 from pipeline.custody.recovery import recover, replay
 from pipeline.edges.audit import NewEvent
 from pipeline.edges.catalog import Catalog, migrate
@@ -20,7 +21,9 @@ from workers.bootstrap import actor_of, build_home
 
 
 def rebuild_catalog(settings: Settings, moved: Callable[[int], None] = lambda _: None) -> dict[str, int]:
-    """`originals`, `events`, `recovered` of the new catalog; every original's facts are queued to be read again.
+    """`originals`, `events`, `recovered`, `missing` of the new catalog; facts are queued to be read again.
+
+    missing: originals that the log tells of and the vault does not hold; each is an open incident afterwards.
 
     The old SQLite file is kept beside it, under a name with the date. Raises BadInput where a worker still lives,
     or where a PostgreSQL database is not empty.
@@ -31,17 +34,23 @@ def rebuild_catalog(settings: Settings, moved: Callable[[int], None] = lambda _:
     jobs = Jobs(built.catalog, settings.work)
     try:
         jobs.prepare()
-        originals = replay(built.vault, built.catalog, built.audit, moved)
+        replayed = replay(built.vault, built.catalog, built.audit, moved)
+        missing = {one: built.catalog.id_of_digest(one) or "" for one in replayed.missing}
+        gone = {missing[one]: [f"The original {one} is not in the vault"] for one in replayed.missing}
         events = built.catalog.last_event()
         recovered = recover(built.vault, built.catalog, built.audit, jobs, actor_of(settings), turns=ORDER, grace_s=0.0)
         with built.catalog.transaction() as connection:
-            facts = {"originals": originals, "events": events, "recovered": len(recovered)}
+            facts = {"originals": replayed.originals, "events": events, "recovered": len(recovered)}
             [seq] = built.audit.record(connection, [NewEvent(type="catalog.rebuilt", actor=built.actor, facts=facts)])
             for original, kind in built.catalog.without_jobs(connection):
                 jobs.plan(connection, original, ORDER)
                 jobs.enqueue(connection, original, "light", kind=kind)
         built.audit.make_durable(seq)
-        return {"originals": originals + len(recovered), "events": events, "recovered": len(recovered)}
+        Fixity(built.vault, built.catalog, built.audit, built.actor).record(gone, {v: k for k, v in missing.items()})
+        return {
+            "originals": replayed.originals + len(recovered), "events": events, "recovered": len(recovered),
+            "missing": len(missing),
+        }  # fmt: skip
     finally:
         jobs.close()
         built.close()

@@ -10,11 +10,14 @@ import base64
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import sqlalchemy as sa
 
+from pipeline.custody import fixity
 from pipeline.edges import tables
 from pipeline.edges.audit import FIRST_PREV, AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
@@ -23,8 +26,20 @@ from pipeline.edges.vault import Vault
 from pipeline.errors import CustodyBroken
 from pipeline.records import Arrival, Original, Stated
 
+Event = Mapping[str, Any]
+Replayer = Callable[[sa.Connection, Event], None]
+
+TOGETHER: Final = 1000
 # Younger objects may belong to an intake that is about to record them.
 GRACE_S: Final = 60.0
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What a replay gave back. missing: digests that the log tells of and the vault does not hold."""
+
+    originals: int
+    missing: tuple[str, ...]
 
 
 def recover(
@@ -64,55 +79,79 @@ def recover(
     return recovered
 
 
-def replay(vault: Vault, catalog: Catalog, audit: AuditLog, moved: Callable[[int], None] = lambda _: None) -> int:
-    """Fills an empty catalog with the log's events and the originals and arrivals that they tell of.
+def replayers(vault: Vault, catalog: Catalog, missing: list[str]) -> dict[str, Replayer]:
+    """What gives back the rows that an event made, one line a type; a type that is not here made none of its own.
 
-    Returns how many originals there are. moved: told of lines read. Raises CustodyBroken where a line does not
-    follow the one before it, or an accepted original is not in the vault.
+    missing: gets the digest of every accepted original that is not in the vault.
     """
-    previous, originals = FIRST_PREV, 0
+    return {
+        "arrival.accepted": partial(_accepted, vault, catalog, missing),
+        "arrival.duplicate": partial(_duplicate, catalog),
+        "arrival.seen_again": partial(_seen_again, catalog),
+        "fixity.batch": fixity.replay_batch,
+        "fixity.broken": fixity.replay_broken,
+        "fixity.repaired": fixity.replay_repaired,
+    }
+
+
+def replay(vault: Vault, catalog: Catalog, audit: AuditLog, moved: Callable[[int], None] = lambda _: None) -> Replayed:
+    """Fills an empty catalog with the log's events and the rows that they made.
+
+    moved: told of lines read. Raises CustodyBroken where a line does not follow the one before it.
+    """
+    previous, missing, rows = FIRST_PREV, list[str](), list[dict[str, Any]]()
+    by_type = replayers(vault, catalog, missing)
     with catalog.transaction() as connection:
         for line in audit.lines():
             event = json.loads(line)
             if event["prev"] != previous:
                 raise CustodyBroken(f"Entry {event['seq']} of the log does not carry the hash of the one before it")
             previous = audit.hash_of(line)
-            connection.execute(
-                sa.insert(tables.event).values(
-                    seq=event["seq"], at=datetime.fromisoformat(event["at"]), type=event["type"], actor=event["actor"],
-                    original=event["original"], line=line, hash=previous,
-                )
-            )  # fmt: skip
-            connection.execute(sa.update(tables.log_head).values(seq=event["seq"], hash=previous))
-            originals += _replay_one(connection, catalog, vault, event)
+            rows.append({
+                "seq": event["seq"], "at": datetime.fromisoformat(event["at"]), "type": event["type"],
+                "actor": event["actor"], "original": event["original"], "line": line, "hash": previous,
+            })  # fmt: skip
+            if len(rows) >= TOGETHER:
+                _replay_some(connection, rows)
+            if event["type"] in by_type:
+                by_type[event["type"]](connection, event)
             moved(1)
-    return originals
+        last = event["seq"] if previous != FIRST_PREV else 0
+        _replay_some(connection, rows)
+        connection.execute(sa.update(tables.log_head).values(seq=last, hash=previous))
+    return Replayed(originals=sum(catalog.counts().values()), missing=tuple(missing))
 
 
-def _replay_one(connection: sa.Connection, catalog: Catalog, vault: Vault, event: Mapping[str, Any]) -> int:
-    match event["type"]:
-        case "arrival.accepted":
-            told = event["facts"]["original"]
-            if not vault.has(told["sha256"]):
-                raise CustodyBroken(f"The log tells of {told['sha256']}, which is not in the vault", path=told["name"])
-            original = Original(
-                **{k: v for k, v in told.items() if k != "accepted_at"},
-                accepted_at=datetime.fromisoformat(told["accepted_at"]), state="in_custody",
-            )  # fmt: skip
-            _enter(connection, catalog, original, event["facts"]["arrival"], event["seq"])
-            return 1
-        case "arrival.duplicate":
-            catalog.add_arrival(connection, *_arrival_of(event["facts"]["arrival"], event["original"]))
-        case "arrival.seen_again":
-            facts = event["facts"]
-            catalog.seen_again(
-                connection,
-                facts["arrival"],
-                mtime_ns=facts["mtime_ns"],
-                inode=facts["inode"],
-                device=facts["device_number"],
-            )
-    return 0
+def _replay_some(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(sa.insert(tables.event), rows)
+        rows.clear()
+
+
+def _accepted(vault: Vault, catalog: Catalog, missing: list[str], connection: sa.Connection, event: Event) -> None:
+    told = event["facts"]["original"]
+    original = Original(
+        **{k: v for k, v in told.items() if k != "accepted_at"},
+        accepted_at=datetime.fromisoformat(told["accepted_at"]), state="in_custody",
+    )  # fmt: skip
+    _enter(connection, catalog, original, event["facts"]["arrival"], event["seq"])
+    if not vault.holds(told["sha256"]):
+        missing.append(told["sha256"])
+
+
+def _duplicate(catalog: Catalog, connection: sa.Connection, event: Event) -> None:
+    catalog.add_arrival(connection, *_arrival_of(event["facts"]["arrival"], event["original"]))
+
+
+def _seen_again(catalog: Catalog, connection: sa.Connection, event: Event) -> None:
+    facts = event["facts"]
+    catalog.seen_again(
+        connection,
+        facts["arrival"],
+        mtime_ns=facts["mtime_ns"],
+        inode=facts["inode"],
+        device=facts["device_number"],
+    )
 
 
 def _enter(

@@ -524,7 +524,7 @@ class Catalog:
 
     def dump(self) -> dict[str, list[dict[str, Any]]]:
         """What vault and log alone must be able to give back, in a form that can be compared: originals,
-        arrivals and custody events."""
+        arrivals, custody events and what those made. A room that adds such a table adds its line."""
         drop = {"changed_seq", "state", "parent", "kind"}
         with self.snapshot() as connection:
             originals = connection.execute(sa.select(t.original).order_by(t.original.c.sha256)).mappings()
@@ -534,6 +534,8 @@ class Catalog:
                 "originals": [{k: _plain(v) for k, v in row.items() if k not in drop} for row in originals],
                 "arrivals": [{k: _plain(v) for k, v in row.items()} for row in arrivals],
                 "events": [{k: _plain(v) for k, v in row.items()} for row in events],
+                "fixity": _rows(connection, t.fixity, t.fixity.c.original),
+                "incidents": _rows(connection, t.incident, t.incident.c.id),
             }
 
 
@@ -556,6 +558,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     return int(value) if not isinstance(value, str | int | float | bool | type(None)) else value
+
+
+def _rows(connection: sa.Connection, table: sa.Table, order: sa.Column[Any]) -> list[dict[str, Any]]:
+    rows = connection.execute(sa.select(table).order_by(order)).mappings()
+    return [{k: _plain(v) for k, v in row.items()} for row in rows]
 
 
 def _can_be_found(facts: Facts) -> bool:

@@ -146,11 +146,11 @@ def add_version(
     made.rename(folder / head)
     disk.sync_folder(folder)
     failpoint.at("version.placed")
-    _make_head(folder, inventory, staging)
+    make_head(folder, inventory, staging)
     return number_of(after)
 
 
-def _make_head(folder: Path, inventory: bytes, staging: Path) -> None:
+def make_head(folder: Path, inventory: bytes, staging: Path) -> None:
     """The object's own inventory and sidecar are these."""
     write_pair(staging, inventory, sync=True)
     (staging / INVENTORY).replace(folder / INVENTORY)
@@ -166,13 +166,13 @@ def _make_head(folder: Path, inventory: bytes, staging: Path) -> None:
 
 def read(folder: Path) -> Inventory:
     """The object's inventory, proved by its sidecar. Raises CustodyBroken where it is not."""
-    data = _proved(folder)
+    data = proved(folder)
     if data is None:
         raise CustodyBroken(f"The inventory of {folder.name} does not have its digest", path=str(folder))
     return dict(json.loads(data))
 
 
-def _proved(folder: Path) -> bytes | None:
+def proved(folder: Path) -> bytes | None:
     """The folder's inventory where its sidecar says the same, and it is one."""
     try:
         data, sidecar = (folder / INVENTORY).read_bytes(), (folder / SIDECAR).read_bytes()
@@ -192,7 +192,7 @@ def versions_in(folder: Path) -> list[str]:
 def best_inventory(folder: Path) -> Inventory | None:
     """The newest inventory of the object that its sidecar proves, its own first."""
     for place in (folder, *(folder / name for name in reversed(versions_in(folder)))):
-        data = _proved(place)
+        data = proved(place)
         if data is not None:
             return dict(json.loads(data))
     return None
@@ -208,14 +208,14 @@ def settle(folder: Path, aside: Callable[[], Path], staging: Callable[[], Path])
     aside: a new place for it. staging: an empty folder on the same file system.
     """
     inside = versions_in(folder)
-    own = _proved(folder)
+    own = proved(folder)
     if own is not None:
         head = str(json.loads(own)["head"])
         newer = [name for name in inside if int(name[1:]) > int(head[1:])]
         if not newer:
             return None
         if len(newer) == 1 and _follows(folder / newer[0], own, folder):
-            _make_head(folder, (folder / newer[0] / INVENTORY).read_bytes(), staging())
+            make_head(folder, (folder / newer[0] / INVENTORY).read_bytes(), staging())
             return f"{newer[0]} of {folder.name} was complete and became its head"
         for name in newer:
             (folder / name).rename(aside())
@@ -223,20 +223,20 @@ def settle(folder: Path, aside: Callable[[], Path], staging: Callable[[], Path])
         return f"{', '.join(newer)} of {folder.name} was half-made and was moved aside"
     if len(inside) < 2:
         return None
-    newest, before = (_proved(folder / name) for name in (inside[-1], inside[-2]))
+    newest, before = (proved(folder / name) for name in (inside[-1], inside[-2]))
     with contextlib.suppress(OSError):
         if (
             newest is not None and before is not None
             and (folder / INVENTORY).read_bytes() == newest and (folder / SIDECAR).read_bytes() == sidecar_of(before)
         ):  # fmt: skip
-            _make_head(folder, newest, staging())
+            make_head(folder, newest, staging())
             return f"{inside[-1]} of {folder.name} lacked only its sidecar and became its head"
     return None
 
 
 def _follows(made: Path, before: bytes, folder: Path) -> bool:
     """Whether the version folder is whole and goes on from the inventory before."""
-    data = _proved(made)
+    data = proved(made)
     if data is None:
         return False
     after, old = json.loads(data), json.loads(before)
@@ -268,17 +268,17 @@ def faults(folder: Path, identifier: str, who: str, digest_of: Callable[[Path], 
     yield from (f"{name} of {who} is neither a file nor a folder" for name in strange)
     if NAMASTE not in files or (folder / NAMASTE).read_bytes() != NAMASTE_BYTES:
         yield f"{NAMASTE} of {who} is not what it must be"
-    proved = {place: _proved(folder / place) for place in ("", *versions_in(folder))}
+    inventories = {place: proved(folder / place) for place in ("", *versions_in(folder))}
     yield from (
         f"The inventory of {who}{f' in {place}' if place else ''} does not have its digest"
-        for place, data in proved.items() if data is None
+        for place, data in inventories.items() if data is None
     )  # fmt: skip
     inventory = best_inventory(folder)
     if inventory is None:
         yield f"The object {who} has no inventory that holds"
         return
     try:
-        yield from _inventory_faults(inventory, proved, identifier, who)
+        yield from _inventory_faults(inventory, inventories, identifier, who)
         manifest = {path: digest for digest, paths in inventory["manifest"].items() for path in paths}
         expected = {NAMASTE, *manifest}
         for place in ("", *(f"{name}/" for name in inventory["versions"])):
@@ -298,19 +298,19 @@ def faults(folder: Path, identifier: str, who: str, digest_of: Callable[[Path], 
 
 
 def _inventory_faults(
-    inventory: Inventory, proved: Mapping[str, bytes | None], identifier: str, who: str
+    inventory: Inventory, found: Mapping[str, bytes | None], identifier: str, who: str
 ) -> Iterator[str]:  # fmt: skip
     if (inventory["id"], inventory["type"], inventory["digestAlgorithm"]) != (identifier, TYPE, "sha256"):
         yield f"The inventory of {who} is that of another object"
     versions = inventory["versions"]
     if list(_numbers(versions)) != list(range(1, number_of(inventory) + 1)):
         yield f"The inventory of {who} does not name its versions one after the other"
-    if proved.get("") is not None and proved.get(inventory["head"], proved[""]) != proved[""]:
+    if found.get("") is not None and found.get(inventory["head"], found[""]) != found[""]:
         yield f"The inventory of {who} and that of its head version differ"
     named = {digest for version in versions.values() for digest in version["state"]}
     if named != set(inventory["manifest"]):
         yield f"The inventory of {who} names content that no version holds, or lacks content that one does"
-    for name, data in proved.items():
+    for name, data in found.items():
         if data is None or name in ("", inventory["head"]):
             continue
         if name not in versions:
@@ -360,3 +360,9 @@ def _what_lies_in(folder: Path) -> tuple[set[str], set[str], list[str]]:
 
 def _quoted(text: str) -> str:
     return "".join(one if one.isascii() and one.isalnum() else f"%{ord(one):02x}" for one in text)
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of the file's bytes, through the system's memory."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline.states import ARRIVAL_STATUSES, JOB_STATES, KINDS, LANES, LINK_STATUSES, ORIGINAL_STATES
+from pipeline.states import ARRIVAL_STATUSES, FIXITY_OUTCOMES, JOB_STATES, KINDS, LANES, LINK_STATUSES, ORIGINAL_STATES
 
 PREFIX = "cr_"
 metadata = sa.MetaData(
@@ -426,4 +426,25 @@ lock = sa.Table(
     sa.Column("name", sa.String(40), primary_key=True),
     sa.Column("holder", sa.String(120), nullable=False),
     sa.Column("until_s", sa.Float, nullable=False),
+)
+
+fixity = sa.Table(
+    "cr_fixity",
+    metadata,
+    sa.Column("original", sa.String(26), sa.ForeignKey("cr_original.id"), primary_key=True),
+    sa.Column("checked_at", Instant, nullable=False, index=True),
+    sa.Column("outcome", sa.String(10), nullable=False),
+    _one_of("outcome", FIXITY_OUTCOMES),
+)
+
+incident = sa.Table(
+    "cr_incident",
+    metadata,
+    _id(),
+    _original(),
+    _at("opened_at"),
+    sa.Column("faults", sa.JSON, nullable=False),
+    _at("closed_at", nullable=True),
+    sa.Column("closed_by", sa.String(80)),
+    _text("how", nullable=True),
 )

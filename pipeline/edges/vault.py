@@ -32,6 +32,7 @@ from typing import Any, Final
 from filelock import FileLock
 from ulid import ULID
 
+from pipeline.edges import copies as copies_of
 from pipeline.edges import copying, disk, failpoint, ocfl
 from pipeline.edges.staging import MANY, Staged, Staging
 from pipeline.errors import BadInput, CustodyBroken, NotAllowed
@@ -72,6 +73,10 @@ class Vault:
         """Whether an object with this digest is complete in the vault."""
         folder = self._object(sha256)
         return (folder / ocfl.SIDECAR).exists() and not (folder / TOMBSTONE).exists()
+
+    def holds(self, sha256: str) -> bool:
+        """Whether there is an object with this digest, be it the original or its tombstone."""
+        return (self._object(sha256) / ocfl.SIDECAR).exists()
 
     @contextlib.contextmanager
     def opened(self, sha256: str) -> Iterator[Path]:
@@ -292,6 +297,7 @@ class Vault:
             out, place = self._disposing / sha256, self._object(sha256)
             if not (out / "object").exists():
                 if (place / TOMBSTONE).exists():
+                    shutil.rmtree(out, ignore_errors=True)
                     return
                 self._prepare_tombstone(sha256, tombstone, out)
                 failpoint.at("purge.prepared")
@@ -365,6 +371,37 @@ class Vault:
         if faults := self.faults(sha256):
             raise CustodyBroken(faults[0], path=str(path))
         return dict(json.loads(path.read_bytes()))
+
+    # -- repair
+
+    def mend(self, sha256: str, copies: Sequence[Path], moved: Callable[[int], None] = lambda _: None) -> list[str]:
+        """The object is whole again; returns the paths in it that were not.
+
+        What is good of it stays, the rest comes from the copies: storage roots elsewhere, or files with the
+        original's bytes. The damaged object is kept in quarantine. Raises CustodyBroken where no copy has what is
+        needed, and then nothing has changed.
+        """
+        with self._changing:
+            place = self._object(sha256)
+            kept = sorted(self._quarantine.glob(f"{sha256}-object-*")) if self._quarantine.is_dir() else []
+            roots = [one / place.relative_to(self.root) for one in copies if one.is_dir()]
+            with self._passing() as folder:
+                made = folder / "object"
+                wrong = copies_of.whole_object(
+                    made, object_id(sha256), [place, *roots, *kept],
+                    {sha256: [one for one in copies if one.is_file()]}, moved,
+                )  # fmt: skip
+                failpoint.at("repair.built")
+                if place.exists():
+                    place.rename(self._aside(f"{sha256}-object"))
+                    disk.sync_folder(self._quarantine)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                failpoint.at("repair.moved")
+                made.rename(place)
+                for one in (place.parent, *list(place.parents)[1:4]):
+                    disk.sync_folder(one)
+                failpoint.at("repair.placed")
+            return wrong
 
     @contextlib.contextmanager
     def _passing(self) -> Iterator[Path]:

@@ -10,7 +10,7 @@ import pytest
 
 from config.settings import Settings
 from pipeline.custody.accession import Candidate
-from pipeline.errors import CustodyBroken
+from pipeline.custody.fixity import Fixity
 from pipeline.records import Stated
 from tests.flows.running import at_rest, wait_until
 from tests.samples import making
@@ -62,8 +62,12 @@ def test_a_vault_that_lacks_what_the_log_tells_of_is_not_papered_over(sqlite_hom
     with sqlite_home.vault.opened(sha256) as path:
         shutil.rmtree(path.parents[2])
     sqlite_home.close()
-    with pytest.raises(CustodyBroken, match=sha256):
-        rebuild_catalog(sqlite_home.settings)
+    assert rebuild_catalog(sqlite_home.settings)["missing"] == 1
+    rebuilt = build_home(sqlite_home.settings)
+    [incident] = Fixity(rebuilt.vault, rebuilt.catalog, rebuilt.audit, "test").incidents()
+    assert (incident["sha256"], incident["faults"]) == (sha256, [f"The original {sha256} is not in the vault"])
+    assert rebuilt.catalog.counts() == {"failed_custody": 1}
+    rebuilt.close()
 
 
 def test_an_object_that_was_never_recorded_is_entered_by_the_patrol(home: Home, tmp_path: Path) -> None:

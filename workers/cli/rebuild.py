@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from workers.cli import app_of
+from workers.cli import CUSTODY_BROKEN, app_of
 
 
 @click.group(short_help="Make the catalog (from vault and log) or the index (from the catalog) anew.")
@@ -16,7 +16,7 @@ def rebuild() -> None:
 
 
 @rebuild.command(short_help="The catalog, from the vault and the log alone.")
-def catalog() -> None:
+def catalog() -> int:
     """Makes the catalog anew from the vault and the log alone; the old one is kept beside it. Stop all workers first.
 
     Example: casereel rebuild catalog
@@ -33,6 +33,15 @@ def catalog() -> None:
             f"{done['originals']} originals are back; their facts are being read again by the workers",
         ),
     )
+    if done["missing"]:
+        app.note(
+            app.in_words(
+                f"日志记载的 {done['missing']} 个原始文件不在存储中；见 casereel status，用 casereel repair 修复",
+                f"{done['missing']} originals that the log tells of are not in the vault: see `casereel status`, "
+                "then `casereel repair`",
+            )
+        )
+    return CUSTODY_BROKEN if done["missing"] else 0
 
 
 @rebuild.command(short_help="The index, from the catalog.")
