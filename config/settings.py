@@ -17,7 +17,9 @@ from typing import Any, get_type_hints
 CONFIG_NAME = "casereel.toml"
 ENVIRONMENT_PREFIX = "CASEREEL_"
 # Read by the command line, the scripts and the tests themselves, and no settings.
-OTHER_VARIABLES = frozenset(f"CASEREEL_{name}" for name in ("HOME", "CONFIG", "LANG", "FAILPOINT", "PYTHON", "VENV"))
+OTHER_VARIABLES = frozenset(
+    f"CASEREEL_{name}" for name in ("HOME", "CONFIG", "LANG", "FAILPOINT", "TEST_COUNTS", "PYTHON", "VENV")
+)
 SHIPPED = Path(__file__).resolve().parent
 
 

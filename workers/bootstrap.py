@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from config.settings import Settings
+from pipeline.edges import disk
 from pipeline.edges.audit import AuditLog
 from pipeline.edges.catalog import Catalog
 from pipeline.edges.disk import OwnedFolder
@@ -142,6 +143,7 @@ def make_home(settings: Settings) -> bool:
     from pipeline.edges.jobs import Jobs
 
     fresh = not settings.inbox.is_dir()
+    made = [one for one in settings.home.absolute().parents if not one.exists()]
     for folder in (settings.home, settings.inbox, settings.home / "log", settings.home / "index"):
         folder.mkdir(parents=True, exist_ok=True)
     settings.home.chmod(0o750)
@@ -158,6 +160,10 @@ def make_home(settings: Settings) -> bool:
         jobs.close()
     finally:
         built.close()
+    for folder in (settings.home.absolute(), *made):
+        # The vault syncs the home and what lies in it; without this the home's own name could be lost with the power.
+        with contextlib.suppress(PermissionError):
+            disk.sync_folder(folder.parent)
     return fresh
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.conftest import QUICK
+from tests.flows.nursery import Nursery, Role
 from workers.bootstrap import Home
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,12 +22,18 @@ AT_REST = {"ready", "attention"}
 
 
 class Roles:
-    """Roles of one home, each a process that is started again when it ends, as `up` does."""
+    """Roles of one home, each a process that is started again when it ends, as `up` does.
 
-    def __init__(self, home: Path, roles: list[str], environ: dict[str, str] | None = None) -> None:
+    nursery: they are forked from it instead of started from nothing.
+    """
+
+    def __init__(
+        self, home: Path, roles: list[str], environ: dict[str, str] | None = None, *, nursery: Nursery | None = None
+    ) -> None:
         self.home, self.environ = home, {**os.environ, **QUICK, **(environ or {})}
         self.wanted = dict(enumerate(roles))
-        self.processes: dict[int, subprocess.Popen[bytes]] = {}
+        self.processes: dict[int, subprocess.Popen[bytes] | Role] = {}
+        self._nursery = nursery
         self.errors = (home / "roles.log").open("ab")
 
     def keep_up(self) -> None:
@@ -34,13 +41,18 @@ class Roles:
         for number, role in self.wanted.items():
             process = self.processes.get(number)
             if process is None or process.poll() is not None:
-                self.processes[number] = subprocess.Popen(
-                    [sys.executable, "-m", "workers", "--home", str(self.home), *role.split()],
-                    cwd=ROOT, env=self.environ, stdout=subprocess.DEVNULL, stderr=self.errors, start_new_session=True,
-                )  # fmt: skip
+                self.processes[number] = self._start(["--home", str(self.home), *role.split()])
+
+    def _start(self, arguments: list[str]) -> subprocess.Popen[bytes] | Role:
+        if self._nursery is not None:
+            return self._nursery.start(arguments, self.environ)
+        return subprocess.Popen(
+            [sys.executable, "-m", "workers", *arguments],
+            cwd=ROOT, env=self.environ, stdout=subprocess.DEVNULL, stderr=self.errors, start_new_session=True,
+        )  # fmt: skip
 
     def kill_one(self, chance: random.Random) -> str:
-        """Ends one process at random by SIGKILL, a role or anything below it; its command line."""
+        """Ends one process at random by SIGKILL, a role or anything below it; the role's name or its command line."""
         for _ in range(100):
             found = [
                 pid for process in self.processes.values() if process.poll() is None for pid in family(process.pid)
@@ -51,7 +63,7 @@ class Roles:
                     said = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                     if said:  # not one that has ended and waits to be collected
                         os.kill(pid, signal.SIGKILL)
-                        return said
+                        return next((self.wanted[n] for n, one in self.processes.items() if one.pid == pid), said)
             time.sleep(0.1)
         raise AssertionError("no process was left to be ended")
 

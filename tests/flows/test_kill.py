@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,61 +16,75 @@ import sqlalchemy as sa
 from config.settings import Settings
 from pipeline.edges import tables
 from pipeline.stages import ORDER
+from tests.flows.nursery import Nursery
 from tests.flows.running import Roles, at_rest, digests_below, leftovers, wait_until
 from tests.samples import making
 from workers.bootstrap import Home, build_home, make_home
 
-FILES, KILLS = 300, 50
+FULL = os.environ.get("CASEREEL_TEST_COUNTS") == "full"
+# Kills on each of the two databases, and the files that flow in meanwhile.
+KILLS, FILES = (1000, 1500) if FULL else (100, 100)
+PAUSE_S = (0.05, 0.6)
 
 
 @pytest.fixture(scope="module")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three hundred recordings, some of them the same bytes under two names."""
+    """Photos, sounds and films, some of them the same bytes under two names."""
     folder = tmp_path_factory.mktemp("recordings")
-    for number in range(FILES - 50):
+    tenth = FILES // 10
+    for number in range(FILES - 2 * tenth - tenth // 2):
         making.photo(folder / f"IMG_{number:04}.jpg", number, size=(64, 48))
-    for number in range(25):
+    for number in range(tenth):
         making.sound(folder / f"REC_{number:04}.wav", number, length_s=0.5)
-    for number in range(10):
-        making.film(folder / f"MOV_{number:04}.mp4", number, length_s=1.0)
-    for number in range(15):
         shutil.copy(folder / f"IMG_{number:04}.jpg", folder / f"copy of IMG_{number:04}.jpg")
+    for number in range(tenth // 2):
+        making.film(folder / f"MOV_{number:04}.mp4", number, length_s=1.0)
     return folder
 
 
+@pytest.fixture(scope="module")
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    """Forks the roles, so that most kills hit work and not imports."""
+    made = Nursery(tmp_path_factory.mktemp("nursery") / "errors.log")
+    yield made
+    made.close()
+
+
 @pytest.mark.slow
-def test_nothing_is_lost_or_doubled_on_sqlite(recordings: Path, make_settings: Callable[..., Settings]) -> None:
+def test_nothing_is_lost_or_doubled_on_sqlite(
+    recordings: Path, nursery: Nursery, make_settings: Callable[..., Settings]
+) -> None:
     settings = make_settings(work_lease_s="8")
-    run(recordings, settings, ["watch", "work", "patrol"], never_back=None)
+    run(recordings, nursery, settings, ["watch", "work", "patrol"], never_back=None)
 
 
 @pytest.mark.slow
 @pytest.mark.postgres
 def test_nothing_is_lost_or_doubled_on_postgresql_when_a_worker_never_comes_back(
-    recordings: Path, make_settings: Callable[..., Settings], fresh_database: Callable[[], str]
+    recordings: Path, nursery: Nursery, make_settings: Callable[..., Settings], fresh_database: Callable[[], str]
 ) -> None:
     settings = make_settings(catalog_url=fresh_database(), work_lease_s="8")
-    run(recordings, settings, ["watch", "work", "patrol", "work"], never_back=3)
+    run(recordings, nursery, settings, ["watch", "work", "patrol", "work"], never_back=3)
 
 
-def run(recordings: Path, settings: Settings, roles: list[str], never_back: int | None) -> None:
+def run(recordings: Path, nursery: Nursery, settings: Settings, roles: list[str], never_back: int | None) -> None:
     make_home(settings)
     home = build_home(settings)
     chance = random.Random(20261122)
     environ = {
         "CASEREEL_CATALOG_URL": settings.catalog.url,
         "CASEREEL_WORK_LEASE_S": str(settings.work.lease_s),
-        "CASEREEL_WORK_DEATHS": "50",
+        "CASEREEL_WORK_DEATHS": str(KILLS),
     }
     sources = sorted(recordings.iterdir())
     killed: Counter[str] = Counter()
-    with Roles(settings.home, roles, environ) as running:
+    with Roles(settings.home, roles, environ, nursery=nursery) as running:
         wait_until(lambda: len(home.catalog.counts()) >= 0, 5, "the catalog answers")
         for number in range(KILLS):
             # Files flow in by copying, as a clerk's do, a few between any two kills.
             for source in sources[number * FILES // KILLS : (number + 1) * FILES // KILLS]:
                 shutil.copy(source, settings.inbox / source.name)
-            time.sleep(chance.uniform(0.2, 2.0))
+            time.sleep(chance.uniform(*PAUSE_S))
             killed[kind_of(running.kill_one(chance))] += 1
             if never_back is not None and number == KILLS // 3:
                 process = running.processes[never_back]
