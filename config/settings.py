@@ -100,6 +100,17 @@ class AuditSettings:
 
 
 @dataclass(frozen=True)
+class FixitySettings:
+    every_days: float
+    share: float
+
+
+@dataclass(frozen=True)
+class BackupSettings:
+    target: str
+
+
+@dataclass(frozen=True)
 class LogSettings:
     level: str
 
@@ -119,6 +130,8 @@ class Settings:
     index: IndexSettings
     access: AccessSettings
     audit: AuditSettings
+    fixity: FixitySettings
+    backup: BackupSettings
     log: LogSettings
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 

@@ -13,6 +13,7 @@ from pipeline.edges import disk
 from pipeline.errors import CasereelError
 from pipeline.stages import ORDER
 from workers.bootstrap import Home, build_follower, build_jobs, scratch_of
+from workers.keeping import keep_fixity
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,8 @@ def round_of(home: Home, *, grace_s: float = GRACE_S) -> dict[str, int]:
     try:
         swept = disk.sweep(home.vault.staging.root, grace_s=min(grace_s, 5.0))
         swept += disk.sweep(scratch_of(home.settings), grace_s=min(grace_s, 5.0))
+        for said in home.vault.settle():
+            logger.warning("vault: %s", said)
         recovered = recover(home.vault, home.catalog, home.audit, jobs, "patrol", turns=ORDER, grace_s=grace_s)
         queued_again = jobs.queue_stranded(waiting_s=grace_s)
         home.audit.make_durable(home.catalog.last_event())
@@ -66,6 +69,8 @@ def patrol(home: Home, stop: threading.Event) -> None:
     """A round at every interval until told to stop; a fault of one round does not end the next."""
     jobs = build_jobs(home, "patrol")
     jobs.show_life()
+    slow = threading.Thread(target=keep_fixity, args=(home, stop), daemon=True)
+    slow.start()
     try:
         while not stop.is_set():
             try:
@@ -74,5 +79,6 @@ def patrol(home: Home, stop: threading.Event) -> None:
                 logger.warning("patrol: %s", error)
                 jobs.said = {"trouble": error.sentence}
             stop.wait(EVERY_S)
+        slow.join(timeout=20)
     finally:
         jobs.close()

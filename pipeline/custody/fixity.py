@@ -92,17 +92,18 @@ class Fixity:
         stopped: asked between objects; what was read until then is recorded.
         """
         faults: dict[str, list[str]] = {}
-        leaving = set(self._vault.unfinished_purges())
         for one in batch:
             if stopped():
                 break
-            if one.sha256 not in leaving:
-                faults[one.original] = self.faults(one.original, one.sha256, moved=moved)
-                moved(0)
+            faults[one.original] = self.faults(one.original, one.sha256, moved=moved)
+            moved(0)
         return self.record(faults, {one.original: one.sha256 for one in batch})
 
     def faults(self, original: str, sha256: str, moved: Callable[[int], None] = lambda _: None) -> list[str]:
         """What does not hold of one original's object; a tombstone holds only where the log tells of a disposal."""
+        self._vault.settle_one(sha256)
+        if not self._vault.holds(sha256) and sha256 in self._vault.unfinished_purges():
+            return []  # on its way out: whoever disposes of it goes on
         found = self._vault.faults(sha256, moved=moved)
         if not found and not self._vault.has(sha256) and not self._was_disposed_of(original):
             found = [f"{sha256} is a tombstone, and the log tells of no disposal"]
@@ -137,6 +138,12 @@ class Fixity:
                 replay_broken(connection, {"original": event.original, "facts": event.facts, "seq": seq})
         self._audit.make_durable(seqs[-1])
         return Checked(whole, broken, tuple(new))
+
+    def record_all(self, faults: Mapping[str, list[str]], digests: Mapping[str, str]) -> None:
+        """The same of any number, in batches."""
+        names = list(faults)
+        for first in range(0, len(names), BATCH_COUNT):
+            self.record({name: faults[name] for name in names[first : first + BATCH_COUNT]}, digests)
 
     def incidents(self, *, original: str | None = None) -> list[dict[str, Any]]:
         """Open incidents, oldest first: `incident`, `original`, `sha256`, `name`, `opened_at`, `faults`."""

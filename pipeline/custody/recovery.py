@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from pipeline.edges.jobs import Jobs
 from pipeline.edges.vault import Vault
 from pipeline.errors import CustodyBroken
 from pipeline.records import Arrival, Original, Stated
+
+logger = logging.getLogger(__name__)
 
 Event = Mapping[str, Any]
 Replayer = Callable[[sa.Connection, Event], None]
@@ -61,7 +64,11 @@ def recover(
     for sha256 in vault.digests():
         if sha256 in known or time.time() - vault.placed_at(sha256) < grace_s:
             continue
-        facts = vault.record(sha256)
+        try:
+            facts = vault.record(sha256)
+        except CustodyBroken as error:
+            logger.critical("an object that was never recorded does not hold: %s; run `casereel verify`", error)
+            continue
         with catalog.transaction() as connection:
             if catalog.original_with(connection, sha256) is not None:
                 continue

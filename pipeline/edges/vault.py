@@ -267,14 +267,14 @@ class Vault:
 
     def settle(self) -> list[str]:
         """Ends what a dead process left half-made in objects; a sentence each on what became of it."""
-        found = []
-        for sha256, _ in self._objects():
-            folder = self._object(sha256)
-            if folder.is_dir() and len(ocfl.versions_in(folder)) > 1:
-                with self._changing:
-                    said = self._settle(sha256)
-                found += [said] if said else []
-        return found
+        return [said for sha256, _ in self._objects() if (said := self.settle_one(sha256))]
+
+    def settle_one(self, sha256: str) -> str | None:
+        """The same for one object."""
+        if len(ocfl.versions_in(self._object(sha256))) < 2:
+            return None
+        with self._changing:
+            return self._settle(sha256)
 
     def _settle(self, sha256: str) -> str | None:
         with contextlib.ExitStack() as stack:

@@ -52,6 +52,7 @@ def _checks(settings: Settings) -> Iterator[Check]:
     yield _safely(
         "watching", _watching, "sysctl -w fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=1024"
     )
+    yield _safely("fixity", lambda: _fixity(settings), "see `casereel status`; `casereel repair ID --from BACKUP`")
     yield _safely("sm3", lambda: _sm3(settings), "set vault.sm3 = false, or use a Python with OpenSSL 1.1.1 or newer")
     yield "clock", True, _clock(), ""
 
@@ -131,6 +132,20 @@ def _index(settings: Settings) -> tuple[bool, str]:
         said += f'; comfortable to {WHOOSH_COMFORTABLE}, {WHOOSH_LIMIT} at most: then index.backend = "tantivy"'
         return state["documents"] <= WHOOSH_LIMIT, said
     return True, said
+
+
+def _fixity(settings: Settings) -> tuple[bool, str]:
+    from pipeline.custody.fixity import Fixity
+    from workers.bootstrap import home
+
+    with home(settings) as built:
+        state = Fixity(built.vault, built.catalog, built.audit, built.actor).standing(
+            built.catalog.now(), settings.fixity.every_days
+        )
+    said = (
+        f"{state['incidents']} incidents, {state['overdue']} overdue, the oldest read {state['oldest_days']} days ago"
+    )
+    return not state["incidents"] and not state["overdue"], said
 
 
 def _watching() -> tuple[bool, str]:

@@ -23,7 +23,8 @@ WORDS = {
     ),
     "failed_custody": (
         "入库的字节与登记的不一致", "the bytes in custody are not what was recorded",
-        "停止使用，运行 casereel verify 并通知管理员", "do not use it; run `casereel verify`, tell the administrator",
+        "停止使用并通知管理员；有备份时运行 casereel repair", "do not use it, tell the administrator; "
+        "where there is a backup, run `casereel repair`",
     ),
 }  # fmt: skip
 

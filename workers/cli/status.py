@@ -29,12 +29,14 @@ def status() -> None:
 
 def standing(built: Home) -> dict[str, Any]:
     """What `status --json` prints and the status page shows."""
+    from pipeline.custody.fixity import Fixity
     from pipeline.edges.jobs import Jobs
     from workers.bootstrap import build_follower
 
     jobs = Jobs(built.catalog, built.settings.work)
     states, unfinished, workers = built.catalog.counts(), jobs.unfinished(), jobs.workers()
     usage = shutil.disk_usage(built.settings.home)
+    fixity = Fixity(built.vault, built.catalog, built.audit, built.actor)
     return {
         "originals": sum(states.values()),
         "states": states,
@@ -46,6 +48,8 @@ def standing(built: Home) -> dict[str, Any]:
         "index": build_follower(built).state(),
         "vault": {"path": str(built.vault.root), "free_bytes": usage.free, "total_bytes": usage.total},
         "log": {"entries": built.catalog.last_event()},
+        "fixity": fixity.standing(built.catalog.now(), built.settings.fixity.every_days),
+        "incidents": fixity.incidents(),
     }
 
 
@@ -65,6 +69,7 @@ def _screen(app: App, data: dict[str, Any]) -> str:
         ),
         app.in_words(f"存储：可用 {free_gib} GiB", f"vault: {free_gib} GiB free"),
     ]
+    lines += _fixity_lines(app, data)
     for root in data["watchers"]:
         said = root["alarm"] or "ok"
         said_zh = root.get("alarm_zh") or root["alarm"] or "正常"
@@ -77,6 +82,25 @@ def _screen(app: App, data: dict[str, Any]) -> str:
     if not data["watchers"]:
         lines.append(app.in_words("没有监视进程；运行 casereel up", "nobody watches the inbox; run `casereel up`"))
     return "\n".join(lines)
+
+
+def _fixity_lines(app: App, data: dict[str, Any]) -> list[str]:
+    fixity = data["fixity"]
+    oldest = "-" if fixity["oldest_days"] is None else f"{fixity['oldest_days']:.1f}"
+    lines = [
+        app.in_words(
+            f"复核：{fixity['checked']} 个在期限内，{fixity['overdue']} 个逾期，最久 {oldest} 天前",
+            f"fixity: {fixity['checked']} read in time, {fixity['overdue']} overdue, the oldest {oldest} days ago",
+        )
+    ]
+    for one in data["incidents"]:
+        lines.append(
+            app.in_words(
+                f"!! 字节不符：{one['name']}（{one['original']}）；运行 casereel repair {one['original']}",
+                f"!! custody is broken: {one['name']} ({one['original']}); run `casereel repair {one['original']}`",
+            )
+        )
+    return lines
 
 
 COMMAND = status

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import click
@@ -17,39 +16,42 @@ def verify(id: tuple[str, ...]) -> int:
 
     Example: casereel verify --json
     """
+    from pipeline.custody.inspection import inspect
     from workers.bootstrap import home
+    from workers.keeping import build_fixity
 
     app = app_of()
     with home(app.settings) as built:
+        fixity = build_fixity(built)
         known = built.catalog.digests()
         wanted = dict(known)
         if id:
             chosen = {built.catalog.find_original(one) for one in id}
             wanted = {sha256: one for sha256, one in known.items() if one in chosen}
         sizes = built.catalog.size_of(list(wanted.values()))
-        with app.progress(sizes, app.in_words("核验", "verifying")) as moved, ThreadPoolExecutor(2) as pool:
-            faults = dict(zip(wanted, pool.map(lambda one: built.vault.faults(one, moved=moved), wanted), strict=True))
-        broken = [
-            {"original": wanted[sha256], "sha256": sha256, "faults": found}
-            for sha256, found in faults.items() if found and built.vault.has(sha256)
-        ]  # fmt: skip
-        missing = [
-            {"original": wanted[one], "sha256": one, "faults": found}
-            for one, found in faults.items()
-            if found and not built.vault.has(one)
-        ]
-        unrecorded = [] if id else [one for one in built.vault.digests() if one not in known]
+        with app.progress(sizes, app.in_words("核验", "verifying")) as moved:
+            seen = inspect(built.vault, built.catalog, fixity, wanted, everything=not id, moved=moved)
+        broken, missing = (
+            [{"original": wanted[one], "sha256": one, "faults": found} for one, found in faults.items()]
+            for faults in (seen.broken, seen.missing)
+        )
         log = built.audit.check()
         data: dict[str, Any] = {
-            "checked": len(wanted), "broken": broken, "missing": missing, "unrecorded": unrecorded,
+            "checked": len(wanted), "broken": broken, "missing": missing, "strays": list(seen.strays),
+            "unrecorded": list(seen.unrecorded),
             "audit": {
                 "ok": not log.faults, "entries": log.entries, "head": log.head, "signed_heads": 0,
                 "faults": list(log.faults),
             },
         }  # fmt: skip
         facts = {"checked": len(wanted), "broken": len(broken), "missing": len(missing), "log_faults": len(log.faults)}
-        bad = bool(broken or missing or log.faults)
+        facts["strays"] = len(seen.strays)
+        bad = bool(not seen.holds or log.faults)
         if not log.faults:
+            fixity.record_all(
+                {wanted[one]: [*seen.broken.get(one, ()), *seen.missing.get(one, ())] for one in wanted},
+                {original: sha256 for sha256, original in wanted.items()},
+            )
             built.tell("verify", outcome="failed" if bad else "done", facts=facts)
         lines = [
             app.in_words(
@@ -61,7 +63,7 @@ def verify(id: tuple[str, ...]) -> int:
                 f"audit log, {log.entries} entries: {'whole' if not log.faults else 'BROKEN'}",
             ),
         ]
-        lines += [fault for one in broken + missing for fault in one["faults"]] + list(log.faults)
+        lines += [fault for one in broken + missing for fault in one["faults"]] + list(seen.strays) + list(log.faults)
         app.emit(data, "\n".join(lines))
         return CUSTODY_BROKEN if bad else 0
 
