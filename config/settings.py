@@ -76,6 +76,7 @@ class MediaSettings:
     proxy_crf: int
     wall_factor: float
     memory_mb: int
+    cage: str
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,8 @@ def _sniffed(file: Path) -> tuple[str, str]:
 
 def _photo_rows(file: Path, catalog: Archive, tools: Tools) -> list[Match]:
     side_px = picture_marks.SIDE_PX
-    pixels = tools.call(grey_square, str(file.absolute()), side_px, None, limits=ASKED_LIMITS)
+    source = file.absolute()
+    pixels = tools.call(grey_square, str(source), side_px, None, limits=ASKED_LIMITS, reads=[source])
     frame = np.frombuffer(base64.b64decode(pixels), np.uint8).reshape(1, side_px, side_px)
     return [_picture_row(found) for found in pictures.find_photo(frame, _picture_library(catalog))]
 

@@ -122,7 +122,7 @@ def build_context(home: Home) -> tuple[Context, OwnedFolder]:
     from pipeline.stage import Context
 
     scratch = OwnedFolder(home.settings.home / "scratch")
-    tools = Tools(home.settings.media.ffmpeg)
+    tools = Tools(home.settings.media.ffmpeg, home.settings.media.cage)
     tools.start()
     context = Context(
         settings=home.settings,

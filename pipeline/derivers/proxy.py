@@ -166,7 +166,7 @@ def _judged(target: Path, known: Known, context: Context) -> dict[str, Any]:
         wall_s=60 + (length_s(known) or 0) / 10, cpu_s=120, memory_bytes=context.settings.media.memory_mb << 20, nice=10
     )
     held: dict[str, Any] = context.tools.call(
-        contents_of, str(target), "mov", limits=limits, still_wanted=context.still_wanted
+        contents_of, str(target), "mov", limits=limits, reads=[target], still_wanted=context.still_wanted
     )
     if held["video"] is None and held["audio"] is None:
         raise Unreadable("what was written does not play")

@@ -26,7 +26,7 @@ def derive(source: Path, known: Known, scratch: Path, context: Context) -> Itera
     limits = Limits(wall_s=120, cpu_s=60, memory_bytes=context.settings.media.memory_mb << 20, nice=10)
     drawn = context.tools.call(
         draw_views, str(source), str(view), VIEW_PX, str(poster), POSTER_PX, known.value("picture.orientation"),
-        limits=limits, still_wanted=context.still_wanted,
+        limits=limits, reads=[source], writes=[scratch], still_wanted=context.still_wanted,
     )  # fmt: skip
     tool = f"Pillow {version('pillow')}, pi_heif {version('pi-heif')}"
     return [

@@ -4,15 +4,13 @@ A keeper process, started once and single-threaded, forks one supervisor a job; 
 forks the work and reports how it ended. When the worker dies its socket closes, the keeper ends, and the
 kernel ends the supervisors and their work (PR_SET_PDEATHSIG), so nothing outlives its worker.
 
-Where `fork` is missing (Windows) the same jobs run in a fresh interpreter each, with a time limit only.
-Not covered yet: a system-call filter and a private view of the file system.
-Source of the limits: the measurements of bombs and playlists kept with the tests.
+`confining` says how a child limits itself. Where `fork` is missing (Windows) the same jobs run in a fresh interpreter
+each, with a time limit only. Source of the limits: the measurements of bombs and playlists kept with the tests.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib
 import json
 import os
@@ -24,18 +22,30 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
+from pipeline.edges.confining import (
+    CODE,
+    Box,
+    become,
+    become_reader,
+    box_of,
+    die_with_parent,
+    get_ready,
+    leave_network,
+    limit,
+)  # fmt: skip
 from pipeline.errors import CasereelError, TryAgain, Unreadable
 
 RESULT_MAX_BYTES: Final = 16 << 20
 STDERR_KEPT_BYTES: Final = 8 << 10
-CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
-PR_SET_PDEATHSIG = 1
 PRELOADED: Final = (
     "json", "exifread", "PIL.Image", "PIL.ImageOps", "PIL.ImageCms", "pi_heif", "av", "numpy", "pipeline.stage",
     "pipeline.edges.tools", "pipeline.edges.reading", "pipeline.edges.pictures", "pipeline.custody.sniff",
 )  # fmt: skip
+# What stands on standard error where a program never began: from `_work`, and from bubblewrap.
+NOT_STARTED: Final = ("cannot start ", "bwrap: ")
 CAN_FORK: Final = hasattr(os, "fork") and hasattr(socket, "send_fds")
 
 
@@ -43,7 +53,8 @@ CAN_FORK: Final = hasattr(os, "fork") and hasattr(socket, "send_fds")
 class Limits:
     """What one job may use; going over ends it. nice: 0 for work somebody waits for, 10 for heavy work.
 
-    stall_s: seconds without any sign of progress (bytes on a pipe) after which it counts as hung.
+    stall_s: seconds without any sign of progress (bytes on a pipe or in its folder) after which it counts as hung.
+    file_bytes: of one file, and of all in the folder it writes to.
     """
 
     wall_s: float = 30.0
@@ -62,7 +73,7 @@ class Limits:
 class Ended:
     """How a program ended: evidence for a verdict on its output, never the verdict.
 
-    code: exit code, negative for a signal. stderr: its last lines. why: `time`, `memory`, `stalled` or ''.
+    code: exit code, negative for a signal. stderr: its last lines. why: `time`, `memory`, `stalled`, `space` or ''.
     """
 
     code: int
@@ -99,14 +110,22 @@ class Cage:
         function: Callable[..., Any],
         *arguments: Any,
         limits: Limits,
+        reads: Sequence[Path] = (),
+        writes: Sequence[Path] = (),
         still_wanted: Callable[[], None] = lambda: None,
     ) -> Any:
         """What the function returns, computed in a limited child; arguments and result are plain JSON data.
 
-        Raises Unreadable where it says so, breaks a limit or crashes; Superseded where the job is not wanted;
-        TryAgain where it was ended from outside.
+        reads, writes: the only files it can open and the only folders it can write to; their paths are not in what
+        it says. Raises Unreadable where it says so, breaks a limit or crashes; Superseded where the job is not
+        wanted; TryAgain where it was ended from outside.
         """
-        order = {"call": [function.__module__, function.__qualname__], "arguments": list(arguments)}
+        order = {
+            "call": [function.__module__, function.__qualname__],
+            "arguments": list(arguments),
+            "reads": [str(path) for path in reads],
+            "writes": [str(path) for path in writes],
+        }
         ended = self._run(order, limits, still_wanted, {})
         answer = _parsed(ended.stdout)
         if answer is None:
@@ -125,15 +144,18 @@ class Cage:
         argv: Sequence[str],
         *,
         limits: Limits,
+        box: Box | None = None,
         still_wanted: Callable[[], None] = lambda: None,
         pipes: dict[int, Callable[[bytes], None]] | None = None,
     ) -> Ended:
         """Runs a program with stdin closed; stdout is kept up to 16 MiB, stderr its last 8 KiB.
 
-        pipes: file descriptor number in the program (3 and up) -> called with each piece it writes there,
-        from a thread of its own.
+        box: what it may see; without one its resources alone are limited. pipes: file descriptor number in the
+        program (3 and up) -> called with each piece it writes there, from a thread of its own.
+        Raises TryAgain where it could not be started.
         """
-        return self._run({"exec": list(argv)}, limits, still_wanted, pipes or {})
+        order = {"exec": list(argv), "box": box.plain() if box else None}
+        return self._run(order, limits, still_wanted, pipes or {})
 
     # -- inside
 
@@ -141,13 +163,14 @@ class Cage:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         environment = {k: v for k, v in os.environ.items() if not k.startswith("CASEREEL_")}
         self._keeper = subprocess.Popen(
-            [sys.executable, "-c", "from pipeline.edges import cage; cage.keep()", str(theirs.fileno())],
+            # -P: a module in the folder that happens to be current is none of ours.
+            [sys.executable, "-P", "-c", "from pipeline.edges import cage; cage.keep()", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             env={
                 **environment,
-                "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+                "PYTHONPATH": os.pathsep.join([*(p for p in sys.path if p), str(CODE)]),
                 "OMP_NUM_THREADS": "1",
                 "OPENBLAS_NUM_THREADS": "1",
             },
@@ -181,7 +204,8 @@ class Cage:
         finally:
             for fd in (*writes.values(), order_read):
                 os.close(fd)
-        return _watch(reads, pipes, limits, still_wanted)
+        written = (order.get("box") or {}).get("writes")
+        return _watch(reads, pipes, limits, still_wanted, Path(written) if written else None)
 
     def _send(self, fds: list[int]) -> None:
         with self._lock:
@@ -217,6 +241,7 @@ def _watch(
     pipes: dict[int, Callable[[bytes], None]],
     limits: Limits,
     still_wanted: Callable[[], None],
+    written: Path | None,
 ) -> Ended:
     out, err, status = bytearray(), bytearray(), bytearray()
     moved_at = [time.monotonic()]
@@ -238,7 +263,7 @@ def _watch(
         _Drain(reads["status"], status.extend, lambda: None),
     ]
     drains += [_Drain(reads[number], pipes[number], moved) for number in pipes]
-    started, asked, why = time.monotonic(), time.monotonic(), ""
+    started, asked, why, grown = time.monotonic(), time.monotonic(), "", 0
     try:
         while reading := next((drain for drain in drains if drain.is_alive()), None):
             reading.join(0.02 if time.monotonic() - started < 1 else 0.2)
@@ -252,6 +277,12 @@ def _watch(
             if now - asked > 1.0:
                 asked = now
                 still_wanted()
+                if written is not None and (size := _bytes_in(written)) != grown:
+                    moved()
+                    grown = size
+                    if size > limits.file_bytes:
+                        why = "space"
+                        break
     except BaseException:
         _kill(status)
         raise
@@ -260,6 +291,13 @@ def _watch(
         for drain in drains:
             drain.join(5)
     return _ended(bytes(out), bytes(err), bytes(status), why, limits)
+
+
+def _bytes_in(folder: Path) -> int:
+    """What the plain files in it take up; the limit of one file says nothing of a thousand."""
+    with contextlib.suppress(OSError):
+        return sum(one.stat(follow_symlinks=False).st_blocks * 512 for one in os.scandir(folder))
+    return 0
 
 
 def _kill(status: bytearray) -> None:
@@ -273,11 +311,15 @@ def _ended(out: bytes, err: bytes, status: bytes, why: str, limits: Limits) -> E
     """Raises TryAgain where neither the work nor its limits ended it: it tells nothing of the file."""
     lines = status.split(b"\n")
     code, cpu_s = (int(lines[1]), float(lines[2])) if len(lines) > 3 else (-signal.SIGKILL, 0.0)
-    if not why and (code == -signal.SIGXCPU or (code == -signal.SIGKILL and cpu_s >= limits.cpu_s)):
+    # ffmpeg takes SIGXCPU for a wish to stop, and ends with 255 and a file that looks whole.
+    if not why and (code == -signal.SIGXCPU or (code != 0 and cpu_s >= limits.cpu_s)):
         why = "time"
     if not why and code == -signal.SIGKILL:
         raise TryAgain("A reader or media program was ended from outside; it is tried again")
-    return Ended(code, out, err.decode("utf-8", "replace"), why)
+    said = err.decode("utf-8", "replace")
+    if code != 0 and said.startswith(NOT_STARTED):
+        raise TryAgain(f"A media program could not be started in its cage: {said.strip()[:300]}", code=code)
+    return Ended(code, out, said, why)
 
 
 def _parsed(out: bytes) -> dict[str, Any] | None:
@@ -304,6 +346,7 @@ def keep() -> None:
     for name in PRELOADED:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    get_ready()
     while True:
         try:
             message, fds, _, _ = socket.recv_fds(control, 16, 64)
@@ -321,7 +364,7 @@ def keep() -> None:
 def _supervise(fds: list[int]) -> None:
     """Limits itself, forks the work, reports its process group and then its exit code; never returns."""
     order_fd, out, err, status, *extra = fds
-    _die_with_parent()
+    die_with_parent()
     os.setsid()
     os.write(status, f"{os.getpid()}\n".encode())
     with os.fdopen(order_fd, "rb") as pipe:
@@ -334,13 +377,16 @@ def _supervise(fds: list[int]) -> None:
     for fd in (out, err, *extra):
         os.close(fd)
     _, how, used = os.wait4(child, 0)
+    code = os.waitstatus_to_exitcode(how)
+    if (order.get("box") or {}).get("bwrap") and 128 < code <= 128 + signal.NSIG:
+        code = 128 - code  # bubblewrap tells a signal as a shell does
     with contextlib.suppress(BrokenPipeError):
-        os.write(status, f"{os.waitstatus_to_exitcode(how)}\n{used.ru_utime + used.ru_stime:.3f}\n".encode())
+        os.write(status, f"{code}\n{used.ru_utime + used.ru_stime:.3f}\n".encode())
     os._exit(0)
 
 
 def _work(order: dict[str, Any], out: int, err: int, extra: list[int]) -> None:
-    _die_with_parent()
+    die_with_parent()
     limits = Limits(**order["limits"])
     wanted = order["pipes"]
     # Out of the way of the numbers the program wants, then into place.
@@ -349,18 +395,40 @@ def _work(order: dict[str, Any], out: int, err: int, extra: list[int]) -> None:
     for target, source in zip([0, 1, 2, *wanted], [null, *moved], strict=True):
         os.dup2(source, target)
     os.closerange(3 if not wanted else max(wanted) + 1, 256)
-    _limit(limits)
-    _leave_network()
     if "exec" in order:
         for number in wanted:
             os.set_inheritable(number, True)
-        try:
-            os.execv(order["exec"][0], order["exec"])
-        except OSError as error:
-            os.write(2, f"cannot start {order['exec'][0]}: {error}".encode())
-        os._exit(127)
-    os.write(1, json.dumps(_answer(order)).encode())
+        _start(order, limits)
+    with contextlib.suppress(ImportError):  # our own code, loaded while the disk can be seen
+        importlib.import_module(order["call"][0])
+    _limit(limits)
+    become_reader(order["reads"], order["writes"])
+    os.write(1, _masked(json.dumps(_answer(order)), [*order["reads"], *order["writes"]]).encode())
     os._exit(0)
+
+
+def _start(order: dict[str, Any], limits: Limits) -> None:
+    argv = order["exec"]
+    _limit(limits)
+    try:
+        if order["box"]:
+            become(argv, box_of(order["box"]))
+        leave_network()
+        os.execv(argv[0], argv)
+    except OSError as error:
+        os.write(2, f"cannot start {argv[0]}: {error}".encode())
+    os._exit(127)
+
+
+def _limit(limits: Limits) -> None:
+    limit(cpu_s=limits.cpu_s, memory_bytes=limits.memory_bytes, file_bytes=limits.file_bytes, nice=limits.nice)
+
+
+def _masked(answer: str, paths: list[str]) -> str:
+    """The answer without the places of the files: libraries name them in their errors, and caveats are shown."""
+    for path in sorted(paths, key=len, reverse=True):
+        answer = answer.replace(json.dumps(path)[1:-1], "…")
+    return answer
 
 
 def _answer(order: dict[str, Any]) -> dict[str, Any]:
@@ -373,45 +441,6 @@ def _answer(order: dict[str, Any]) -> dict[str, Any]:
         return {"unreadable": f"{module.rsplit('.', 1)[-1]} needed too much memory"}
     except BaseException as error:  # a hostile file may raise anything, even SystemExit
         return {"unreadable": f"{module.rsplit('.', 1)[-1]} cannot read it: {type(error).__name__}: {error}"[:300]}
-
-
-def _limit(limits: Limits) -> None:
-    import resource
-
-    for kind, soft, hard in (
-        (resource.RLIMIT_CPU, limits.cpu_s, limits.cpu_s + 2),
-        (resource.RLIMIT_AS, limits.memory_bytes, limits.memory_bytes),
-        (resource.RLIMIT_FSIZE, limits.file_bytes, limits.file_bytes),
-        (resource.RLIMIT_NOFILE, 64, 64),
-        (resource.RLIMIT_CORE, 0, 0),
-    ):
-        with contextlib.suppress(ValueError, OSError):  # macOS refuses RLIMIT_AS
-            resource.setrlimit(kind, (soft, hard))
-    if limits.nice:
-        os.nice(limits.nice)
-
-
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _leave_network() -> bool:
-    """Whether this process is now without any network; not every kernel lets an ordinary user do it."""
-    if sys.platform != "linux":
-        return False
-    libc = ctypes.CDLL(None, use_errno=True)
-    return bool(libc.unshare(CLONE_NEWNET) == 0 or libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0)
-
-
-def is_without_network() -> bool:
-    """For `doctor`, called in the cage: whether caged work has no network interface but a closed loopback."""
-    try:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.connect(("192.0.2.1", 9))  # TEST-NET-1: no packet leaves for a datagram socket's connect
-        return False
-    except OSError:
-        return True
 
 
 def _run_fresh(order: dict[str, Any], limits: Limits) -> Ended:
@@ -428,7 +457,8 @@ def _run_fresh(order: dict[str, Any], limits: Limits) -> Ended:
 
 def answer_once() -> None:
     """One caged call read from stdin and answered on stdout."""
-    sys.stdout.write(json.dumps(_answer(json.load(sys.stdin))))
+    order = json.load(sys.stdin)
+    sys.stdout.write(_masked(json.dumps(_answer(order)), [*order["reads"], *order["writes"]]))
 
 
-__all__ = ["CAN_FORK", "Cage", "Ended", "Limits", "is_without_network"]
+__all__ = ["CAN_FORK", "Cage", "Ended", "Limits"]

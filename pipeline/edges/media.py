@@ -114,9 +114,9 @@ def mono_samples(
 
 
 def _all_of(items: Items, ended: Ended, what: str) -> int:
-    if ended.why:
+    if ended.why or ended.code != 0:
         reasons = {"time": "took too long", "memory": "needed too much memory", "stalled": "stood still"}
-        raise Unreadable(f"Decoding the {what} {reasons.get(ended.why, ended.why)}", stderr=ended.stderr[-500:])
+        raise Unreadable(f"Decoding the {what} {reasons.get(ended.why, 'failed')}", stderr=ended.stderr[-500:])
     if items.end() == 0:
         raise Unreadable(f"No {what} can be decoded", code=ended.code, stderr=ended.stderr[-500:])
     return items.count

@@ -1,22 +1,29 @@
 """The media programs and the caged readers: which ones there are, and one way to run each.
 
 ffmpeg-python builds the arguments; the cage runs them. Input is always forced to the demuxer that our own
-sniffing named, only local protocols are allowed, and playlists are never media.
+sniffing named, only the decoders listed here are allowed, and playlists are never media.
+Source of the bounds: the measurements of bombs and playlists kept with the tests.
 """
 
 from __future__ import annotations
 
 import functools
+import os
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import ffmpeg
 
-from pipeline.edges.cage import Cage, Ended, Limits
-from pipeline.errors import TryAgain
+from pipeline.edges import seccomp
+from pipeline.edges.cage import CAN_FORK, Cage, Ended, Limits
+from pipeline.edges.confining import Box, holding
+from pipeline.errors import BadInput, TryAgain
 
 # What our sniffing calls a format -> the ffmpeg demuxer that reads it. Another format is never given to ffmpeg.
 DEMUXERS: Final[dict[str, str]] = {
@@ -31,6 +38,43 @@ DEMUXERS: Final[dict[str, str]] = {
 }  # fmt: skip
 
 
+# The decoders that evidence needs, by name; of all others only those without a history are missed. Left out with
+# intent: FLIC, APNG, tty and ANSI art, VobSub and all subtitles, APAC, module music, vector graphics.
+DECODERS: Final = (
+    "h264", "hevc", "av1", "libdav1d", "vp8", "vp9", "mpeg4", "mpeg1video", "mpeg2video", "mjpeg", "mjpegb", "jpegls",
+    "jpeg2000", "h261", "h263", "h263i", "h263p", "flv", "wmv1", "wmv2", "wmv3", "vc1", "msmpeg4v1", "msmpeg4v2",
+    "msmpeg4", "dvvideo", "prores", "dnxhd", "cfhd", "huffyuv", "ffvhuff", "ffv1", "v210", "rawvideo", "theora", "svq1",
+    "svq3", "cinepak", "rv10", "rv20", "rv30", "rv40", "gif", "png", "bmp", "tiff", "webp",
+    "aac", "aac_latm", "mp1", "mp1float", "mp2", "mp2float", "mp3", "mp3float", "ac3", "eac3", "dca", "opus", "vorbis",
+    "flac", "alac", "ape", "wavpack", "tta", "tak", "mpc7", "mpc8", "dst", "dsd_lsbf", "dsd_lsbf_planar", "dsd_msbf",
+    "dsd_msbf_planar", "amrnb", "amrwb", "qcelp", "evrc", "wmav1", "wmav2", "wmapro", "wmalossless", "wmavoice",
+    "g722", "g723_1", "g726", "g726le", "g729", "gsm", "gsm_ms", "ilbc", "speex", "truespeech", "nellymoser", "cook",
+    "sipr", "ra_144", "ra_288", "adpcm_ima_wav", "adpcm_ima_qt", "adpcm_ms", "adpcm_swf", "adpcm_yamaha",
+    "pcm_alaw", "pcm_mulaw", "pcm_s8", "pcm_u8", "pcm_s16be", "pcm_s16le", "pcm_s24be", "pcm_s24le", "pcm_s32be",
+    "pcm_s32le", "pcm_s64be", "pcm_s64le", "pcm_u16be", "pcm_u16le", "pcm_u24be", "pcm_u24le", "pcm_u32be",
+    "pcm_u32le", "pcm_f32be", "pcm_f32le", "pcm_f64be", "pcm_f64le", "pcm_bluray", "pcm_dvd", "pcm_s16le_planar",
+    "pcm_s16be_planar", "pcm_s8_planar", "pcm_s24le_planar", "pcm_s32le_planar",
+)  # fmt: skip
+# 200-megapixel phones pass; 16,000 x 16,000 pixels cost 1.1 GB.
+PIXELS_MAX: Final = 210_000_000
+# An index of 80 million samples in 5 KB took 2.8 GB; a day of 60 pictures a second needs half of this.
+ALLOCATED_MAX_BYTES: Final = 256 << 20
+STREAMS_MAX: Final = 64
+# Sound may begin long after the picture in formats without a list of their streams.
+PROBED_BYTES, PROBED_US = 20_000_000, 10_000_000
+# Where the linker's own folders are, should the program not say what it is linked with.
+USUAL_LIBRARIES: Final = ("/usr/lib", "/usr/lib64", "/lib", "/lib64")
+
+Level = Literal["full", "reduced", "limits"]
+REMEDIES: Final = {
+    "bwrap": "install bubblewrap (Debian, Ubuntu: apt-get install bubblewrap)",
+    "namespaces": "allow user namespaces (sysctl user.max_user_namespaces=10000; in a container: run it with "
+    "--security-opt seccomp=unconfined, or with a profile that allows unshare)",
+    "sight": "use Linux 5.13 or newer with Landlock on (lsm=landlock,...)",
+    "calls": "use Linux on x86_64 or aarch64 with seccomp on",
+}
+
+
 @dataclass(frozen=True)
 class Capabilities:
     """Which ffmpeg runs and what it can do. encoders: of the ones we use, those present."""
@@ -41,11 +85,31 @@ class Capabilities:
     demuxers_missing: tuple[str, ...]
 
 
-class Tools:
-    """ffmpeg and the readers, in their cage. ffmpeg: `bundled`, `system` or a path (the setting media.ffmpeg)."""
+@dataclass(frozen=True)
+class Caging:
+    """How well this system cages. lacking: what is missing for the full cage, by the names in REMEDIES.
 
-    def __init__(self, ffmpeg_setting: str = "bundled") -> None:
+    level: `full`: a media program sees the evidence and itself alone; `reduced`: it opens nothing else;
+    `limits`: only time and memory are limited, and the network is taken away where `network` says so.
+    """
+
+    level: Level
+    lacking: tuple[str, ...]
+    network: bool
+
+
+class Tools:
+    """ffmpeg and the readers, in their cage.
+
+    ffmpeg_setting: `bundled`, `system` or a path (media.ffmpeg). cage: `best` or `full` (media.cage): with `full`
+    nothing is run where the full cage cannot be had.
+    """
+
+    def __init__(self, ffmpeg_setting: str = "bundled", cage: str = "best") -> None:
+        if cage not in ("best", "full"):
+            raise BadInput(f"media.cage is 'best' or 'full', not '{cage}'", found=cage)
         self._setting = ffmpeg_setting
+        self._wanted = cage
         self._cage = Cage()
 
     def start(self) -> None:
@@ -71,25 +135,86 @@ class Tools:
             )
         return str(Path(found).resolve())
 
+    # -- the cage
+
+    @functools.cached_property
+    def caging(self) -> Caging:
+        """What this system's cage is, tried once."""
+        held = self._cage.call(holding, limits=Limits()) if CAN_FORK else dict.fromkeys(("network", "calls", "sight"))
+        lacking = [name for name in ("sight", "calls") if not held[name]]
+        if not self._bwrap:
+            lacking.append("bwrap")
+        elif not self._bwrap_works:
+            lacking.append("namespaces")
+        level: Level = "full" if not lacking else "reduced" if held["sight"] and held["calls"] else "limits"
+        return Caging(level, tuple(lacking), bool(held["network"]))
+
+    @functools.cached_property
+    def _bwrap(self) -> str:
+        found = shutil.which("bwrap") if sys.platform == "linux" and seccomp.machine() else None
+        return str(Path(found).resolve()) if found else ""
+
+    @functools.cached_property
+    def _bwrap_works(self) -> bool:
+        try:
+            ended = self._cage.run(
+                [self.ffmpeg_path, "-version"], limits=Limits(), box=replace(self._empty_box, bwrap=self._bwrap)
+            )
+        except TryAgain:
+            return False
+        return ended.code == 0
+
+    @functools.cached_property
+    def _empty_box(self) -> Box:
+        program = self.ffmpeg_path
+        linked = _linked_with(self._cage, program) if CAN_FORK else []
+        folders = {str(folder) for path in linked for folder in (Path(path).parent, Path(path).resolve().parent)}
+        loader = next((path for path in linked if Path(path).name.startswith("ld-")), "")
+        return Box(program, tuple(sorted(folders)) or USUAL_LIBRARIES, loader)
+
+    def _box(self, reads: Sequence[str], writes: str | None) -> Box:
+        if self._wanted == "full":
+            self.require_full()
+        bwrap = self._bwrap if self.caging.level == "full" else ""
+        return replace(self._empty_box, reads=tuple(reads), writes=writes, bwrap=bwrap)
+
+    def require_full(self) -> None:
+        """Raises TryAgain with the remedy where the full cage cannot be had."""
+        if self.caging.level != "full":
+            remedies = "; ".join(REMEDIES[name] for name in self.caging.lacking)
+            raise TryAgain(
+                f'media.cage = "full" is set, and this system offers only the {self.caging.level} cage: {remedies}',
+                found=self.caging.level,
+            )
+
+    # -- running
+
     def call(
         self,
         function: Callable[..., Any],
         *arguments: Any,
         limits: Limits | None = None,
+        reads: Sequence[Path] = (),
+        writes: Sequence[Path] = (),
         still_wanted: Callable[[], None] = lambda: None,
     ) -> Any:
         """What the function returns, computed in a limited child; plain JSON data in and out.
 
-        function: a module's own function, importable by name. Raises Unreadable.
+        function: a module's own function, importable by name. reads, writes: the only files it can open, the only
+        folders it can write to. Raises Unreadable.
         """
-        return self._cage.call(function, *arguments, limits=limits or Limits(), still_wanted=still_wanted)
+        if self._wanted == "full":
+            self.require_full()
+        return self._cage.call(
+            function, *arguments, limits=limits or Limits(), reads=reads, writes=writes, still_wanted=still_wanted
+        )
 
     def input(self, source: Path, format_name: str, **options: Any) -> Any:
-        """An ffmpeg-python input node with the demuxer forced and only local protocols allowed.
+        """An ffmpeg-python input node: one demuxer, known decoders, nothing but this file.
 
         format_name: as our sniffing names it. Raises KeyError where ffmpeg must not be given this format.
         """
-        return ffmpeg.input(f"file:{source}", f=DEMUXERS[format_name], protocol_whitelist="file,pipe", **options)
+        return ffmpeg.input(f"file:{source}", **bounds(DEMUXERS[format_name]), **options)
 
     def run(
         self,
@@ -99,33 +224,112 @@ class Tools:
         still_wanted: Callable[[], None] = lambda: None,
         pipes: dict[int, Callable[[bytes], None]] | None = None,
     ) -> Ended:
-        """Runs a graph that ffmpeg-python built (one output or `merge_outputs`); judge its output, not its code.
+        """Runs a graph that ffmpeg-python built (one output or `merge_outputs`).
 
-        Frames on a pipe: give the output the name `pipe:3` (or 4, 5, ...) and pipes={3: reader}.
+        Files it writes (`file:...`) are there afterwards only where it ended well; whether they hold what they should
+        is for the caller to judge. Frames on a pipe: give the output the name `pipe:3` (or 4, 5, ...) and
+        pipes={3: reader}.
         """
-        arguments = ["-nostdin", "-v", "error", "-y", "-max_alloc", str(512 << 20)]
-        compiled = ffmpeg.compile(output, cmd=self.ffmpeg_path)
-        return self._cage.run(
-            [compiled[0], *arguments, *compiled[1:]], limits=limits, still_wanted=still_wanted, pipes=pipes
-        )
+        argv = ffmpeg.compile(output, cmd=self.ffmpeg_path)
+        files = _files_in(argv)
+        targets = [Path(name) for at, name in files if argv[at - 1] != "-i"]
+        folder = tempfile.mkdtemp(prefix=".making-", dir=targets[0].parent) if targets else None
+        try:
+            box = self._box([name for at, name in files if argv[at - 1] == "-i"], folder)
+            ended = self._cage.run(
+                [argv[0], *FFMPEG_ARGUMENTS, *_as_seen(argv, files, box)[1:]],
+                limits=limits, box=box, still_wanted=still_wanted, pipes=pipes,
+            )  # fmt: skip
+            if folder and ended.code == 0 and not ended.why:
+                for number, target in enumerate(targets):
+                    _collect(Path(folder), _made_name(number, target.name), target, limits.file_bytes)
+            return ended
+        finally:
+            if folder:
+                shutil.rmtree(folder, ignore_errors=True)
 
     @functools.cached_property
     def version(self) -> str:
         """`ffmpeg <version>`, as recorded with every derivative."""
-        said = self._cage.run([self.ffmpeg_path, "-version"], limits=Limits()).stdout.decode("utf-8", "replace")
+        said = self._asked("-version")
         return " ".join(said.split()[0:3:2]) if said.startswith("ffmpeg version") else "ffmpeg unknown"
 
     def capabilities(self) -> Capabilities:
         """What this ffmpeg offers, asked of itself."""
-        said = self._cage.run([self.ffmpeg_path, "-hide_banner", "-encoders"], limits=Limits()).stdout.decode()
-        names = {parts[1] for line in said.splitlines() if len(parts := line.split()) > 1}
-        listed = self._cage.run([self.ffmpeg_path, "-hide_banner", "-demuxers"], limits=Limits()).stdout.decode()
-        demuxers = {
-            name for line in listed.splitlines() if len(parts := line.split()) > 1 for name in parts[1].split(",")
-        }
+        names = {parts[1] for line in self._asked("-encoders").splitlines() if len(parts := line.split()) > 1}
+        listed = (parts[1] for line in self._asked("-demuxers").splitlines() if len(parts := line.split()) > 1)
+        demuxers = {name for names in listed for name in names.split(",")}
         return Capabilities(
             path=self.ffmpeg_path,
             version=self.version,
             encoders=tuple(name for name in ("libx264", "aac", "mjpeg", "libwebp") if name in names),
             demuxers_missing=tuple(sorted(set(DEMUXERS.values()) - demuxers)),
         )
+
+    def _asked(self, question: str) -> str:
+        ended = self._cage.run(
+            [self.ffmpeg_path, "-hide_banner", question] if question != "-version" else [self.ffmpeg_path, question],
+            limits=Limits(), box=self._box((), None),
+        )  # fmt: skip
+        return ended.stdout.decode("utf-8", "replace")
+
+
+FFMPEG_ARGUMENTS: Final = ("-nostdin", "-v", "error", "-y", "-max_alloc", str(ALLOCATED_MAX_BYTES))
+
+
+def bounds(demuxer: str) -> dict[str, Any]:
+    """Options of an input: what may read it, and how much of it."""
+    return {
+        "f": demuxer,
+        "protocol_whitelist": "file",
+        "format_whitelist": demuxer,
+        "codec_whitelist": ",".join(DECODERS),
+        "max_pixels": PIXELS_MAX,
+        "max_streams": STREAMS_MAX,
+        "probesize": PROBED_BYTES,
+        "analyzeduration": PROBED_US,
+    }
+
+
+def _files_in(argv: Sequence[str]) -> list[tuple[int, str]]:
+    """(place, path) of every file among ffmpeg's arguments: inputs stand after `-i`, outputs by themselves."""
+    return [(at, argument[len("file:") :]) for at, argument in enumerate(argv) if argument.startswith("file:")]
+
+
+def _as_seen(argv: Sequence[str], files: Sequence[tuple[int, str]], box: Box) -> list[str]:
+    """The arguments with each file under the name that the box gives it."""
+    seen, inputs, outputs = list(argv), 0, 0
+    for at, name in files:
+        if argv[at - 1] == "-i":
+            seen[at] = f"file:{box.name_of(inputs)}"
+            inputs += 1
+        else:
+            seen[at] = f"file:{box.folder}/{_made_name(outputs, name)}"
+            outputs += 1
+    return seen
+
+
+def _made_name(number: int, target: str) -> str:
+    """What an output is called while it is made; ffmpeg takes the format from its end."""
+    return f"{number}{Path(target).suffix}"
+
+
+def _collect(folder: Path, name: str, target: Path, most_bytes: int) -> None:
+    """The file is at its target, if it is a plain file of an allowed size; what is anything else is left behind."""
+    try:
+        fd = os.open(folder / name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError:
+        return
+    with os.fdopen(fd, "rb") as made:
+        about = os.fstat(made.fileno())
+    if stat.S_ISREG(about.st_mode) and about.st_nlink == 1 and about.st_size <= most_bytes:
+        (folder / name).replace(target)
+
+
+def _linked_with(cage: Cage, program: str) -> list[str]:
+    """Paths of the program's shared libraries and of what loads them; empty where it has none or they are not told."""
+    if sys.platform != "linux":
+        return []
+    ended = cage.run(["/usr/bin/env", "LD_TRACE_LOADED_OBJECTS=1", program], limits=Limits())
+    words = [line.split(" (0x")[0].split() for line in ended.stdout.decode("utf-8", "replace").splitlines()]
+    return [parts[-1] for parts in words if parts and parts[-1].startswith("/")] if ended.code == 0 else []

@@ -20,7 +20,7 @@ def fingerprint(source: Path, known: Known, context: Context) -> Fingerprint | N
     limits = Limits(wall_s=120, cpu_s=60, memory_bytes=context.settings.media.memory_mb << 20, nice=10)
     pixels = context.tools.call(
         grey_square, str(source), pictures.SIDE_PX, known.value("picture.orientation"),
-        limits=limits, still_wanted=context.still_wanted,
+        limits=limits, reads=[source], still_wanted=context.still_wanted,
     )  # fmt: skip
     marker = pictures.Marker(step_s=0.0)
     marker.add(np.frombuffer(base64.b64decode(pixels), np.uint8).reshape(1, pictures.SIDE_PX, pictures.SIDE_PX))

@@ -71,7 +71,7 @@ def _answers(extractors: list[Extractor], path: Path, context: Context) -> list[
         return []
     try:
         together: list[dict[str, Any]] = context.tools.call(
-            read_together, readers, str(path), limits=TOGETHER, still_wanted=context.still_wanted
+            read_together, readers, str(path), limits=TOGETHER, reads=[path], still_wanted=context.still_wanted
         )
     except Unreadable:
         return [_answer(extractor, path, context) for extractor in extractors]
@@ -81,7 +81,10 @@ def _answers(extractors: list[Extractor], path: Path, context: Context) -> list[
 def _answer(extractor: Extractor, path: Path, context: Context) -> dict[str, Any]:
     limits = LIMITS.get(extractor.name, SMALL)
     try:
-        return dict(context.tools.call(extractor.extract, str(path), limits=limits, still_wanted=context.still_wanted))
+        found = context.tools.call(
+            extractor.extract, str(path), limits=limits, reads=[path], still_wanted=context.still_wanted
+        )
+        return dict(found)
     except Unreadable as error:
         return {"unreadable": error.sentence}
 

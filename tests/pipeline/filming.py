@@ -91,7 +91,7 @@ def context_of(path: Path, scratch: Path) -> Context:
 
 def contents(path: Path) -> dict[str, Any]:
     """What a made recording holds, by decoding it."""
-    held: dict[str, Any] = tools().call(contents_of, str(path), "mov", limits=Limits(wall_s=60, cpu_s=60))
+    held: dict[str, Any] = tools().call(contents_of, str(path), "mov", limits=Limits(wall_s=60, cpu_s=60), reads=[path])
     return held
 
 

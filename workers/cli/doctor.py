@@ -7,13 +7,16 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from config.settings import Settings
 from pipeline.errors import CasereelError
 from workers.cli import NOT_FIT, app_of
+
+if TYPE_CHECKING:
+    from pipeline.edges.tools import Caging
 
 Check = tuple[str, bool, str, str]
 WHOOSH_COMFORTABLE, WHOOSH_LIMIT = 30_000, 100_000
@@ -27,7 +30,7 @@ def doctor() -> int:
     """
     app = app_of()
     bad = 0
-    for check, ok, found, fix in _checks(app.settings):
+    for check, ok, found, fix in _checks(app.settings, app.in_words):
         bad += not ok
         app.emit(
             {"check": check, "ok": ok, "found": found, "fix": "" if ok else fix},
@@ -36,7 +39,7 @@ def doctor() -> int:
     return NOT_FIT if bad else 0
 
 
-def _checks(settings: Settings) -> Iterator[Check]:
+def _checks(settings: Settings, in_words: Callable[[str, str], str]) -> Iterator[Check]:
     yield "python", sys.version_info >= (3, 11), platform.python_version(), "install Python 3.11 or newer"
     yield _safely("home", lambda: _home(settings), "run `casereel init`")
     yield _safely("disk", lambda: _disk(settings), "make room, or move the home to a larger disk")
@@ -47,7 +50,7 @@ def _checks(settings: Settings) -> Iterator[Check]:
         sqlite3.sqlite_version,
         "use a Python with SQLite 3.35 or newer",
     )
-    yield from _media(settings)
+    yield from _media(settings, in_words)
     yield _safely("index", lambda: _index(settings), "run `casereel rebuild index`")
     yield _safely(
         "watching", _watching, "sysctl -w fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=1024"
@@ -99,8 +102,7 @@ def _catalog(settings: Settings) -> tuple[bool, str]:
         catalog.close()
 
 
-def _media(settings: Settings) -> Iterator[Check]:
-    from pipeline.edges.cage import CAN_FORK, is_without_network
+def _media(settings: Settings, in_words: Callable[[str, str], str]) -> Iterator[Check]:
     from pipeline.edges.tools import Tools
 
     tools = Tools(settings.media.ffmpeg)
@@ -110,9 +112,9 @@ def _media(settings: Settings) -> Iterator[Check]:
         missing = f", cannot read {', '.join(able.demuxers_missing)}" if able.demuxers_missing else ""
         found = f"{able.version} ({settings.media.ffmpeg}: {able.path}), writes {', '.join(able.encoders)}{missing}"
         yield "ffmpeg", whole, found, 'set media.ffmpeg = "bundled"'
-        closed = CAN_FORK and tools.call(is_without_network)
-        cage = "limits of time and memory" if CAN_FORK else "limits of time only (weaker: no fork on this system)"
-        yield "cage", True, f"{cage}, {'no network' if closed else 'network not taken away (weaker)'}", ""
+        caging = tools.caging
+        enough = caging.level == "full" or settings.media.cage != "full"
+        yield "cage", enough, _cage_in_words(caging, in_words), REMEDY_OF_A_LESSER_CAGE
     except CasereelError as error:
         yield "ffmpeg", False, str(error), 'set media.ffmpeg = "bundled"'
     finally:
@@ -120,6 +122,42 @@ def _media(settings: Settings) -> Iterator[Check]:
     import av
 
     yield "probe", True, f"PyAV {av.__version__}", ""
+
+
+REMEDY_OF_A_LESSER_CAGE = 'do that, or set media.cage = "best": files are then read in the lesser cage'
+
+
+def _cage_in_words(caging: Caging, in_words: Callable[[str, str], str]) -> str:
+    """What a hostile file could still do, and for each thing that is missing what brings it."""
+    from pipeline.edges.tools import REMEDIES
+
+    said = {
+        "full": in_words(
+            "完整：媒体程序只能看到证据文件和自身，没有网络，只能使用列出的系统调用",
+            "full: a media program sees the evidence file and itself, has no network, makes only listed system calls",
+        ),
+        "reduced": in_words(
+            "降级：媒体程序只能打开证据文件和自身，没有网络，但能看到其他文件的名称和大小以及其他进程",
+            "reduced: a media program opens only the evidence file and itself and has no network, but can see the "
+            "names and sizes of other files, and other processes",
+        ),
+        "limits": in_words(
+            "仅限制时间和内存：被攻破的媒体程序可以读取该账户能读取的一切",
+            "limits of time and memory only: a media program that is taken over can read all that this account can",
+        ),
+    }[caging.level]
+    if not caging.network:
+        said += in_words("；网络未断开", "; the network is not taken away")
+    lacking = [in_words(*LACKING[name]) + " -> " + REMEDIES[name] for name in caging.lacking]
+    return "; ".join([said, *lacking])
+
+
+LACKING = {
+    "bwrap": ("没有 bubblewrap", "bubblewrap is missing"),
+    "namespaces": ("bubblewrap 被系统拒绝", "the system refuses bubblewrap"),
+    "sight": ("内核不支持 Landlock", "the kernel offers no Landlock"),
+    "calls": ("系统调用未过滤", "system calls are not filtered"),
+}
 
 
 def _index(settings: Settings) -> tuple[bool, str]:

@@ -27,7 +27,7 @@ def match(file: Path, limit: int) -> None:
     app = app_of()
     with home(app.settings) as built:
         require(Reviewer(name=built.actor, role="administrator"), "match")
-        tools = Tools(built.settings.media.ffmpeg)
+        tools = Tools(built.settings.media.ffmpeg, built.settings.media.cage)
         try:
             hits = find(file, catalog=built.catalog, tools=tools, limit=limit)
         finally:
