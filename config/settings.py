@@ -95,6 +95,11 @@ class AccessSettings:
 
 
 @dataclass(frozen=True)
+class ExportSettings:
+    approval: bool
+
+
+@dataclass(frozen=True)
 class AuditSettings:
     keys: str
     sign_every_s: float
@@ -130,6 +135,7 @@ class Settings:
     time: TimeSettings
     index: IndexSettings
     access: AccessSettings
+    export: ExportSettings
     audit: AuditSettings
     fixity: FixitySettings
     backup: BackupSettings

@@ -20,6 +20,7 @@ ACTIONS: Final[dict[str, frozenset[Role]]] = {
     "link": frozenset({"clerk", "reviewer", "administrator"}),
     "confirm": frozenset({"reviewer", "administrator"}),
     "export": frozenset({"reviewer", "administrator"}),
+    "approve_export": frozenset({"reviewer", "administrator"}),
     "verify": frozenset({"reviewer", "operator", "auditor", "administrator"}),
     "read_events": frozenset({"auditor", "administrator"}),
     "manage_work": frozenset({"operator", "administrator"}),

@@ -68,7 +68,7 @@ def document_of(known: Known) -> Document:
         words={"text": analysis.joined(cut[text] for text in everything)} | words,
         exact={
             "keys": _sorted(_keys_of(known, everything)),
-            "case_keys": _sorted(key for link in links_of(known) for key in _keys_of_link(link)),
+            "case_keys": _sorted(key for link in links_of(known) for key in keys_of_link(link)),
             "digests": _sorted(_digests_of(known)),
             "flags": _flags_of(known),
             "case": cases_of(known),
@@ -145,14 +145,15 @@ def is_attached(known: Known) -> bool:
 
 def _keys_of(known: Known, texts: Iterable[str]) -> set[str]:
     refused = {link.case_key for link in known.links if link.status == "refused"}
-    found = {key for link in links_of(known) for key in _keys_of_link(link)}
+    found = {key for link in links_of(known) for key in keys_of_link(link)}
     for text in texts:
         found |= analysis.keys(text)
         found |= {key for number in numbers_in(text) if number.key not in refused for key in _keys_of_number(number)}
     return found
 
 
-def _keys_of_link(link: CaseLink) -> set[str]:
+def keys_of_link(link: CaseLink) -> set[str]:
+    """Every key by which the case of this link may be asked for."""
     return {link.case_key, *(key for number in numbers_in(link.case) for key in _keys_of_number(number))}
 
 

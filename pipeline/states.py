@@ -24,6 +24,16 @@ JOB_STATES: Final[dict[str, frozenset[str]]] = {
     "cancelled": frozenset({"waiting"}),
 }
 
+EXPORT_STATES: Final[dict[str, frozenset[str]]] = {
+    "requested": frozenset({"approved", "refused"}),
+    "approved": frozenset({"writing"}),
+    "refused": frozenset(),
+    "writing": frozenset({"sealed", "failed"}),
+    "sealed": frozenset({"finished", "failed"}),
+    "finished": frozenset(),
+    "failed": frozenset(),
+}
+
 KINDS: Final = ("video", "audio", "photo", "document", "sidecar", "other")
 ARRIVAL_STATUSES: Final = ("accepted", "duplicate", "rejected")
 LINK_STATUSES: Final = ("proposed", "confirmed", "refused")

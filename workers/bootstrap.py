@@ -20,6 +20,7 @@ from pipeline.edges.vault import Vault
 from pipeline.errors import BadInput
 
 if TYPE_CHECKING:
+    from indexer.export import Exporter
     from indexer.follower import Follower
     from pipeline.custody.accession import Accession
     from pipeline.edges.checkpoints import Checkpoints
@@ -114,6 +115,13 @@ def build_follower(home: Home) -> Follower:
     from indexer.follower import Follower
 
     return Follower(home.catalog, home.settings.home / "index", home.settings.index.backend)
+
+
+def build_exporter(home: Home) -> Exporter:
+    """What makes export packages."""
+    from indexer.export import Exporter
+
+    return Exporter(home.settings, home.vault, home.catalog, home.audit, home.checkpoints)
 
 
 def build_context(home: Home) -> tuple[Context, OwnedFolder]:

@@ -19,7 +19,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from pipeline.custody import fixity
-from pipeline.edges import tables
+from pipeline.edges import exports, tables
 from pipeline.edges.audit import FIRST_PREV, AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
 from pipeline.edges.jobs import Jobs
@@ -98,6 +98,7 @@ def replayers(vault: Vault, catalog: Catalog, missing: list[str]) -> dict[str, R
         "fixity.batch": fixity.replay_batch,
         "fixity.broken": fixity.replay_broken,
         "fixity.repaired": fixity.replay_repaired,
+        **dict.fromkeys(exports.TYPES, exports.apply),
     }
 
 

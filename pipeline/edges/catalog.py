@@ -340,6 +340,20 @@ class Catalog:
             rows = connection.execute(sa.select(t.original.c.state, sa.func.count()).group_by(t.original.c.state))
             return {row[0]: row[1] for row in rows}
 
+    def cases_linked(self) -> dict[str, str]:
+        """Key -> printed number of every case that an original is linked to, and nobody refused it."""
+        columns = (t.case_link.c.case_key, t.case_link.c.printed)
+        with self.snapshot() as connection:
+            rows = connection.execute(sa.select(*columns).where(t.case_link.c.status != "refused").distinct())
+            return {row.case_key: row.printed for row in rows}
+
+    def linked_to(self, case_key: str) -> dict[str, str]:
+        """Original -> status of its link to this case, refused ones left out."""
+        columns = (t.case_link.c.original, t.case_link.c.status)
+        where = (t.case_link.c.case_key == case_key, t.case_link.c.status != "refused")
+        with self.snapshot() as connection:
+            return {row.original: row.status for row in connection.execute(sa.select(*columns).where(*where))}
+
     def states_of(self, ids: Sequence[str]) -> dict[str, str]:
         """Original -> state, of those asked for."""
         found: dict[str, str] = {}

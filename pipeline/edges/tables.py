@@ -11,7 +11,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline.states import ARRIVAL_STATUSES, FIXITY_OUTCOMES, JOB_STATES, KINDS, LANES, LINK_STATUSES, ORIGINAL_STATES
+from pipeline.states import (
+    ARRIVAL_STATUSES,
+    EXPORT_STATES,
+    FIXITY_OUTCOMES,
+    JOB_STATES,
+    KINDS,
+    LANES,
+    LINK_STATUSES,
+    ORIGINAL_STATES,
+)
 
 PREFIX = "cr_"
 metadata = sa.MetaData(
@@ -379,6 +388,32 @@ disposal = sa.Table(
     _at("proposed_at"),
     _at("approved_at", nullable=True),
     _at("done_at", nullable=True),
+)
+
+export = sa.Table(
+    "cr_export",
+    metadata,
+    _id(),
+    sa.Column("case_key", sa.String(160), nullable=False, index=True),
+    _text("printed"),
+    _text("purpose"),
+    sa.Column("state", sa.String(12), nullable=False, index=True),
+    sa.Column("selection", sa.String(64), nullable=False),
+    sa.Column("files", sa.Integer, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("missing", sa.Integer, nullable=False),
+    _text("folder", nullable=True),
+    sa.Column("manifest", sa.String(64)),
+    _text("asked_by"),
+    _text("asked_login"),
+    _at("asked_at"),
+    _text("decided_by", nullable=True),
+    _text("decided_login", nullable=True),
+    _at("decided_at", nullable=True),
+    _at("ended_at", nullable=True),
+    _text("received_by", nullable=True),
+    _at("received_at", nullable=True),
+    _one_of("state", EXPORT_STATES),
 )
 
 job = sa.Table(

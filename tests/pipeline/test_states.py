@@ -5,7 +5,16 @@ import re
 import pytest
 
 from pipeline.edges import tables
-from pipeline.states import ARRIVAL_STATUSES, JOB_STATES, KINDS, LANES, LINK_STATUSES, ORIGINAL_STATES, may_move
+from pipeline.states import (
+    ARRIVAL_STATUSES,
+    EXPORT_STATES,
+    JOB_STATES,
+    KINDS,
+    LANES,
+    LINK_STATUSES,
+    ORIGINAL_STATES,
+    may_move,
+)
 
 
 @pytest.mark.parametrize(
@@ -17,6 +26,7 @@ from pipeline.states import ARRIVAL_STATUSES, JOB_STATES, KINDS, LANES, LINK_STA
         (tables.case_link, "status", LINK_STATUSES),
         (tables.job, "state", JOB_STATES),
         (tables.job, "lane", LANES),
+        (tables.export, "state", EXPORT_STATES),
     ],
 )
 def test_the_tables_allow_just_the_states_of_the_table(table: object, column: str, names: object) -> None:
@@ -25,7 +35,7 @@ def test_the_tables_allow_just_the_states_of_the_table(table: object, column: st
 
 
 def test_every_move_leads_to_a_state_of_the_table() -> None:
-    for states in (ORIGINAL_STATES, JOB_STATES):
+    for states in (ORIGINAL_STATES, JOB_STATES, EXPORT_STATES):
         assert all(after in states for moves in states.values() for after in moves)
 
 

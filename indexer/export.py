@@ -1,0 +1,483 @@
+"""Export packages: what of a case goes out, sealed so that an outsider can check it with standard tools.
+
+    request -> approve            where `export.approval` is on: by a second person, who did not film it
+    begun                         the event is durable before the first byte is copied
+    copied, read back             each file against the digest it was taken in under
+    sealed                        the event names the payload manifest's digest; the log's head is signed over it
+    proved, placed                proofs and signature go in; one rename gives the package its name
+    finished, received            events too
+
+What dies on the way leaves a hidden `.partial` folder and a row that the next export, or the patrol, clears away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from filelock import FileLock, Timeout
+from ulid import ULID
+
+from config.settings import Settings
+from indexer import access
+from indexer.access import Reviewer
+from indexer.document import officer_of
+from indexer.exporting import listing, printed, proofs, report, selection
+from indexer.exporting.listing import Held, Way
+from indexer.exporting.selection import Missing, Part, Selection, What
+from pipeline.edges import disk, exports, failpoint
+from pipeline.edges.audit import AuditLog, NewEvent
+from pipeline.edges.bag import TAG_MANIFEST, Bag, pack, partial_of, read_back
+from pipeline.edges.catalog import Catalog
+from pipeline.edges.checkpoints import Checkpoints
+from pipeline.edges.exports import Export
+from pipeline.edges.vault import Vault
+from pipeline.errors import BadInput, CasereelError, CustodyBroken, NotAllowed
+
+PAYLOAD_ROOM: Final = 8 << 20  # beside the originals: list, report with its font, records, proofs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a person wants exported. request: the approved request it fulfils."""
+
+    case: str
+    to: Path
+    purpose: str
+    request: str | None = None
+    with_proposed: bool = False
+    with_proxies: bool = False
+    as_zip: bool = False
+    lang: str = "zh"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A finished package. broken: whether an original did not have its digest."""
+
+    export: str
+    bag: Path
+    archive: Path | None
+    files: int
+    size_bytes: int
+    missing: tuple[Missing, ...]
+    manifest: str
+    key: str
+
+    @property
+    def broken(self) -> bool:
+        """Whether anything in the vault is not what it must be."""
+        return any(one.what in ("broken", "gone") for one in self.missing)
+
+
+@dataclass
+class _Work:
+    """One export on its way."""
+
+    id: str
+    asked: Asked
+    chosen: Selection
+    bag: Bag
+    way: Way
+    approved: Export | None
+    began_at: datetime
+    held: list[Held] = field(default_factory=list)
+    missing: list[Missing] = field(default_factory=list)
+    copies: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Exporter:
+    """Makes the packages of one home."""
+
+    def __init__(
+        self, settings: Settings, vault: Vault, catalog: Catalog, audit: AuditLog, checkpoints: Checkpoints
+    ) -> None:
+        self._settings = settings
+        self._vault = vault
+        self._catalog = catalog
+        self._audit = audit
+        self._checkpoints = checkpoints
+        self._locks = settings.home / "scratch"
+
+    # -- request and approval
+
+    def request(self, reviewer: Reviewer, said: str, purpose: str, *, with_proposed: bool = False) -> Export:
+        """A request for exporting the case as it is now waits for a second person. Raises NotAllowed, BadInput."""
+        access.require(reviewer, "export")
+        chosen = self._selected(reviewer, said, with_proposed=with_proposed, with_proxies=False)
+        identifier = str(ULID())
+        self._tell("export.requested", reviewer, self._asked_facts(identifier, chosen, _purpose(purpose)))
+        return self._found(identifier)
+
+    def decide(self, reviewer: Reviewer, identifier: str, *, approve: bool, reason: str = "") -> Export:
+        """The request is approved or refused by this person.
+
+        Raises NotAllowed for the person who asked, and for an officer who recorded any of it: who filmed cannot
+        approve the copying-out.
+        """
+        access.require(reviewer, "approve_export")
+        asked = self._found(identifier)
+        if asked.state != "requested":
+            raise BadInput(f"The export {asked.id} is not waiting for approval: it is {asked.state}", found=asked.state)
+        if approve:
+            self._require_second(reviewer, asked)
+        said = {"export": asked.id, "login": login(), "selection": asked.selection, "reason": reason}
+        self._tell("export.approved" if approve else "export.refused", reviewer, said)
+        return self._found(identifier)
+
+    def _require_second(self, reviewer: Reviewer, asked: Export) -> None:
+        if reviewer.name == asked.asked_by:
+            raise NotAllowed(f"{reviewer.name} asked for this export; another person must approve it", found=asked.id)
+        chosen = self._catalog.known_of_many(sorted(self._catalog.linked_to(asked.case_key)))
+        if reviewer.name in {officer_of(known) for known in chosen}:
+            raise NotAllowed(
+                f"{reviewer.name} recorded some of it; a person who did not must approve the export", found=asked.id
+            )
+
+    # -- making
+
+    def make(self, reviewer: Reviewer, asked: Asked, moved: Callable[[int], None] = lambda _: None) -> Made:
+        """The package lies at its place, durable, and the log says so.
+
+        moved: told of bytes copied. Raises NotAllowed, BadInput, TryAgain where the disk refuses; then nothing of it
+        is left. An original that does not have its digest is left out and named.
+        """
+        access.require(reviewer, "export")
+        self.clear()
+        chosen = self._selected(
+            reviewer, asked.case, with_proposed=asked.with_proposed, with_proxies=asked.with_proxies
+        )
+        if not chosen.parts:
+            raise BadInput(_nothing(chosen), found=[asdict(one) for one in chosen.missing])
+        approved = self._approved(reviewer, asked, chosen)
+        disk.require_room(_folder(asked.to), chosen.size_bytes + PAYLOAD_ROOM, 0.0)
+        identifier = approved.id if approved else str(ULID())
+        with self._owned(identifier):
+            return self._make(reviewer, identifier, asked, chosen, approved, moved)
+
+    def _make(
+        self, reviewer: Reviewer, identifier: str, asked: Asked, chosen: Selection, approved: Export | None,
+        moved: Callable[[int], None],
+    ) -> Made:  # fmt: skip
+        final = asked.to.absolute() / f"export-{identifier}"
+        facts = self._asked_facts(identifier, chosen, approved.purpose if approved else _purpose(asked.purpose))
+        self._tell("export.begun", reviewer, {**facts, "folder": str(final)})
+        failpoint.at("export.begun")
+        try:
+            work = _Work(
+                id=identifier, asked=asked, chosen=chosen, bag=Bag(final), approved=approved,
+                began_at=self._catalog.now(),
+                way=Way(asked.lang, ZoneInfo(self._settings.time.zone)), missing=list(chosen.missing),
+            )  # fmt: skip
+            made = self._written(reviewer, work, facts["purpose"], moved)
+        except BaseException as error:
+            shutil.rmtree(partial_of(final), ignore_errors=True)
+            if not final.exists():
+                self._fail(reviewer.name, identifier, error)
+            raise
+        self._tell("export.finished", reviewer, {"export": identifier, "bag": str(final)})
+        failpoint.at("export.finished")
+        if not asked.as_zip:
+            return made
+        archive = final.with_name(f"{final.name}.zip")
+        pack(final, archive)
+        return replace(made, archive=archive)
+
+    def _written(self, reviewer: Reviewer, work: _Work, purpose: str, moved: Callable[[int], None]) -> Made:
+        # A checkpoint before anything is copied: a home that cannot sign says so at once.
+        self._checkpoints.sign_head()
+        key = proofs.signing_key(self._settings)
+        for part in work.chosen.parts:
+            self._add(work, part, moved)
+            failpoint.at("export.copied")
+        if not work.held:
+            raise CustodyBroken("None of the case's originals has its digest; nothing was exported")
+        if work.asked.with_proxies:
+            self._add_copies(work)
+        work.bag.write("data/list.csv", listing.as_csv(work.held, work.way))
+        told = self._told(reviewer, work, purpose, key)
+        page = report.report_of(told, work.held, work.missing, work.copies, work.way)
+        work.bag.write("data/report.html", report.as_html(page))
+        work.bag.write("data/report.pdf", printed.as_pdf(page, work.began_at))
+        manifest = work.bag.close_payload()
+        failpoint.at("export.payload")
+        self._seal(reviewer, work, manifest)
+        failpoint.at("export.sealed")
+        self._prove(work)
+        info = _info(told, key)
+        signature = key.sign(work.bag.close_tags(info))
+        work.bag.write("verify/tagmanifest.ed25519.sig", signature)
+        failpoint.at("export.signed")
+        work.bag.place()
+        return Made(
+            export=work.id, bag=work.bag.final, archive=None, files=len(work.held), manifest=manifest,
+            size_bytes=sum(held.part.known.original.size_bytes for held in work.held), missing=tuple(work.missing),
+            key=key.key.fingerprint,
+        )  # fmt: skip
+
+    def _add(self, work: _Work, part: Part, moved: Callable[[int], None]) -> None:
+        """The part and its record are in the bag; a part that is not what it must be is named as missing instead."""
+        original, place = part.known.original, f"data/{part.name}"
+        try:
+            record = self._record(original.sha256)
+            with self._vault.opened(original.sha256) as source:
+                digest = work.bag.copy(place, source, moved)
+            if digest != original.sha256:
+                work.bag.drop(place)
+                raise CustodyBroken(f"{original.name} does not have its digest", expected=original.sha256, found=digest)
+        except CustodyBroken as error:
+            what: What = "broken" if self._vault.has(original.sha256) else "gone"
+            named = Missing(
+                what=what, name=original.name, original=original.id, sha256=original.sha256, detail=str(error)
+            )
+            work.missing.append(named)
+            return
+        work.bag.write(f"data/records/{part.number}.json", record)
+        facts = proofs.facts_of(part, original_place=place)
+        work.bag.write(f"data/records/{part.number}.facts.json", facts)
+        if later := self._vault.later_facts(original.sha256):
+            work.bag.write(f"data/records/{part.number}.later.json", proofs.as_json(later))
+        work.held.append(Held(part=part, sha256=digest))
+
+    def _record(self, sha256: str) -> bytes:
+        """The intake record as it lies in the vault, byte by byte. Raises CustodyBroken where it does not hold."""
+        self._vault.record(sha256)
+        with self._vault.opened(sha256) as source:
+            return (source.parent / "record.json").read_bytes()
+
+    def _add_copies(self, work: _Work) -> None:
+        for held in work.held:
+            copy = selection.proxy_of(held.part.known)
+            if copy is None:
+                continue
+            source = self._vault.derivative_path(copy.path)
+            name = f"data/viewing_copies/{held.number}_{copy.role}_not_the_original{source.suffix.lower()}"
+            if not source.is_file() or work.bag.copy(name, source) != copy.sha256:
+                if name in work.bag.digests:
+                    work.bag.drop(name)
+                original = held.part.known.original
+                work.missing.append(Missing(what="no_proxy", name=original.name, original=original.id))
+                continue
+            work.copies.append((name, held.number))
+
+    def _seal(self, reviewer: Reviewer, work: _Work, manifest: str) -> None:
+        """The log says what the payload is, and that each original was copied out."""
+        copied = [
+            NewEvent(
+                type="export.copied", actor=reviewer.name, original=held.part.known.original.id,
+                facts={"export": work.id, "sha256": held.sha256, "name": f"data/{held.part.name}"},
+            )
+            for held in work.held
+        ]  # fmt: skip
+        facts = {
+            "export": work.id, "case": work.chosen.case.printed, "manifest": manifest, "files": len(work.held),
+            "size_bytes": sum(held.part.known.original.size_bytes for held in work.held),
+            "missing": len(work.missing),
+        }  # fmt: skip
+        sealed = NewEvent(type="export.sealed", actor=reviewer.name, facts=facts)
+        exports.tell(self._catalog, self._audit, [*copied, sealed])
+
+    def _prove(self, work: _Work) -> None:
+        """Event lines, their proofs, the checkpoint, keys and the means to check are in the bag."""
+        lines = {held.number: self._accepted(held) for held in work.held}
+        [lines["export"]] = [
+            line
+            for line in self._catalog.events_of_type(["export.sealed"])
+            if json.loads(line)["facts"]["export"] == work.id
+        ]
+        note, told = proofs.prove(self._checkpoints, lines)
+        for name, line in lines.items():
+            work.bag.write(f"verify/events/{name}.jsonl", f"{line}\n".encode())
+            work.bag.write(f"verify/proofs/{name}.tlog-proof", told[name].encode())
+        work.bag.write("verify/checkpoint.note", note.encode())
+        work.bag.write("verify/keys/log.pem", proofs.signing_key(self._settings).public_pem.encode())
+        sums = proofs.sm3_sums(work.held)
+        if sums:
+            work.bag.write("verify/SM3SUMS", sums)
+        for name, data in proofs.means().items():
+            work.bag.write(f"verify/{name}", data)
+
+    def _accepted(self, held: Held) -> str:
+        """The line of the log that tells how this original was taken in."""
+        original = held.part.known.original
+        for line in self._catalog.events_of(original.id):
+            if json.loads(line)["type"] == "arrival.accepted":
+                return line
+        raise CustodyBroken(f"The log does not tell how {original.name} was taken in", found=original.id)
+
+    def _told(self, reviewer: Reviewer, work: _Work, purpose: str, key: Any) -> report.Told:
+        way = work.way
+        return report.Told(
+            export=work.id, case=work.chosen.case.printed, purpose=purpose, by=f"{reviewer.name} ({login()})",
+            at=work.began_at, approved=report.approval_of(work.approved, way),
+            software=f"casereel {version('casereel')}",
+            key=key.key.fingerprint,
+        )  # fmt: skip
+
+    # -- afterwards
+
+    def listed(self, reviewer: Reviewer) -> list[Export]:
+        """Every request and package, newest first."""
+        access.require(reviewer, "export")
+        return exports.listed(self._catalog)
+
+    def size_of(self, reviewer: Reviewer, asked: Asked) -> int:
+        """Bytes of originals that an export would copy now."""
+        return self._selected(reviewer, asked.case, with_proposed=asked.with_proposed, with_proxies=False).size_bytes
+
+    def receive(self, reviewer: Reviewer, bag: Path, by: str) -> Export:
+        """The hand-over of this package to a person is an event. Raises BadInput where it is not one of ours."""
+        access.require(reviewer, "export")
+        if not by.strip():
+            raise BadInput("Say with --by who received the package")
+        given = self._found(bag.name.removeprefix("export-").removesuffix(".zip"))
+        if given.state != "finished" or not (bag / TAG_MANIFEST).is_file():
+            raise BadInput(
+                f"{bag} is not a finished package: name the folder export-...", path=str(bag), found=given.state
+            )
+        if read_back(bag / "manifest-sha256.txt") != given.manifest:
+            raise CustodyBroken(f"{bag} is not the package that was sealed: its manifest was changed", path=str(bag))
+        self._tell("export.received", reviewer, {"export": given.id, "by": by.strip(), "login": login()})
+        return self._found(given.id)
+
+    def clear(self) -> list[str]:
+        """Packages whose export died are finished where they lie whole, else gone and told as failed; their numbers."""
+        cleared = []
+        for one in exports.listed(self._catalog, states=("writing", "sealed")):
+            final = Path(one.folder or "")
+            with contextlib.suppress(Timeout), self._owned(one.id):
+                if one.manifest and (final / TAG_MANIFEST).is_file():
+                    found = read_back(final / "manifest-sha256.txt")
+                    if found == one.manifest:
+                        self._tell_as(
+                            "casereel", "export.finished", {"export": one.id, "bag": str(final), "late": True}
+                        )
+                        cleared.append(one.id)
+                        continue
+                if not final.parent.is_dir() and one.manifest:
+                    continue  # its disk is not here; whether it lies there whole is not known
+                shutil.rmtree(partial_of(final), ignore_errors=True)
+                self._tell_as(
+                    "casereel", "export.failed", {"export": one.id, "why": "it was cut off"}, outcome="failed"
+                )
+                cleared.append(one.id)
+        return cleared
+
+    # -- what all of them need
+
+    def _selected(self, reviewer: Reviewer, said: str, *, with_proposed: bool, with_proxies: bool) -> Selection:
+        case = selection.case_of(said, self._catalog)
+        return selection.select(
+            case, self._catalog, with_proposed=with_proposed, with_proxies=with_proxies, disposed=self._disposed,
+            may_view=lambda known: access.may(reviewer, "view", known),
+        )  # fmt: skip
+
+    def _disposed(self, sha256: str) -> str | None:
+        tombstone = self._vault.tombstone(sha256)
+        return None if tombstone is None else str(tombstone.get("reason", ""))
+
+    def _approved(self, reviewer: Reviewer, asked: Asked, chosen: Selection) -> Export | None:
+        """The approval that this export uses; None where none is asked for. Raises NotAllowed."""
+        if asked.request:
+            found = self._found(asked.request)
+            if found.state != "approved":
+                raise NotAllowed(f"The export {found.id} is not approved: it is {found.state}", found=found.state)
+            if (found.case_key, found.selection) != (chosen.case.key, chosen.digest):
+                raise NotAllowed(
+                    f"What {found.decided_by} approved is not what the case holds now: ask again with "
+                    "`casereel export request`",
+                    expected=found.selection, found=chosen.digest,
+                )  # fmt: skip
+            return found
+        if not self._settings.export.approval:
+            return None
+        for one in exports.listed(self._catalog, states=("approved",)):
+            if (one.case_key, one.selection, one.asked_by) == (chosen.case.key, chosen.digest, reviewer.name):
+                return one
+        raise NotAllowed(
+            "An export needs a second person's approval here (export.approval): ask with `casereel export request`, "
+            "then another person runs `casereel export approve`"
+        )
+
+    def _asked_facts(self, identifier: str, chosen: Selection, purpose: str) -> dict[str, Any]:
+        return {
+            "export": identifier, "case": chosen.case.printed, "case_key": chosen.case.key, "purpose": purpose,
+            "selection": chosen.digest, "files": len(chosen.parts), "size_bytes": chosen.size_bytes, "login": login(),
+            "missing": [{"what": one.what, "original": one.original} for one in chosen.missing],
+        }  # fmt: skip
+
+    def _found(self, identifier: str) -> Export:
+        wanted = identifier.strip().upper()
+        found = exports.found(self._catalog, wanted)
+        if found is None:
+            raise BadInput(f"There is no export {identifier}: see `casereel export list`", found=identifier)
+        return found
+
+    def _fail(self, actor: str, identifier: str, error: BaseException) -> None:
+        why = error.sentence if isinstance(error, CasereelError) else type(error).__name__
+        with contextlib.suppress(CasereelError):
+            self._tell_as(actor, "export.failed", {"export": identifier, "why": why}, outcome="failed")
+
+    def _tell(self, type: str, reviewer: Reviewer, facts: dict[str, Any]) -> None:
+        self._tell_as(reviewer.name, type, facts)
+
+    def _tell_as(self, actor: str, type: str, facts: dict[str, Any], outcome: str = "done") -> None:
+        exports.tell(self._catalog, self._audit, [NewEvent(type=type, actor=actor, facts=facts, outcome=outcome)])
+
+    @contextlib.contextmanager
+    def _owned(self, identifier: str) -> Iterator[None]:
+        """While the block runs, nobody else works on this export. Raises Timeout where somebody does."""
+        self._locks.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self._locks / f"export-{identifier}.lock")
+        with lock.acquire(timeout=0):
+            yield
+        Path(lock.lock_file).unlink(missing_ok=True)
+
+
+def login() -> str:
+    """The system's own name of the account at this keyboard."""
+    with contextlib.suppress(OSError, KeyError):
+        return getpass.getuser()
+    return "unknown"
+
+
+def _purpose(said: str) -> str:
+    if not said.strip():
+        raise BadInput("Say with --purpose what the package is for; it goes into the log and the report")
+    return " ".join(said.split())
+
+
+def _folder(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise BadInput(f"There is no folder {folder}: make it, or name another with --to", path=str(folder))
+    return folder
+
+
+def _nothing(chosen: Selection) -> str:
+    proposed = sum(one.what == "proposed" for one in chosen.missing)
+    if proposed:
+        return (
+            f"No recording of {chosen.case.printed} is confirmed; {proposed} are proposed. "
+            "To export them too, named as proposed, add --with-proposed"
+        )
+    return f"Nothing of {chosen.case.printed} can be exported: {len(chosen.missing)} parts are missing"
+
+
+def _info(told: report.Told, key: Any) -> dict[str, str]:
+    return {
+        "Bag-Software-Agent": told.software,
+        "Bagging-Date": told.at.astimezone(UTC).date().isoformat(),
+        "External-Identifier": f"export-{told.export}",
+        "External-Description": told.case,
+        "Internal-Sender-Description": told.purpose,
+        "Signing-Key-SHA256": key.key.fingerprint,
+    }

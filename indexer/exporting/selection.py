@@ -1,0 +1,197 @@
+"""Which originals a package holds: those of one case, with their sidecars, in the order they were recorded."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from indexer import analysis
+from indexer.document import keys_of_link
+from indexer.exporting.names import name_in_bag, number_of
+from pipeline import case_numbers
+from pipeline.errors import BadInput
+from pipeline.records import Arrival, CaseLink, Derivative, Known
+
+What = Literal["proposed", "withheld", "gone", "broken", "disposed", "in_progress", "rejected", "no_proxy"]
+
+
+class Cases(Protocol):
+    """What a selection asks of the catalog."""
+
+    def cases_linked(self) -> dict[str, str]: ...
+    def linked_to(self, case_key: str) -> dict[str, str]: ...
+    def known_of_many(self, ids: Sequence[str]) -> list[Known]: ...
+    def at_work(self, ids: Sequence[str]) -> set[str]: ...
+    def arrivals(self, *, limit: int | None = None, status: str | None = None) -> list[Arrival]: ...
+
+
+@dataclass(frozen=True)
+class Case:
+    """The case a package is about. key: its number's comparable form; printed: as bureaus print it."""
+
+    key: str
+    printed: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One file of the package. number: its place in the list; of: the number of the recording a sidecar belongs to."""
+
+    number: str
+    name: str
+    known: Known
+    link: CaseLink | None
+    of: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Missing:
+    """One thing of the case that the package does not hold, or does not hold as it will be."""
+
+    what: What
+    name: str
+    original: str | None = None
+    sha256: str | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """parts: what goes into the package; missing: what does not, or not yet as it will be."""
+
+    case: Case
+    parts: tuple[Part, ...]
+    missing: tuple[Missing, ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the sorted digests of the parts: what an approval approves."""
+        return hashlib.sha256(
+            "".join(sorted(f"{part.known.original.sha256}\n" for part in self.parts)).encode()
+        ).hexdigest()
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all parts together."""
+        return sum(part.known.original.size_bytes for part in self.parts)
+
+
+def case_of(said: str, catalog: Cases) -> Case:
+    """The one case that a person means by this number, in any writing.
+
+    Raises BadInput where no case or several carry it.
+    """
+    key = case_numbers.key_of(analysis.readable(said)) or case_numbers.comparable(said)
+    linked = catalog.cases_linked()
+    if key in linked:
+        return Case(key, linked[key])
+    shorter = [Case(one, printed) for one, printed in linked.items() if key in _keys(one, printed)]
+    if len(shorter) == 1:
+        return shorter[0]
+    if shorter:
+        named = "、".join(sorted(case.printed for case in shorter))
+        raise BadInput(f"'{said}' may mean several cases ({named}): give the whole number", found=named)
+    raise BadInput(f"Nothing in custody is linked to the case '{said}': look with `casereel search --case`", found=said)
+
+
+def _keys(key: str, printed: str) -> set[str]:
+    return keys_of_link(CaseLink(case=printed, case_key=key, method="", score=0.0, why=""))
+
+
+def select(
+    case: Case,
+    catalog: Cases,
+    *,
+    with_proposed: bool,
+    with_proxies: bool,
+    disposed: Callable[[str], str | None],
+    may_view: Callable[[Known], bool],
+) -> Selection:
+    """What of the case goes into a package, and what is missing of it.
+
+    disposed: why the original with this digest was disposed of, None where it was not.
+    may_view: whether this person may see this original.
+    """
+    statuses = catalog.linked_to(case.key)
+    knowns = catalog.known_of_many(sorted(statuses))
+    missing = [*_rejected(case, catalog)]
+    chosen: list[Known] = []
+    for known in knowns:
+        original = known.original
+        if not may_view(known):
+            missing.append(Missing(what="withheld", name="", original=original.id))
+        elif (why := disposed(original.sha256)) is not None:
+            missing.append(_of(known, "disposed", why))
+        elif statuses[original.id] == "proposed" and not with_proposed:
+            missing.append(_of(known, "proposed", "; ".join(_whys(known, case))))
+        else:
+            chosen.append(known)
+    groups = _grouped(chosen)
+    count = sum(len(group) for group in groups)
+    parts = tuple(_numbered(groups, count, case))
+    ids = [part.known.original.id for part in parts]
+    busy = catalog.at_work(ids) | {p.known.original.id for p in parts if p.known.original.state == "received"}
+    missing += [_of(part.known, "in_progress") for part in parts if part.known.original.id in busy]
+    if with_proxies:
+        missing += [
+            _of(part.known, "no_proxy") for part in parts if needs_proxy(part.known) and not proxy_of(part.known)
+        ]
+    return Selection(case=case, parts=parts, missing=tuple(missing))
+
+
+def proxy_of(known: Known) -> Derivative | None:
+    """The viewing copy of a recording, where one was made."""
+    return next((one for one in known.derivatives if one.role in ("proxy", "view")), None)
+
+
+def needs_proxy(known: Known) -> bool:
+    """Whether a viewing copy is made of such a file at all."""
+    return known.original.kind in ("video", "audio", "photo")
+
+
+def _of(known: Known, what: What, detail: str = "") -> Missing:
+    original = known.original
+    return Missing(what=what, name=original.name, original=original.id, sha256=original.sha256, detail=detail)
+
+
+def _whys(known: Known, case: Case) -> Iterator[str]:
+    return (link.why for link in known.links if link.case_key == case.key)
+
+
+def _grouped(chosen: Sequence[Known]) -> list[list[Known]]:
+    """Each recording followed by its sidecars, by the time it was recorded, those without a time last."""
+    attached = {sidecar.original.id for known in chosen for sidecar in known.sidecars}
+    leaders = [known for known in chosen if known.original.id not in attached]
+    return [[known, *known.sidecars] for known in sorted(leaders, key=_when)]
+
+
+def _when(known: Known) -> tuple[bool, datetime, str]:
+    return known.time is None, known.time.start_at if known.time else known.original.accepted_at, known.original.id
+
+
+def _numbered(groups: Iterable[Sequence[Known]], count: int, case: Case) -> Iterator[Part]:
+    position = 0
+    for leader, *sidecars in groups:
+        first = number_of(position + 1, count)
+        for known in (leader, *sidecars):
+            position += 1
+            number = number_of(position, count)
+            yield Part(
+                number=number,
+                name=name_in_bag(number, known.original),
+                known=known,
+                link=next((link for link in known.links if link.case_key == case.key), None),
+                of=None if known is leader else first,
+            )
+
+
+def _rejected(case: Case, catalog: Cases) -> Iterator[Missing]:
+    """What was handed over for this case and could not be taken in."""
+    for arrival in catalog.arrivals(status="rejected"):
+        said = [arrival.stated.case or "", f"{arrival.folder}/{arrival.name}"]
+        keys = {number.key for text in said for number in case_numbers.parse(analysis.readable(text))}
+        if case.key in keys or case_numbers.comparable(said[0] or "-") == case.key:
+            yield Missing(what="rejected", name=arrival.name, detail=arrival.reason or "")

@@ -1,0 +1,138 @@
+"""The rows of export packages. Each row is what its events made of it, in life and in a replay of the log alike.
+
+export.requested -> export.approved | export.refused
+export.begun -> export.sealed -> export.finished | export.failed;  later export.received
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from pipeline.edges import tables
+from pipeline.edges.audit import AuditLog, NewEvent
+from pipeline.edges.catalog import Catalog
+from pipeline.states import EXPORT_STATES, may_move
+
+_STATE_OF: Final = {
+    "export.requested": "requested",
+    "export.approved": "approved",
+    "export.refused": "refused",
+    "export.begun": "writing",
+    "export.sealed": "sealed",
+    "export.finished": "finished",
+    "export.failed": "failed",
+}
+# The events that `apply` makes rows of.
+TYPES: Final = (*_STATE_OF, "export.received")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """One export package, asked for, approved, written or handed over.
+
+    selection: the digest over what was asked for; folder: where it was written; manifest: its digest.
+    """
+
+    id: str
+    case_key: str
+    printed: str
+    purpose: str
+    state: str
+    selection: str
+    files: int
+    size_bytes: int
+    missing: int
+    folder: str | None
+    manifest: str | None
+    asked_by: str
+    asked_login: str
+    asked_at: datetime
+    decided_by: str | None
+    decided_login: str | None
+    decided_at: datetime | None
+    ended_at: datetime | None
+    received_by: str | None
+    received_at: datetime | None
+
+
+def tell(catalog: Catalog, audit: AuditLog, events: list[NewEvent]) -> None:
+    """The events are durable and their exports' rows say so."""
+    with catalog.transaction() as connection:
+        numbers = audit.record(connection, events)
+        lines = connection.execute(
+            sa.select(tables.event.c.line).where(tables.event.c.seq.in_(numbers)).order_by(tables.event.c.seq)
+        ).scalars()
+        for line in list(lines):
+            apply(connection, json.loads(line))
+    audit.make_durable(numbers[-1])
+
+
+def apply(connection: sa.Connection, event: Mapping[str, Any]) -> None:
+    """The row of the export that this event of the log tells of is what the event made of it."""
+    facts, at = event["facts"], datetime.fromisoformat(event["at"])
+    match event["type"]:
+        case "export.requested" | "export.begun":
+            _ask(connection, event, at)
+        case "export.approved" | "export.refused":
+            said = {"decided_by": event["actor"], "decided_login": facts["login"], "decided_at": at}
+            _move(connection, event, said)
+        case "export.sealed":
+            _move(connection, event, {name: facts[name] for name in ("files", "size_bytes", "manifest", "missing")})
+        case "export.finished" | "export.failed":
+            _move(connection, event, {"ended_at": at})
+        case "export.received":
+            connection.execute(_row(facts["export"]).values(received_by=facts["by"], received_at=at))
+
+
+def _ask(connection: sa.Connection, event: Mapping[str, Any], at: datetime) -> None:
+    facts, state = event["facts"], _STATE_OF[event["type"]]
+    known = connection.execute(
+        sa.select(tables.export.c.state).where(tables.export.c.id == facts["export"])
+    ).scalar()  # fmt: skip
+    if known is not None:
+        _move(connection, event, {"folder": facts["folder"]})
+        return
+    connection.execute(
+        sa.insert(tables.export).values(
+            id=facts["export"], case_key=facts["case_key"], printed=facts["case"], purpose=facts["purpose"],
+            state=state, selection=facts["selection"], files=facts["files"], size_bytes=facts["size_bytes"], missing=0,
+            folder=facts.get("folder"), asked_by=event["actor"], asked_login=facts["login"], asked_at=at,
+        )
+    )  # fmt: skip
+
+
+def _move(connection: sa.Connection, event: Mapping[str, Any], values: dict[str, Any]) -> None:
+    identifier, after = event["facts"]["export"], _STATE_OF[event["type"]]
+    before = connection.execute(sa.select(tables.export.c.state).where(tables.export.c.id == identifier)).scalar_one()
+    assert may_move(EXPORT_STATES, before, after), f"an export that is {before} cannot be {after}"
+    connection.execute(_row(identifier).values(state=after, **values))
+
+
+def _row(identifier: str) -> sa.Update:
+    return sa.update(tables.export).where(tables.export.c.id == identifier)
+
+
+def listed(catalog: Catalog, *, states: tuple[str, ...] = ()) -> list[Export]:
+    """The exports, newest first; states: those in one of these only."""
+    query = sa.select(tables.export).order_by(tables.export.c.id.desc())
+    if states:
+        query = query.where(tables.export.c.state.in_(states))
+    with catalog.snapshot() as connection:
+        return [_export(row) for row in connection.execute(query)]
+
+
+def found(catalog: Catalog, identifier: str) -> Export | None:
+    """The export with this identifier."""
+    with catalog.snapshot() as connection:
+        row = connection.execute(sa.select(tables.export).where(tables.export.c.id == identifier)).one_or_none()
+    return None if row is None else _export(row)
+
+
+def _export(row: Any) -> Export:
+    return Export(**{name: getattr(row, name) for name in Export.__dataclass_fields__})
