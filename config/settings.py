@@ -58,6 +58,13 @@ class SettleSettings:
 
 
 @dataclass(frozen=True)
+class DropsSettings:
+    done: tuple[str, ...]
+    patience_s: float
+    receipts: str
+
+
+@dataclass(frozen=True)
 class WorkSettings:
     light: int
     heavy: int
@@ -130,6 +137,7 @@ class Settings:
     vault: VaultSettings
     watch: WatchSettings
     settle: SettleSettings
+    drops: DropsSettings
     work: WorkSettings
     media: MediaSettings
     time: TimeSettings

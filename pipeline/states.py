@@ -35,6 +35,7 @@ EXPORT_STATES: Final[dict[str, frozenset[str]]] = {
 }
 
 KINDS: Final = ("video", "audio", "photo", "document", "sidecar", "other")
+DROP_STATES: Final = ("waiting", "complete", "incomplete", "wrong")
 ARRIVAL_STATUSES: Final = ("accepted", "duplicate", "rejected")
 LINK_STATUSES: Final = ("proposed", "confirmed", "refused")
 LANES: Final = ("light", "heavy")

@@ -19,6 +19,7 @@ from pipeline.custody.accession import Receipt
 from pipeline.errors import CustodyBroken
 from workers.bootstrap import Home, build_accession, build_jobs
 from workers.watching.carrying import is_blocked
+from workers.watching.desk import Desk
 from workers.watching.mounts import Surroundings
 from workers.watching.root import Root
 
@@ -129,12 +130,23 @@ def watch(home: Home, stop: threading.Event) -> None:
     try:
         teller = threading.Thread(target=_keep_telling, args=(jobs, watcher, stop.wait), daemon=True)
         teller.start()
+        desk = Desk(home, jobs.worker_id)
+        threading.Thread(target=_keep_at_desk, args=(desk, stop), name="desk", daemon=True).start()
         watcher.run(stop)
     except CustodyBroken:
         logger.critical("intake stops: custody is broken; run `casereel verify`", exc_info=True)
         raise
     finally:
         jobs.close()
+
+
+def _keep_at_desk(desk: Desk, stop: threading.Event) -> None:
+    while not stop.is_set():
+        try:
+            desk.run(stop)
+        except Exception:
+            logger.exception("writing receipts stumbled; it is started again")
+            stop.wait(10.0)
 
 
 def _keep_telling(jobs: Any, watcher: Watcher, ended: Callable[[float], bool]) -> None:

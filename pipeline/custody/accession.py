@@ -28,7 +28,7 @@ from ulid import ULID
 
 from config.settings import Settings
 from pipeline.custody.sniff import Sniffed, sniff
-from pipeline.edges import failpoint
+from pipeline.edges import drops, failpoint
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
 from pipeline.edges.jobs import Jobs
@@ -200,11 +200,16 @@ class Accession:
 
     def note(self, event: str, path: Path, facts: dict[str, Any]) -> None:
         """An event about a path that did not become an arrival is in the log, durable."""
-        named = {"path_b64": _b64(os.fsencode(path)), "path": _shown(path)}
+        raw, shown = os.fsencode(path), _shown(path)
+        now = datetime.now(UTC)
+        facts = {"path_b64": _b64(raw), "path": shown, **drops.state_of(raw), **facts}
+        if event == "arrival.rejected":
+            facts["refused_at"] = now.isoformat()
         with self._catalog.transaction() as connection:
-            [seq] = self._audit.record(
-                connection, [NewEvent(type=event, actor=self._actor, outcome="refused", facts={**named, **facts})]
-            )
+            told = NewEvent(type=event, actor=self._actor, outcome="refused", facts=facts)
+            [seq] = self._audit.record(connection, [told])
+            if event == "arrival.rejected":
+                drops.add_rejection(connection, raw, seq, facts, now)
         self._audit.make_durable(seq)
 
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from pipeline.custody import fixity
-from pipeline.edges import exports, tables
+from pipeline.edges import drops, exports, tables
 from pipeline.edges.audit import FIRST_PREV, AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
 from pipeline.edges.jobs import Jobs
@@ -95,6 +95,9 @@ def replayers(vault: Vault, catalog: Catalog, missing: list[str]) -> dict[str, R
         "arrival.accepted": partial(_accepted, vault, catalog, missing),
         "arrival.duplicate": partial(_duplicate, catalog),
         "arrival.seen_again": partial(_seen_again, catalog),
+        "arrival.rejected": _rejected,
+        "drop.stated": _drop_stated,
+        "drop.checked": _drop_checked,
         "fixity.batch": fixity.replay_batch,
         "fixity.broken": fixity.replay_broken,
         "fixity.repaired": fixity.replay_repaired,
@@ -160,6 +163,28 @@ def _seen_again(catalog: Catalog, connection: sa.Connection, event: Event) -> No
         inode=facts["inode"],
         device=facts["device_number"],
     )
+
+
+def _rejected(connection: sa.Connection, event: Event) -> None:
+    facts = event["facts"]
+    at = datetime.fromisoformat(event["at"])
+    drops.add_rejection(connection, base64.b64decode(facts["path_b64"]), event["seq"], facts, at)
+
+
+def _drop_stated(connection: sa.Connection, event: Event) -> None:
+    facts = event["facts"]
+    names = ("source", "folder", "name", "kind", "listed")
+    drop = drops.Drop(
+        id=facts["drop"], manifest=event["original"], stated_at=datetime.fromisoformat(facts["stated_at"]),
+        **{name: facts[name] for name in names},
+    )  # fmt: skip
+    drops.add_drop(connection, drop)
+
+
+def _drop_checked(connection: sa.Connection, event: Event) -> None:
+    facts = event["facts"]
+    told = {name: value for name, value in facts.items() if name not in ("drop", "folder", "name", "listed")}
+    drops.judge_drop(connection, facts["drop"], facts["state"], told)
 
 
 def _enter(

@@ -550,6 +550,8 @@ class Catalog:
                 "events": [{k: _plain(v) for k, v in row.items()} for row in events],
                 "fixity": _rows(connection, t.fixity, t.fixity.c.original),
                 "incidents": _rows(connection, t.incident, t.incident.c.id),
+                "drops": _rows(connection, t.drop, t.drop.c.id),
+                "rejections": _rows(connection, t.rejection, t.rejection.c.key),
             }
 
 
@@ -571,7 +573,7 @@ def _plain(value: Any) -> Any:
         return base64.b64encode(bytes(value)).decode()
     if isinstance(value, datetime):
         return value.isoformat()
-    return int(value) if not isinstance(value, str | int | float | bool | type(None)) else value
+    return int(value) if not isinstance(value, str | int | float | bool | dict | list | None) else value
 
 
 def _rows(connection: sa.Connection, table: sa.Table, order: sa.Column[Any]) -> list[dict[str, Any]]:

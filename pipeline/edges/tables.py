@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from pipeline.states import (
     ARRIVAL_STATUSES,
+    DROP_STATES,
     EXPORT_STATES,
     FIXITY_OUTCOMES,
     JOB_STATES,
@@ -335,6 +336,44 @@ caveat = sa.Table(
     _text("text"),
     _text("text_zh"),
     _finder(),
+)
+
+drop = sa.Table(
+    "cr_drop",
+    metadata,
+    _id(),
+    _text("source"),
+    _text("folder"),
+    _text("name"),
+    sa.Column("kind", sa.String(10), nullable=False),
+    sa.Column("manifest", sa.String(26), sa.ForeignKey("cr_original.id", name="fk_cr_drop_manifest")),
+    sa.Column("listed", sa.Integer, nullable=False),
+    _at("stated_at"),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("told", sa.JSON, nullable=False),
+    sa.Index("ix_cr_drop_folder", "source", "folder"),
+    _one_of("state", DROP_STATES),
+)
+
+rejection = sa.Table(
+    "cr_rejection",
+    metadata,
+    sa.Column("key", sa.String(64), primary_key=True),
+    _text("path"),
+    sa.Column("path_raw", sa.LargeBinary, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("ctime_ns", sa.BigInteger, nullable=False),
+    sa.Column("inode", sa.Numeric(20, 0), nullable=False),
+    _text("reason"),
+    _at("at"),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+)
+
+told = sa.Table(
+    "cr_told",
+    metadata,
+    sa.Column("name", sa.String(40), primary_key=True),
+    sa.Column("seq", sa.BigInteger, nullable=False),
 )
 
 event = sa.Table(

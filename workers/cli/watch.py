@@ -17,6 +17,7 @@ def watch(once: bool) -> int:
     from workers.cli._roles import until_stopped
     from workers.watch import Watcher
     from workers.watch import watch as run
+    from workers.watching.desk import Desk
 
     app = app_of()
     if not once:
@@ -28,6 +29,7 @@ def watch(once: bool) -> int:
         jobs = build_jobs(built)
         watcher = Watcher(built, build_accession(built, jobs))
         receipts = watcher.run_once()
+        Desk(built, built.actor).round()
         for one in receipts:
             data = {
                 "path": one.path, "status": one.status, "original": one.original, "sha256": one.sha256,

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from pipeline.custody import settle, sources
 from pipeline.custody.accession import BATCH_FILES, Accession, Candidate, Receipt
+from pipeline.edges import drops
 from pipeline.errors import CasereelError, CustodyBroken, TryAgain
 from workers.bootstrap import Home
 from workers.watching.carrying import Carrying
@@ -62,7 +63,9 @@ class Root:
         )  # fmt: skip
         self.tracked: dict[bytes, Tracked] = {}
         self.taken = {place_of(*place) for place in home.catalog.places_taken(source)}
-        self.refused: set[bytes] = set()
+        with home.catalog.snapshot() as connection:
+            refused = list(drops.rejections(connection))
+        self.refused = {refusal_of(*one) for one in refused if one[0].startswith(self.raw + b"/")}
         self.files = 0
         self.scanned_at = self.took_s = 0.0
         self.wants_scan = True
