@@ -2,9 +2,10 @@
 instant can be played afterwards (`surviving.py`).
 
 It speaks the kernel's FUSE protocol itself, version 7.31; it needs Linux, root and /dev/fuse, and no library. What is
-written lies in memory only. Two things come in as extended attributes, for they keep their place among the changes:
+written lies in memory only. Some things come in as extended attributes, for they keep their place among the changes:
 
-- `user.told` on any file: somebody was told of something; the value is kept in the journal.
+- `user.told` on any file: somebody was told of something; the value is kept in the journal. `user.mark` likewise, for
+  whoever reads the journal.
 - `user.syncfs` on any file: the caller has just called syncfs(2). The kernel forwards that call only to file systems
   on a block device (fs/fuse/inode.c, `sync_fs`), so whoever is tested sends it along (`subject.py`).
 - `user.fault`: faults from now on, a JSON list of `Fault`; an empty list ends them.
@@ -44,8 +45,9 @@ MNT_DETACH: Final = 2
 
 
 class Fault(NamedTuple):
-    """Refuses calls. calls: names as in `CALLS`; path: a pattern of the path below the mount, or of its folder for
-    a call that names an entry; errno: its name; skip: so many such calls go through first; delay_s: waits as well."""
+    """Refuses calls. calls: names as in `CALLS`, and `syncfs`; path: a pattern of the path below the mount, for
+    making, moving and removing of the entry's; errno: its name, empty for none; skip: so many such calls go through
+    first; delay_s: waits as well."""
 
     calls: list[str]
     path: str
@@ -222,15 +224,15 @@ class Forgetful:
         self.journal.append(("sync folder", number))
         return b""
 
-    def setxattr(self, _: int, body: bytes) -> bytes:
+    def setxattr(self, number: int, body: bytes) -> bytes:
         [size] = struct.unpack_from("<I", body)
         name = body[8 : body.index(b"\0", 8)].decode()
         value = body[len(body) - size :] if size else b""
         match name:
-            case "user.told":
-                self.journal.append(("told", value))
+            case "user.told" | "user.mark":
+                self.journal.append((name.removeprefix("user."), value))
             case "user.syncfs":
-                self._refuse("syncfs", "", b"")
+                self._refuse("syncfs", number, b"")
                 self.journal.append(("sync all",))
             case "user.fault":
                 self.faults = [Fault(*one) for one in json.loads(value)]
@@ -285,7 +287,8 @@ class Forgetful:
             nanoseconds, nanoseconds, node.mode, node.links, *node.owner, 0, 4096, 0,
         )  # fmt: skip
 
-    def _refuse(self, call: str, path: str, name: bytes) -> None:
+    def _refuse(self, call: str, number: int, name: bytes) -> None:
+        path = self.paths[number]
         for place, fault in enumerate(self.faults):
             full = f"{path}/{os.fsdecode(name)}".lstrip("/") if name else path
             if call in fault.calls and fnmatch.fnmatch(full, fault.path):
@@ -296,6 +299,8 @@ class Forgetful:
                     time.sleep(fault.delay_s)
                 if fault.errno:
                     os.write(self._hits, b".")
+                    if call == "fsync":
+                        self.journal.append(("failed sync", number))
                     raise Refused(getattr(errno, fault.errno))
 
     def answer(self, call: str, number: int, body: bytes) -> bytes:
@@ -303,7 +308,7 @@ class Forgetful:
         if self.faults:
             named = {"create": 16, "mkdir": 8, "mknod": 16, "unlink": 0, "rmdir": 0, "rename": 8, "rename2": 16}
             name = body[named[call] :].split(b"\0")[0] if call in named else b""
-            self._refuse(call, self.paths[number], name)
+            self._refuse(call, number, name)
         method: Callable[[int, bytes], bytes] = getattr(self, METHODS.get(call, call))
         return method(number, body)
 

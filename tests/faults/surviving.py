@@ -2,7 +2,8 @@
 
 Stricter than common file systems: bytes are safe once their file was synced, a name once its folder was synced, both
 once the whole file system was. Of the rest any part may have reached the disk, and a write may be torn at a multiple
-of 512 bytes. A rename happens wholly or not at all, and is safe once the folder it leads to was synced.
+of 512 bytes. What waited when a sync failed is never safe, whatever later syncs say: the kernel calls it clean then.
+A rename happens wholly or not at all, and is safe once the folder it leads to was synced.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tests.faults.forgetful import ROOT_ID
 
 Journal = Sequence[tuple[Any, ...]]
 Choice = Callable[[tuple[Any, ...]], list[tuple[Any, ...]]]
-SYNCS: Final = frozenset({"sync", "sync folder", "sync all"})
+NO_CHANGES: Final = frozenset({"sync", "failed sync", "sync folder", "sync all", "told", "mark"})
 SECTOR_BYTES: Final = 512
 
 
@@ -58,15 +59,23 @@ def told(journal: Journal, cut: int | None = None) -> list[bytes]:
     return [change[1] for change in journal[:cut] if change[0] == "told"]
 
 
+def marks(journal: Journal) -> list[tuple[int, str]]:
+    """(place in the journal, what it says) of each mark."""
+    return [(place, change[1].decode()) for place, change in enumerate(journal) if change[0] == "mark"]
+
+
 def surviving(journal: Journal, cut: int, choose: Choice) -> list[tuple[Any, ...]]:
     """The changes that are on the disk after a power cut before the change with this number."""
     data: dict[int, int] = {}  # file -> number of its last sync
+    gone: dict[int, list[tuple[int, int]]] = {}  # file -> where what waited for a failed sync begins and ends
     folders: dict[int, int] = {}
     everywhere = -1
     for place in range(cut):
         change = journal[place]
         if change[0] == "sync":
             data[change[1]] = folders[change[1]] = place
+        elif change[0] == "failed sync":
+            gone.setdefault(change[1], []).append((max(data.get(change[1], -1), everywhere), place))
         elif change[0] == "sync folder":
             folders[change[1]] = place
         elif change[0] == "sync all":
@@ -75,10 +84,13 @@ def surviving(journal: Journal, cut: int, choose: Choice) -> list[tuple[Any, ...
     for place in range(cut):
         change = journal[place]
         kind = change[0]
-        if kind in SYNCS or kind == "told":
+        if kind in NO_CHANGES:
             continue
         if kind in ("write", "size", "mode"):
             synced = data.get(change[1], -1)
+            if any(first < place < last for first, last in gone.get(change[1], ())):
+                left += choose(change)
+                continue
         elif kind == "entry":
             synced = folders.get(change[1], -1)
         elif kind == "move":

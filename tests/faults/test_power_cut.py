@@ -7,10 +7,15 @@ unsynced until their folder was synced, which goes beyond what losing only data 
 
 from __future__ import annotations
 
+import contextlib
+import os
 import random
 import shutil
+import signal
+import sqlite3
 import subprocess
 import sys
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,9 +23,11 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import load
+from config.settings import Settings, load
 from pipeline.custody.accession import Candidate
+from pipeline.edges import failpoint
 from tests.conftest import QUICK
+from tests.faults import subject
 from tests.faults import surviving as power
 from tests.faults.conftest import FULL, ROOT, Mounted
 from tests.faults.surviving import Choice, Journal
@@ -94,7 +101,7 @@ def test_a_program_that_left_out_a_sync_would_be_seen(
     unsynced = power.without(journal, forgotten)
     seen = Seen()
     try:
-        look(unsynced, len(unsynced), power.nothing, sources, memory_folder / "home", seen)
+        look(unsynced, len(unsynced), power.nothing, sources, memory_folder / "home", seen, again=False)
     except Exception as error:  # a home that does not even open is a loss too
         seen.lost.append(repr(error))
     assert seen.faults != []
@@ -105,7 +112,7 @@ def test_a_run_whose_syncs_do_nothing_loses_files(
 ) -> None:
     unsynced = recorded(mount(), sources, environ, "--unsynced")
     seen = Seen()
-    look(unsynced, len(unsynced), power.nothing, sources, memory_folder / "home", seen)
+    look(unsynced, len(unsynced), power.nothing, sources, memory_folder / "home", seen, again=False)
     assert len(seen.lost) > 10
 
 
@@ -123,8 +130,10 @@ def cut_at_random(journal: Journal, sources: Path, folder: Path, count: int, *, 
     return seen
 
 
-def look(journal: Journal, cut: int, choose: Choice, sources: Path, folder: Path, seen: Seen) -> None:
-    """Cuts the power, starts again, looks for what was acknowledged, then takes everything once more."""
+def look(
+    journal: Journal, cut: int, choose: Choice, sources: Path, folder: Path, seen: Seen, *, again: bool = True
+) -> None:
+    """Cuts the power, starts again, looks for what was acknowledged. again: and takes everything once more."""
     power.write_out(power.surviving(journal, cut, choose), folder)
     where = f"cut at {cut} of {len(journal)}, {getattr(choose, '__name__', 'some')}: "
     promised = {one.decode() for one in power.told(journal, cut)}
@@ -139,7 +148,8 @@ def look(journal: Journal, cut: int, choose: Choice, sources: Path, folder: Path
         seen.unlogged += [f"{where}{one} is not in the log" for one in promised if one not in lines]
         for one in promised | set(home.vault.digests()):
             seen.broken += [where + fault for fault in home.vault.faults(one)]
-        take_again(home, sources, where, seen)
+        if again:
+            take_again(home, sources, where, seen)
     finally:
         home.close()
 
@@ -157,3 +167,122 @@ def take_again(home: Home, sources: Path, where: str, seen: Seen) -> None:
     expected = set(digests_below(sources))
     seen.lost += [f"{where}{one} is not in the vault" for one in expected - set(home.vault.digests())]
     seen.broken += [where + fault for fault in home.audit.check(grace_s=0.0).faults]
+
+
+# -- a kill first, then the power
+
+
+def test_what_a_killed_intake_left_unsynced_is_synced_before_it_counts(
+    mount: Callable[[], Mounted], tmp_path: Path, memory_folder: Path
+) -> None:
+    """The process is ended at a step, another takes the same files and acknowledges them, then the power fails.
+
+    What the first one wrote and did not sync is still in the system's memory, so the second finds it in its place.
+    """
+    mounted = mount()
+    settings = load(mounted.path / "home", QUICK)
+    assert forked(lambda: make_home(settings)) == 0
+    for count in (1, 5):
+        for step in steps_of_taking(settings, made(tmp_path / f"{count} steps", count), tmp_path / "steps.txt"):
+            sources = made(tmp_path / f"{count} {step}", count)
+            assert forked(lambda s=sources, p=step: take_all(settings, s, dies_at=p)) == -signal.SIGKILL  # type: ignore[misc]
+            assert forked(lambda s=sources: take_all(settings, s)) == 0  # type: ignore[misc]
+            os.setxattr(mounted.path, "user.mark", sources.name.encode())
+    journal, seen = mounted.end(), Seen()
+    for place, said in power.marks(journal):
+        before = len(seen.faults)
+        look(journal, place, power.nothing, tmp_path, memory_folder / "home", seen, again=False)
+        shutil.rmtree(memory_folder / "home")
+        assert len(seen.faults) == before, (said, seen.faults)
+    print(f"\n{seen.cuts} kills, each followed by a power cut")
+    assert seen.cuts > 20
+
+
+def made(folder: Path, count: int) -> Path:
+    """A folder of so many files that are like no others."""
+    folder.mkdir()
+    for number in range(count):
+        (folder / f"{number}.bin").write_bytes(f"{folder.name} {number}\n".encode() * 1000)
+    return folder
+
+
+def steps_of_taking(settings: Settings, sources: Path, noted: Path) -> list[str]:
+    """The named steps that taking these files in comes to, in order."""
+    noted.unlink(missing_ok=True)
+
+    def note(name: str) -> None:
+        with noted.open("a") as stream:
+            stream.write(f"{name}\n")
+
+    def take() -> None:
+        failpoint.at = note
+        take_all(settings, sources)
+
+    assert forked(take) == 0
+    return list(dict.fromkeys(noted.read_text().split()))
+
+
+def forked(work: Callable[[], object]) -> int:
+    """How a child of this process ended that did the work: 0, or the negative number of a signal."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def take_all(settings: Settings, sources: Path, *, dies_at: str = "") -> None:
+    """Takes the files in and tells of them, unless it dies at the named step."""
+    if dies_at:
+        os.environ["CASEREEL_FAILPOINT"] = dies_at
+    subject.forward_syncfs()
+    home = build_home(settings)
+    subject.take(home, sorted(sources.iterdir()))
+    home.close()
+
+
+# -- rows of the catalog
+
+
+@pytest.fixture(scope="module")
+def rows(mount: Callable[[], Mounted]) -> Journal:
+    """Rows written through the catalog's own engine, each told of after its commit."""
+    return written_rows(mount(), "")
+
+
+def written_rows(mounted: Mounted, pragma: str) -> Journal:
+    assert forked(lambda: subject.write_rows(mounted.path / "a.sqlite3", pragma)) == 0
+    return mounted.end()
+
+
+def test_no_acknowledged_row_is_lost_in_a_power_cut(rows: Journal, memory_folder: Path) -> None:
+    chance = random.Random(4)
+    lost = 0
+    for number in range(ROW_CUTS):
+        cut = chance.randrange(power.marks(rows)[0][0], len(rows) + 1)
+        lost += lost_rows(rows, cut, [power.nothing, power.some(chance)][number % 2], memory_folder / f"{number}")
+    assert lost == 0
+
+
+def test_rows_written_with_less_care_are_lost(mount: Callable[[], Mounted], memory_folder: Path) -> None:
+    """The same rows with synchronous=NORMAL: the look after the cut sees the loss that FULL prevents."""
+    rows = written_rows(mount(), "PRAGMA synchronous=NORMAL")
+    last = max(place for place, change in enumerate(rows) if change[0] == "told")
+    assert lost_rows(rows, last + 1, power.nothing, memory_folder / "a") > 0
+
+
+def lost_rows(rows: Journal, cut: int, choose: Choice, folder: Path) -> int:
+    """How many acknowledged rows are not there. The database holds together in any case."""
+    power.write_out(power.surviving(rows, cut, choose), folder)
+    promised = {int(one) for one in power.told(rows, cut)}
+    with contextlib.closing(sqlite3.connect(folder / "a.sqlite3")) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        found = {number for (number,) in database.execute("SELECT id FROM t")}
+    shutil.rmtree(folder)
+    return len(promised - found)
