@@ -69,6 +69,7 @@ def recover(
         except CustodyBroken as error:
             logger.critical("an object that was never recorded does not hold: %s; run `casereel verify`", error)
             continue
+        vault.make_lasting([sha256])
         with catalog.transaction() as connection:
             if catalog.original_with(connection, sha256) is not None:
                 continue

@@ -25,7 +25,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -198,31 +198,36 @@ class Vault:
         failpoint.at("object.written")
         if together:
             disk.sync_file_system(self.staging.root)
-        parents = {parent for one in fresh.values() if (parent := self._place(one)) is not None}
+        for one in fresh.values():
+            self._place(one)
         failpoint.at("object.renamed")
-        if together:
-            disk.sync_file_system(self.root)
-        else:
-            for parent in parents:
-                for folder in (parent, *list(parent.parents)[:3]):
-                    disk.sync_folder(folder)
+        self.make_lasting({one.sha256 for one in staged})
         failpoint.at("object.synced")
         self.staging.discard(one for one in staged if one.folder.exists())
         for one in staged:
             if one not in fresh.values() and (faults := self.faults(one.sha256)):
                 raise CustodyBroken(faults[0], expected=one.sha256)
 
-    def _place(self, one: Staged) -> Path | None:
+    def make_lasting(self, digests: Iterable[str]) -> None:
+        """The names of these objects are on the disk.
+
+        Also of those that were there before: whoever placed one may have died before syncing its folders, and then
+        it is only in the system's memory.
+        """
+        parents = {self._object(one).parent for one in digests}
+        if not (len(parents) >= MANY and disk.sync_file_system(self.root)):
+            for folder in sorted({folder for parent in parents for folder in (parent, *list(parent.parents)[:3])}):
+                disk.sync_folder(folder)
+
+    def _place(self, one: Staged) -> None:
         target = self._object(one.sha256)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             one.folder.rename(target)
         except OSError as error:
             # Another process placed the same bytes at this moment.
-            if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.EACCES) and self.has(one.sha256):
-                return None
-            raise
-        return target.parent
+            if not (error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.EACCES) and self.has(one.sha256)):
+                raise
 
     # -- later facts
 

@@ -198,6 +198,28 @@ def test_what_a_killed_intake_left_unsynced_is_synced_before_it_counts(
     assert seen.cuts > 20
 
 
+def test_an_object_that_the_patrol_enters_late_is_synced_before_it_counts(
+    mount: Callable[[], Mounted], tmp_path: Path, memory_folder: Path
+) -> None:
+    mounted = mount()
+    settings = load(mounted.path / "home", QUICK)
+    assert forked(lambda: make_home(settings)) == 0
+    sources = made(tmp_path / "one", 1)
+    assert forked(lambda: take_all(settings, sources, dies_at="object.renamed")) == -signal.SIGKILL
+
+    def enter_late() -> None:
+        home = build_home(settings)
+        assert round_of(home, grace_s=0.0)["originals_recovered"] == 1
+        [sha256] = home.catalog.digests()
+        os.setxattr(mounted.path, "user.told", sha256.encode())
+        home.close()
+
+    assert forked(enter_late) == 0
+    journal, seen = mounted.end(), Seen()
+    look(journal, len(journal), power.nothing, sources, memory_folder / "home", seen, again=False)
+    assert seen.faults == []
+
+
 def made(folder: Path, count: int) -> Path:
     """A folder of so many files that are like no others."""
     folder.mkdir()
