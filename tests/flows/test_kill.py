@@ -23,7 +23,7 @@ from workers.bootstrap import Home, build_home, make_home
 
 FULL = os.environ.get("CASEREEL_TEST_COUNTS") == "full"
 # Kills on each of the two databases, and the files that flow in meanwhile.
-KILLS, FILES = (1000, 1500) if FULL else (100, 100)
+KILLS, FILES = (1000, 300) if FULL else (100, 100)
 PAUSE_S = (0.05, 0.6)
 
 
@@ -93,7 +93,7 @@ def run(recordings: Path, nursery: Nursery, settings: Settings, roles: list[str]
             running.keep_up()
         wait_until(
             lambda: len(home.catalog.arrivals()) >= FILES and at_rest(home),
-            600,
+            1500 if FULL else 600,
             "every original at rest",
             running.keep_up,
         )
