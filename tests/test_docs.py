@@ -57,7 +57,7 @@ def settings() -> Iterator[str]:
 
 def rows_of(readme: str) -> set[str]:
     """The commands of the README's table, as they stand in its first column."""
-    return set(re.findall(r"^\| `([a-z ]+)` \|", read(readme), re.MULTILINE))
+    return set(re.findall(r"^\| `([a-z -]+)` \|", read(readme), re.MULTILINE))
 
 
 def named(text: str, word: str) -> bool:

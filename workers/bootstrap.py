@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pipeline.custody.accession import Accession
     from pipeline.edges.checkpoints import Checkpoints
     from pipeline.edges.jobs import Jobs
+    from pipeline.edges.log_check import LogReport
     from pipeline.stage import Context
 
 
@@ -44,6 +45,15 @@ class Home:
         from pipeline.edges.checkpoints import Checkpoints
 
         return Checkpoints(self.settings, self.catalog, self.audit, self.actor)
+
+    def check_log(self, *, grace_s: float | None = None) -> LogReport:
+        """Everything that can be said of the log; nobody signs meanwhile. grace_s: as in AuditLog.check."""
+        from pipeline.edges.audit import GRACE_S
+        from pipeline.edges.log_check import check_log
+
+        checkpoints = self.checkpoints
+        with checkpoints.alone():
+            return check_log(self.audit, checkpoints.log, grace_s=GRACE_S if grace_s is None else grace_s)
 
     def tell(self, type: str, *, original: str | None = None, outcome: str = "done", facts: Any = None) -> None:
         """The deed is an event, durable when this returns: before the first byte of evidence is shown."""

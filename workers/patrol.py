@@ -10,7 +10,7 @@ import threading
 
 from pipeline.custody.recovery import GRACE_S, recover
 from pipeline.edges import disk
-from pipeline.errors import CasereelError
+from pipeline.errors import CasereelError, TryAgain
 from pipeline.stages import ORDER
 from workers.bootstrap import Home, build_follower, build_jobs, scratch_of
 from workers.keeping import keep_fixity
@@ -34,6 +34,7 @@ def round_of(home: Home, *, grace_s: float = GRACE_S) -> dict[str, int]:
         recovered = recover(home.vault, home.catalog, home.audit, jobs, "patrol", turns=ORDER, grace_s=grace_s)
         queued_again = jobs.queue_stranded(waiting_s=grace_s)
         home.audit.make_durable(home.catalog.last_event())
+        signed = _sign(home, 0.0 if grace_s == 0.0 else home.settings.audit.sign_every_s)
         follower = build_follower(home)
         behind = follower.state()["behind"]
         follower.follow()
@@ -41,12 +42,24 @@ def round_of(home: Home, *, grace_s: float = GRACE_S) -> dict[str, int]:
             "leftovers_removed": len(swept),
             "originals_recovered": len(recovered),
             "lanes_queued_again": queued_again,
+            "log_signed_up_to": signed,
             "derivatives_dropped": _drop_unrecorded_derivatives(home),
             "index_was_behind": behind,
             "queue_entries_pruned": jobs.prune(home.settings.work.keep_done_days),
         }
     finally:
         jobs.close()
+
+
+def _sign(home: Home, every_s: float) -> int:
+    """Signs the log's head when it is due; how many entries are under a signed head. A missing key stops nothing."""
+    checkpoints = home.checkpoints
+    if checkpoints.is_due(every_s):
+        try:
+            checkpoints.sign_head()
+        except TryAgain as error:
+            logger.warning("patrol: %s", error)
+    return checkpoints.sizes()[-1] if checkpoints.sizes() else 0
 
 
 def _drop_unrecorded_derivatives(home: Home) -> int:

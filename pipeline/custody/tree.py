@@ -154,6 +154,12 @@ class Tree:
             raise IndexError(f"the tree of {self.size} leaves has no subtree {index} at level {level}")
         return bytes(self._levels[level][at : at + HASH_BYTES])
 
+    def row(self, level: int, first: int, count: int) -> bytes:
+        """The hashes of complete subtrees beside each other; fewer where the tree is not so large."""
+        if level >= len(self._levels):
+            return b""
+        return bytes(self._levels[level][first * HASH_BYTES : (first + count) * HASH_BYTES])
+
     def root(self, size: int | None = None) -> bytes:
         """The root over the first `size` leaves, over all where none is given."""
         return root_of(self.node, self._within(size))

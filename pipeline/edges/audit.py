@@ -17,7 +17,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +33,7 @@ FIRST_PREV: Final = "0" * 64
 LINES_PER_FILE: Final = 100_000
 BATCH: Final = 500
 GRACE_S: Final = 30.0
+MOST_FAULTS: Final = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,7 @@ class NewEvent:
 
 @dataclass(frozen=True)
 class LogState:
-    """What a check of the log found. faults: one sentence each, none when all is well."""
+    """What a check of the log found. faults: one sentence each, none when all is well; the first MOST_FAULTS."""
 
     entries: int
     head: str
@@ -232,35 +233,69 @@ class AuditLog:
         """The hash that the next line carries as its `prev`."""
         return _hash(line)
 
-    def check(self, *, grace_s: float = GRACE_S) -> LogState:
+    def check(self, *, grace_s: float = GRACE_S, seen: Callable[[str], None] = lambda _: None) -> LogState:
         """Recomputes the chain from the files and compares every line with its row of the catalog.
 
-        grace_s: rows younger than this may still be on their way into the files.
+        grace_s: rows younger than this may still be on their way into the files. seen: told of every line.
         """
-        faults: list[str] = []
-        previous, count = FIRST_PREV, 0
+        faults = _Faults()
+        previous, count, late = FIRST_PREV, 0, []
         with self._engine.connect() as connection:
-            rows = iter(
-                connection.execution_options(yield_per=BATCH).execute(
-                    sa.select(tables.event.c.seq, tables.event.c.line, tables.event.c.at).order_by(tables.event.c.seq)
-                )
-            )
+            rows = iter(connection.execution_options(yield_per=BATCH).execute(_rows_after(0)))
             for count, line in enumerate(self.lines(), 1):
-                faults += _line_faults(count, line, previous, next(rows, None))
+                faults.add(_chain_faults(count, line, previous))
+                row = next(rows, None)
+                if row is None:
+                    late.append((count, line))
+                else:
+                    faults.add(_row_faults(count, line, row.line))
                 previous = _hash(line)
-                if len(faults) > 20:
-                    break
-            else:
-                left = next(rows, None)
-                if left is not None and (datetime.now(UTC) - left.at).total_seconds() > grace_s:
-                    faults.append(f"The catalog holds entry {left.seq}, which the log's files lack")
+                seen(line)
+            left = next(rows, None)
+        torn = self._torn()
+        with self._engine.connect() as connection:
+            # Recorded after the rows above were looked at.
+            newer = {row.seq: row.line for row in connection.execute(_rows_after(count - len(late)))}
             head = connection.execute(sa.select(tables.log_head.c.seq, tables.log_head.c.hash)).one()
-        if not faults and head.seq == count and head.hash != previous:
-            faults.append(f"The catalog's head of the log is not the hash of entry {count}")
-        return LogState(count, previous, tuple(faults))
+        for number, line in late:
+            faults.add(_row_faults(number, line, newer.get(number)))
+        if torn and not f"{newer.get(count + 1, '')}\n".encode().startswith(torn):
+            faults.add(["The log's last file ends in something that is the beginning of no entry"])
+        if left is not None and (datetime.now(UTC) - left.at).total_seconds() > grace_s:
+            faults.add([f"The catalog holds entry {left.seq}, which the log's files lack"])
+        if not faults.count and head.seq == count and head.hash != previous:
+            faults.add([f"The catalog's head of the log is not the hash of entry {count}"])
+        return LogState(count, previous, faults.said())
+
+    def _torn(self) -> bytes:
+        """What stands behind the last whole line; a process that dies while writing leaves such."""
+        files = self.files()
+        data = files[-1].read_bytes() if files else b""
+        return data[data.rfind(b"\n") + 1 :]
 
 
-def _line_faults(number: int, line: str, previous: str, row: Any) -> list[str]:
+def _rows_after(seq: int) -> sa.Select[Any]:
+    event = tables.event
+    return sa.select(event.c.seq, event.c.line, event.c.at).where(event.c.seq > seq).order_by(event.c.seq)
+
+
+class _Faults:
+    """What is wrong, in words; after the first MOST_FAULTS only how much more."""
+
+    def __init__(self) -> None:
+        self._said: list[str] = []
+        self.count = 0
+
+    def add(self, found: Sequence[str]) -> None:
+        self._said += found[: max(0, MOST_FAULTS - len(self._said))]
+        self.count += len(found)
+
+    def said(self) -> tuple[str, ...]:
+        more = self.count - len(self._said)
+        return (*self._said, f"and {more} more") if more else tuple(self._said)
+
+
+def _chain_faults(number: int, line: str, previous: str) -> list[str]:
     try:
         event = json.loads(line)
         seq, prev = event["seq"], event["prev"]
@@ -271,11 +306,13 @@ def _line_faults(number: int, line: str, previous: str, row: Any) -> list[str]:
         faults.append(f"Line {number} of the log carries the number {seq}")
     if prev != previous:
         faults.append(f"Entry {number} does not carry the hash of the entry before it")
-    if row is None:
-        faults.append(f"Entry {number} of the log is not in the catalog")
-    elif row.line != line:
-        faults.append(f"Entry {number} reads otherwise in the catalog")
     return faults
+
+
+def _row_faults(number: int, line: str, held: str | None) -> list[str]:
+    if held is None:
+        return [f"Entry {number} of the log is not in the catalog"]
+    return [] if held == line else [f"Entry {number} reads otherwise in the catalog"]
 
 
 def _line(seq: int, at: datetime, event: NewEvent, previous: str) -> str:

@@ -12,7 +12,6 @@ import base64
 import contextlib
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from filelock import FileLock
 from config.settings import Settings
 from pipeline.custody import notes
 from pipeline.custody.notes import Head, Note, PublicKey, Signature
-from pipeline.custody.tree import consistency_of, inclusion_of, leaf_hash, root_of
+from pipeline.custody.tree import Tree, consistency_of, inclusion_of, leaf_hash, root_of
 from pipeline.edges import disk, failpoint, keys, tables
 from pipeline.edges.audit import FIRST_PREV, AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
@@ -89,7 +88,7 @@ class Checkpoints:
         TryAgain where the private key is not here.
         """
         self._audit.make_durable(self._catalog.last_event())
-        with self._alone():
+        with self.alone():
             latest = self._finish_pending()
             if not self._audit.files():
                 return None
@@ -144,24 +143,32 @@ class Checkpoints:
             if latest is None or root_of(self.tiles.at(old), old) == latest.root:
                 self.tiles.extend(old, leaves)
                 return
-        # A lost or damaged tile is made again from the lines; only the signed root decides whether they are right.
-        everything = [leaf_hash(line) for line in self._audit.lines_from(1)][: old + len(leaves)]
-        self.tiles.extend(0, everything)
-        if latest is not None and root_of(self.tiles.at(len(everything)), old) != latest.root:
+        self._make_tiles_again(latest, old + len(leaves))
+
+    def _make_tiles_again(self, latest: Checkpoint | None, size: int) -> None:
+        """A lost or damaged tile comes from the lines; only the signed root decides whether those are right."""
+        everything = [leaf_hash(line) for line in self._audit.lines_from(1)][:size]
+        if latest is not None and Tree(everything[: latest.size]).root() != latest.root:
             raise CustodyBroken(
-                f"The first {old} entries of the log are not those that the checkpoint over them was signed for; "
-                "keep the disk as it is and run `casereel verify`",
+                f"The first {latest.size} entries of the log are not those that the checkpoint over them was signed "
+                "for; keep the disk as it is and run `casereel verify`",
                 path=str(latest.path),
             )
+        old = 0
+        for grown in (*self.sizes(), size):
+            self.tiles.extend(old, everything[old:grown])
+            old = grown
+        with self._catalog.transaction() as connection:
+            self._audit.record(connection, [NewEvent(type="log.tiles_made_again", actor=self._actor)])
 
     def _publish(self, size: int, note: Note) -> Checkpoint:
         """First aside, then as the current one, then under its own name: whatever is left half done is told apart."""
         self.folder.mkdir(parents=True, exist_ok=True)
         pending, data = self.folder / f"{size}.note.new", note.whole.encode()
         failpoint.at("checkpoint.before")
-        _write(pending, data)
+        disk.write_whole(pending, data)
         failpoint.at("checkpoint.pending")
-        _write(self.log / "checkpoint", data)
+        disk.write_whole(self.log / "checkpoint", data)
         failpoint.at("checkpoint.current")
         pending.replace(self.folder / f"{size}.note")
         disk.sync_folder(self.folder)
@@ -212,7 +219,7 @@ class Checkpoints:
             raise BadInput("A key that is replaced without the old one's word needs a reason: --reason")
         if not lost:
             self.sign_head()
-        with self._alone():
+        with self.alone():
             known = self.key_changes()
             if not known:
                 raise BadInput("The log has no key yet; its first checkpoint makes one")
@@ -239,7 +246,7 @@ class Checkpoints:
         for change in changes:
             path = folder / keys.file_of(change.number, change.key)
             if not path.exists():
-                _write(path, keys.pem_of(change.key).encode())
+                disk.write_whole(path, keys.pem_of(change.key).encode())
 
     def latest(self) -> Checkpoint | None:
         """The checkpoint over the most lines; None where there is none. Raises CustodyBroken where it is damaged."""
@@ -311,7 +318,8 @@ class Checkpoints:
         )
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
+    def alone(self) -> Iterator[None]:
+        """Nobody else signs or rotates while the block runs."""
         self.log.mkdir(parents=True, exist_ok=True)
         with FileLock(self.log / ".signer.lock"):
             yield
@@ -337,14 +345,3 @@ def settings_digest(settings: Settings) -> str:
 
 def _chained(line: bytes) -> str:
     return hashlib.sha256(line + b"\n").hexdigest()
-
-
-def _write(path: Path, data: bytes) -> None:
-    """The file holds the data, synced, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
-    disk.sync_folder(path.parent)

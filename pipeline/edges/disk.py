@@ -61,6 +61,17 @@ def write_new(path: Path, data: bytes, *, sync: bool) -> None:
         os.close(fd)
 
 
+def write_whole(path: Path, data: bytes) -> None:
+    """The file holds the data, synced; a reader sees the old content or the new, never a part."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
 def write_all(fd: int, data: bytes | memoryview) -> None:
     """Every byte is written, however short the single writes were."""
     rest = memoryview(data)

@@ -111,15 +111,29 @@ class Tiles:
         for folder in folders | {self._folder.parent}:
             disk.sync_folder(folder)
 
-    def paths_of(self, size: int) -> Iterator[tuple[Path, int, int]]:
-        """(path, level, first hash) of every tile that a tree of this size has."""
+    def paths_of(self, size: int, *, partial: bool = False) -> Iterator[Path]:
+        """Every tile that a tree of this size has. partial: only those that are not full."""
         level = 0
         while size >> (8 * level):
-            count = size >> (8 * level)
-            for number in range(0, (count + WIDTH - 1) // WIDTH):
-                width = min(WIDTH, count - number * WIDTH)
-                yield self.path(level, number, width), level, number * WIDTH
+            full, width = divmod(size >> (8 * level), WIDTH)
+            if not partial:
+                yield from (self.path(level, number) for number in range(full))
+            if width:
+                yield self.path(level, full, width)
             level += 1
+
+    def place_of(self, path: Path) -> tuple[int, int, int] | None:
+        """(level, number, width) of the tile with this path; None where no tile is called so."""
+        parts = list(path.relative_to(self._folder).parts)
+        width = WIDTH
+        try:
+            if len(parts) > 2 and parts[-2].endswith(".p"):
+                width = int(parts.pop())
+                parts[-1] = parts[-1].removesuffix(".p")
+            level, number = int(parts[0]), int("".join(part.removeprefix("x") for part in parts[1:]))
+        except ValueError:
+            return None
+        return (level, number, width) if self.path(level, number, width) == path else None
 
     def files(self) -> Iterator[Path]:
         """Every tile that is there; temporary names are left out."""

@@ -208,4 +208,4 @@ def test_every_command_has_help_with_an_example(casereel: Run) -> None:
             said = casereel(name, "--help")
             assert said.returncode == 0
             assert "Example:" in said.stdout, name
-            assert "--json" in said.stdout or name in ("jobs", "rebuild", "config"), name
+            assert "--json" in said.stdout or name in ("jobs", "log", "rebuild", "config"), name

@@ -47,10 +47,33 @@ def standing(built: Home) -> dict[str, Any]:
         "watchers": [root for one in workers for root in one.get("watchers", ())],
         "index": build_follower(built).state(),
         "vault": {"path": str(built.vault.root), "free_bytes": usage.free, "total_bytes": usage.total},
-        "log": {"entries": built.catalog.last_event()},
+        "log": {"entries": built.catalog.last_event(), "second_party": second_party(built)},
         "fixity": fixity.standing(built.catalog.now(), built.settings.fixity.every_days),
         "incidents": fixity.incidents(),
     }
+
+
+def second_party(built: Home) -> dict[str, Any]:
+    """Up to which entry somebody beside this machine stands for the log, and what that leaves unproved, in words.
+
+    From the names of the files alone, for a status screen; `verify` looks into them.
+    """
+    from pipeline.edges.countersigning import latest_sizes
+
+    found = latest_sizes(built.settings.home / "log")
+    size = max(found.values(), default=0)
+    if not found:
+        return {
+            "up_to": 0, "by": {},
+            "zh": "没有第二方见证：只能发现外部人员的篡改；掌握密钥的管理员可以重写整个日志而不被发现",
+            "en": "no second party: tamper-evident against outsiders only; "
+            "an administrator who holds the key could rewrite the whole log unseen",
+        }  # fmt: skip
+    return {
+        "up_to": size, "by": found,
+        "zh": f"第二方见证到第 {size} 条；其后的条目只由本机担保",
+        "en": f"a second party stands for the log up to entry {size}; for later ones this machine alone does",
+    }  # fmt: skip
 
 
 def _screen(app: App, data: dict[str, Any]) -> str:
@@ -70,6 +93,8 @@ def _screen(app: App, data: dict[str, Any]) -> str:
         app.in_words(f"存储：可用 {free_gib} GiB", f"vault: {free_gib} GiB free"),
     ]
     lines += _fixity_lines(app, data)
+    party = data["log"]["second_party"]
+    lines.append(app.in_words(f"日志：{party['zh']}", f"log: {party['en']}"))
     for root in data["watchers"]:
         said = root["alarm"] or "ok"
         said_zh = root.get("alarm_zh") or root["alarm"] or "正常"

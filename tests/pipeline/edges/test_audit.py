@@ -128,3 +128,25 @@ def test_the_log_goes_on_in_a_new_file(sqlite_home: Home, monkeypatch: pytest.Mo
     add(sqlite_home, *"abcdefgh")
     assert [len(file.read_text().splitlines()) for file in sqlite_home.audit.files()] == [3, 3, 3]
     assert sqlite_home.audit.check().faults == ()
+
+
+def test_a_torn_tail_is_forgiven_only_where_it_begins_the_next_entry(sqlite_home: Home) -> None:
+    home = sqlite_home
+    add(home, "a")
+    [file] = home.audit.files()
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-20])
+    assert home.audit.check().faults == ()
+    file.write_bytes(whole + b"x")
+    assert home.audit.check().faults == ("The log's last file ends in something that is the beginning of no entry",)
+
+
+def test_what_is_recorded_while_the_log_is_checked_is_no_fault(home: Home) -> None:
+    add(home, "a", "b")
+    late = iter(["c", "d"])
+
+    def meanwhile(_: str) -> None:
+        for name in late:
+            add(home, name)
+
+    assert home.audit.check(grace_s=0.0, seen=meanwhile).faults == ()
