@@ -7,6 +7,8 @@ knows where it came from.
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -46,6 +48,12 @@ class WatchSettings:
     events: bool
     ignore: tuple[str, ...]
     sidecar_suffixes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class IntakeSettings:
+    hard_links: bool
+    other_disks: bool
 
 
 @dataclass(frozen=True)
@@ -136,6 +144,7 @@ class Settings:
     catalog: CatalogSettings
     vault: VaultSettings
     watch: WatchSettings
+    intake: IntakeSettings
     settle: SettleSettings
     drops: DropsSettings
     work: WorkSettings
@@ -159,6 +168,12 @@ class Settings:
     def catalog_url(self) -> str:
         """The database's address; the home's own SQLite file unless one is set."""
         return self.catalog.url or f"sqlite:///{self.home / 'catalog.sqlite3'}"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of every setting but the database's address: tells whether two records were made alike."""
+        said = json.dumps({name: value for name, value, _ in self.items() if name != "catalog.url"}, sort_keys=True)
+        return hashlib.sha256(said.encode()).hexdigest()
 
     def items(self) -> list[tuple[str, Any, str]]:
         """(section.name, value, origin) of every setting, in the order of defaults.toml."""

@@ -1,22 +1,30 @@
 """Takes settled files into custody: from here on the bytes are safe, and the clerk may be told so.
 
-The steps, in this order, each a named failpoint:
- 1 room, 2 copy while computing the digest, 3 source unchanged                                   (staging.stage)
- 4 sync, 5 read back from the disk and compare                                                   (staging.prove)
- 6 record, inventory and checksum lists, 7 sync, 8 rename, 9 sync the folders                    (vault.commit)
-10 one transaction: arrival, original, event and the queued work
-11 the log's line is durable
-12 the receipt
-Dying anywhere before 10 leaves nothing that counts; the same file then takes the same way again. The same bytes
-once more are one original with a second arrival; the same bytes at the same place are no new arrival at all.
-Source: the intake algorithm of the custody design (RELIABILITY 2.3); its leases and lists of names grow there.
+The steps, numbered as the custody design numbers them (RELIABILITY 2.3), each with its failpoints:
+ 1-3 seen, regular, settled            scan.* open.* look.*      handles, looking, settle
+ 4 nobody writes                       stage.before_lease        and once more before 13: take.unwritten
+ 5 room, 6 staging, 7 copy with digest stage.* copy.*            staging, copying, salvage
+ 8 sync, 9 source unchanged, 10 read back and compare            prove.* stage.unchanged stage.read_twice
+11 record, lists and inventory, 12 the same object there already, 13 rename, sync of the folders   object.*
+15 one transaction: arrival, original, event and queued work     record.*
+14 the log's line is durable (after 15, for its text is a row of that transaction)   log.*
+16 the receipt                                                   receipt.before
+17 the source stays where it is
+Dying anywhere before 15 leaves nothing that counts; the same file then takes the same way again. The same bytes
+once more are one original with a second arrival; the same bytes at the same place are no new arrival at all;
+other bytes at that place are a new arrival, and the event `arrival.changed` names the one before.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
+import errno
 import hashlib
 import os
+import socket
+import time
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -27,34 +35,58 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from config.settings import Settings
+from pipeline.custody import suspicion
 from pipeline.custody.sniff import Sniffed, sniff
-from pipeline.edges import drops, failpoint
+from pipeline.edges import clock, disk, drops, failpoint
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
+from pipeline.edges.handles import Identity, NotTaken, OpenFile, OpenFolder, SourceChanged
 from pipeline.edges.jobs import Jobs
+from pipeline.edges.salvage import ReadFault
 from pipeline.edges.staging import Staged
 from pipeline.edges.vault import Vault
-from pipeline.errors import TryAgain
+from pipeline.errors import CasereelError, TryAgain
 from pipeline.records import Arrival, Original, Stated
 
 BATCH_FILES: Final = 64
 BATCH_BYTES: Final = 64 << 20
 SOFTWARE: Final = "casereel/0.1.0"
+WHAT_TO_DO_ABOUT_A_CARD: Final = (
+    "try another card reader or cable; `casereel ingest --accept-partial` takes what can still be read"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A file to take in. source: the name of its root; root: that folder; stated: what the clerk said of it."""
+    """A file to take in. source: the name of its root; root: that folder; stated: what the clerk said of it.
+
+    below: the folder that a person or a setting named; no link below it is followed; None means the root.
+    seen: the file at the last look: another one at its path is not taken. first_seen_s: of the first look, on the
+    monotonic clock. partial: what cannot be read of it becomes zeros, as a person asked. fault: why the folder of
+    this path was not entered; its receipt says so.
+    """
 
     path: Path
     root: Path
     source: str
     stated: Stated = field(default_factory=Stated)
     waited_for: str = ""
+    below: Path | None = None
+    seen: Identity | None = None
+    first_seen_s: float | None = None
+    partial: bool = False
+    fault: CasereelError | OSError | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The folder by whose handle the file is reached."""
+        return self.below or self.root
 
     @property
     def size_bytes(self) -> int:
-        """Its size now, 0 where it is gone."""
+        """Its size at the last look, 0 where it is not known."""
+        if self.seen is not None:
+            return self.seen.size_bytes
         try:
             return self.path.lstat().st_size
         except OSError:
@@ -72,6 +104,19 @@ class Receipt:
     size_bytes: int
     reason: str | None
     again: bool = False
+
+
+@dataclass
+class _Taking:
+    """One file on its way: what is known of it grows with every step."""
+
+    candidate: Candidate
+    folder_owner: int
+    file: OpenFile
+    staged: Staged
+    sniffed: Sniffed = field(init=False)
+    arrival: Arrival = field(init=False)
+    suspicions: list[str] = field(default_factory=list)
 
 
 class Accession:
@@ -103,42 +148,104 @@ class Accession:
         receipts: list[Receipt | None],
         moved: Callable[[int], None],
     ) -> None:
-        staged: dict[int, Staged] = {}
-        for place in batch:
+        failpoint.at("take.before")
+        with contextlib.ExitStack() as closing:
+            taking: dict[int, _Taking] = {}
             try:
-                staged[place] = self._vault.staging.stage(candidates[place].path, moved=moved)
-            except TryAgain as error:
-                if error.fields.get("room"):
-                    self._vault.staging.discard(list(staged.values()))
-                    raise
-                receipts[place] = _rejected(candidates[place], error.sentence, again=True)
-            except OSError as error:
-                receipts[place] = self._refuse(candidates[place], _why_unreadable(error))
-        try:
-            staged = dict(zip(staged, self._vault.staging.prove(list(staged.values())), strict=True))
-        except BaseException:
-            self._vault.staging.discard(list(staged.values()))
-            raise
-        sniffed = {place: self._sniff(one, candidates[place]) for place, one in staged.items()}
-        arrivals = {place: _arrival(candidates[place], one) for place, one in staged.items()}
-        records = {
-            one.sha256: _intake_record(candidates[place], one, arrivals[place], sniffed[place])
-            for place, one in staged.items()
-        }
-        self._vault.commit(list(staged.values()), records)
-        failpoint.at("record.before")
-        last = 0
-        with self._catalog.transaction() as connection:
-            # Rows of jobs are locked before the log's head, here as everywhere: who waits for whom has no circle.
-            for place, one in staged.items():
-                self._wake(connection, candidates[place], one)
-            for place, one in staged.items():
-                receipts[place], seq = self._enter(connection, candidates[place], one, arrivals[place], sniffed[place])
-                last = max(last, seq)
-            failpoint.at("record.middle")
+                self._stage(batch, candidates, receipts, moved, taking, closing)
+                self._prove(taking, receipts)
+                self._commit(taking)
+            except BaseException:
+                self._vault.staging.discard(one.staged for one in taking.values())
+                raise
+        last = self._record(taking, receipts)
         failpoint.at("record.committed")
         self._audit.make_durable(last)
         failpoint.at("receipt.before")
+
+    def _stage(
+        self, batch: list[int], candidates: Sequence[Candidate], receipts: list[Receipt | None],
+        moved: Callable[[int], None], taking: dict[int, _Taking], closing: contextlib.ExitStack,
+    ) -> None:  # fmt: skip
+        """Every file of the batch that can be copied is a taking; of the others the receipt says why not."""
+        folders: dict[Path, OpenFolder] = {}
+        for place in batch:
+            candidate = candidates[place]
+            try:
+                if candidate.fault is not None:
+                    raise candidate.fault
+                if candidate.folder not in folders:
+                    opened = OpenFolder(candidate.folder, other_disks=self._settings.intake.other_disks)
+                    folders[candidate.folder] = closing.enter_context(opened)
+                file = closing.enter_context(folders[candidate.folder].opened(_name_below(candidate)))
+                self._require_wanted(candidate, file)
+                staged = self._vault.staging.stage(file, moved=moved, partial=candidate.partial)
+                taking[place] = _Taking(candidate, folders[candidate.folder].owner, file, staged)
+            except TryAgain as error:
+                if error.fields.get("room"):
+                    raise
+                receipts[place] = _rejected(candidate, error.sentence, again=True)
+            except NotTaken as error:
+                receipts[place] = self._refuse(candidate, error.sentence, **error.fields)
+            except ReadFault as error:
+                self.note("arrival.read_error", candidate.path, {"reason": error.sentence, **error.fields})
+                receipts[place] = _rejected(candidate, f"{error.sentence}; {WHAT_TO_DO_ABOUT_A_CARD}", again=False)
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+                    raise TryAgain(f"The system gives no more open files ({error.strerror})", room=True) from error
+                receipts[place] = self._refuse(candidate, _why_unreadable(error))
+
+    def _require_wanted(self, candidate: Candidate, file: OpenFile) -> None:
+        """Returns where this is the file that was looked at, and its kind of file is taken in."""
+        if candidate.seen is not None and candidate.seen != file.identity:
+            raise SourceChanged("It changed since it was looked at")
+        if file.status.st_nlink > 1 and not self._settings.intake.hard_links:
+            raise NotTaken(
+                f"it has {file.status.st_nlink} names on its disk; put a copy here, or set intake.hard_links = true",
+                kind="hard_links",
+            )  # fmt: skip
+
+    def _prove(self, taking: dict[int, _Taking], receipts: list[Receipt | None]) -> None:
+        """Every copy reads back equal, and nobody has begun to write to its source meanwhile."""
+        proved = self._vault.staging.prove([one.staged for one in taking.values()])
+        for place, staged in zip(list(taking), proved, strict=True):
+            one = taking[place]
+            one.staged = staged
+            try:
+                one.file.require_unwritten()
+                one.file.require_unchanged()
+            except SourceChanged as error:
+                receipts[place] = _rejected(one.candidate, error.sentence, again=True)
+                self._vault.staging.discard([staged])
+                del taking[place]
+        failpoint.at("take.unwritten")
+
+    def _commit(self, taking: dict[int, _Taking]) -> None:
+        accepted, settings = clock.moment(), self._settings.digest
+        for one in taking.values():
+            one.sniffed = self._sniff(one.staged, one.candidate)
+            one.arrival = _arrival(one.candidate, one.staged)
+            one.suspicions = suspicion.suspicions_of(one.staged, one.sniffed, one.arrival)
+        records = {
+            one.staged.sha256: {**_intake_record(one), "accepted": accepted, "settings_sha256": settings}
+            for one in taking.values()
+        }
+        with disk.failing_writes(self._vault.root):
+            self._vault.commit([one.staged for one in taking.values()], records)
+        failpoint.at("record.before")
+
+    def _record(self, taking: dict[int, _Taking], receipts: list[Receipt | None]) -> int:
+        """The batch is in the catalog; the number of its last event."""
+        last = 0
+        with self._catalog.transaction() as connection:
+            # Rows of jobs are locked before the log's head, here as everywhere: who waits for whom has no circle.
+            for one in taking.values():
+                self._wake(connection, one.candidate, one.staged)
+            for place, one in taking.items():
+                receipts[place], seq = self._enter(connection, one)
+                last = max(last, seq)
+            failpoint.at("record.middle")
+        return last
 
     def _sniff(self, staged: Staged, candidate: Candidate) -> Sniffed:
         return sniff(staged.head, staged.tail, _shown(candidate.path.name), self._settings.watch.sidecar_suffixes)
@@ -150,16 +257,16 @@ class Accession:
         if original is not None and self._catalog.arrival_at(connection, place_key, staged.sha256) is None:
             self._jobs.again(connection, original.id, "light", ("timestamps", "link", "index"))
 
-    def _enter(
-        self, connection: sa.Connection, candidate: Candidate, staged: Staged, arrival: Arrival, sniffed: Sniffed
-    ) -> tuple[Receipt, int]:
+    def _enter(self, connection: sa.Connection, taking: _Taking) -> tuple[Receipt, int]:
         """Arrival, original, event and queued work, in the caller's transaction."""
-        place = _place(candidate, staged)
+        staged, sniffed, arrival = taking.staged, taking.sniffed, taking.arrival
+        place = _place(taking.candidate, staged)
         before = self._catalog.original_with(connection, staged.sha256)
         known = self._catalog.arrival_at(connection, place["place_key"], staged.sha256)
         if known is not None and before is not None:
             seq = self._see_again(connection, known, staged)
             return _receipt(known, before, staged, "duplicate", "the same file was taken in from here before"), seq
+        self._tell_changed(connection, arrival, place)
         original = before or Original(
             id=str(ULID()), sha256=staged.sha256, sm3=staged.sm3, size_bytes=staged.size_bytes, kind=sniffed.kind,
             format=sniffed.format, name=arrival.name, state="in_custody", accepted_at=arrival.taken_at,
@@ -168,17 +275,30 @@ class Accession:
         if before is not None:
             status, reason = "duplicate", f"the same bytes are in custody as {before.name}"
         arrival = replace(arrival, original=original.id, status=status, reason=reason)  # type: ignore[arg-type]
-        event = NewEvent(
-            type=f"arrival.{status}", actor=self._actor, original=original.id,
-            facts={"arrival": _arrival_facts(arrival, place), "original": _original_facts(original)},
-        )  # fmt: skip
+        facts = {
+            "arrival": _arrival_facts(arrival, place), "original": _original_facts(original),
+            "suspicions": taking.suspicions,
+        }  # fmt: skip
+        event = NewEvent(type=f"arrival.{status}", actor=self._actor, original=original.id, facts=facts)
         [seq] = self._audit.record(connection, [event])
         if before is None:
             self._catalog.add_original(connection, original, seq)
+            self._catalog.add_caveats(connection, original.id, "intake", suspicion.caveats_of(taking.suspicions))
             self._jobs.plan(connection, original.id, self._turns)
             self._jobs.enqueue(connection, original.id, "light", kind=original.kind)
         self._catalog.add_arrival(connection, arrival, place)
         return _receipt(arrival, original, staged, status, reason), seq
+
+    def _tell_changed(self, connection: sa.Connection, arrival: Arrival, place: dict[str, Any]) -> None:
+        """Other bytes lie where an original was taken from: it stays untouched, and the log says what happened."""
+        before = self._catalog.last_arrival_at(connection, place["place_key"])
+        if before is not None:
+            facts = {
+                "path": arrival.path, "path_b64": _b64(place["path_raw"]), "before": before.id, "now": arrival.id,
+                "size_bytes": [before.size_bytes, arrival.size_bytes], "mtime_ns": [before.mtime_ns, arrival.mtime_ns],
+            }  # fmt: skip
+            event = NewEvent(type="arrival.changed", actor=self._actor, original=before.original, facts=facts)
+            self._audit.record(connection, [event])
 
     def _see_again(self, connection: sa.Connection, known: Arrival, staged: Staged) -> int:
         """The same bytes at the same place under a newer date or file number: no arrival, but not forgotten."""
@@ -193,9 +313,9 @@ class Accession:
         event = NewEvent(type="arrival.seen_again", actor=self._actor, original=known.original, facts=facts)
         return self._audit.record(connection, [event])[0]
 
-    def _refuse(self, candidate: Candidate, why: str) -> Receipt:
+    def _refuse(self, candidate: Candidate, why: str, **more: Any) -> Receipt:
         """A file that cannot be taken in is named in the log, and stays where it is."""
-        self.note("arrival.rejected", candidate.path, {"reason": why})
+        self.note("arrival.rejected", candidate.path, {"reason": why, **more})
         return _rejected(candidate, why, again=False)
 
     def note(self, event: str, path: Path, facts: dict[str, Any]) -> None:
@@ -280,21 +400,48 @@ def _original_facts(original: Original) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _intake_record(candidate: Candidate, staged: Staged, arrival: Arrival, sniffed: Sniffed) -> dict[str, Any]:
+def _intake_record(taking: _Taking) -> dict[str, Any]:
     """`record.json` of the object: what intake saw, for whoever has nothing but the vault."""
+    candidate, staged, arrival, found = taking.candidate, taking.staged, taking.arrival, taking.staged.source
+    shown, codec = disk.decoded(arrival.name_raw)
+    composed = unicodedata.normalize("NFC", shown)
+    first_seen = candidate.first_seen_s
     return {
         "sha256": staged.sha256,
         "sm3": staged.sm3,
         "size_bytes": staged.size_bytes,
-        "kind": sniffed.kind,
-        "format": sniffed.format,
+        "kind": taking.sniffed.kind,
+        "format": taking.sniffed.format,
         "arrival": _arrival_facts(arrival, _place(candidate, staged)),
-        "ctime_ns": staged.identity.ctime_ns,
+        "name": {
+            "raw_b64": _b64(arrival.name_raw), "shown": shown, "codec": codec, "nfc": composed,
+        },
+        "drop": {
+            "folder": _shown(candidate.root), "folder_b64": _b64(os.fsencode(candidate.root)),
+            "owner_uid": taking.folder_owner, "host": socket.gethostname(), "disk": disk.described(found.st_dev),
+        },
+        "file": {
+            "device_number": found.st_dev, "inode": found.st_ino, "mode": found.st_mode, "uid": found.st_uid,
+            "gid": found.st_gid, "links": found.st_nlink, "blocks": getattr(found, "st_blocks", None),
+            "mtime_ns": found.st_mtime_ns, "ctime_ns": found.st_ctime_ns, "born_ns": staged.born_ns,
+        },
+        "completion": {
+            "method": _method(staged), "read_twice": staged.read_twice, "waited_for": candidate.waited_for,
+        },
+        "first_seen": None if first_seen is None else clock.moment(time.monotonic() - first_seen),
+        "clock_synchronised": clock.is_synchronised(),
         "read_back": "equal",
-        "waited_for": candidate.waited_for,
-        "suspicions": ["zero_tail"] if staged.zero_tail else [],
+        "suspicions": taking.suspicions,
+        "unreadable": [list(one) for one in staged.unreadable],
         "software": SOFTWARE,
-    }
+    }  # fmt: skip
+
+
+def _method(staged: Staged) -> str:
+    """How it was known that nobody writes any more."""
+    if staged.unwritten:
+        return "share_mode" if disk.capabilities()["share_modes"] else "lease"
+    return "double_read" if staged.read_twice else "quiet"
 
 
 def _receipt(arrival: Arrival, original: Original, staged: Staged, status: str, reason: str | None) -> Receipt:
@@ -323,16 +470,18 @@ def _why_unreadable(error: OSError) -> str:
     return f"it cannot be read: {error.strerror or error}; check the card or disk it lies on"
 
 
+def _name_below(candidate: Candidate) -> bytes:
+    """The raw name below the candidate's folder, `/` between parts."""
+    try:
+        below = candidate.path.relative_to(candidate.folder)
+    except ValueError as error:
+        raise NotTaken("it lies outside the folder it was looked for in", kind="outside") from error
+    return os.fsencode(below).replace(os.fsencode(os.sep), b"/")
+
+
 def _b64(raw: bytes) -> str:
     return base64.b64encode(raw).decode()
 
 
 def _shown(path: Path | str) -> str:
-    """A name for people: UTF-8, else GB18030 as Chinese systems write, else with its odd bytes escaped."""
-    raw = os.fsencode(path)
-    for codec in ("utf-8", "gb18030"):
-        try:
-            return raw.decode(codec)
-        except UnicodeDecodeError:
-            continue
-    return raw.decode("utf-8", "backslashreplace")
+    return disk.shown(path)

@@ -19,6 +19,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from pipeline.custody import fixity
+from pipeline.custody.suspicion import caveats_of
 from pipeline.edges import drops, exports, tables
 from pipeline.edges.audit import FIRST_PREV, AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
@@ -75,11 +76,15 @@ def recover(
                 continue
             arrival = facts["arrival"]
             original = _original_of_record(facts)
-            told = {"arrival": {**arrival, "original": original.id}, "original": _told(original), "recovered": True}
+            suspicions = facts.get("suspicions", [])
+            told = {
+                "arrival": {**arrival, "original": original.id}, "original": _told(original), "recovered": True,
+                "suspicions": suspicions,
+            }  # fmt: skip
             [seq] = audit.record(
                 connection, [NewEvent(type="arrival.accepted", actor=actor, original=original.id, facts=told)]
             )
-            _enter(connection, catalog, original, arrival, seq)
+            _enter(connection, catalog, original, arrival, suspicions, seq)
             jobs.plan(connection, original.id, turns)
             jobs.enqueue(connection, original.id, "light", kind=original.kind)
         audit.make_durable(seq)
@@ -146,7 +151,8 @@ def _accepted(vault: Vault, catalog: Catalog, missing: list[str], connection: sa
         **{k: v for k, v in told.items() if k != "accepted_at"},
         accepted_at=datetime.fromisoformat(told["accepted_at"]), state="in_custody",
     )  # fmt: skip
-    _enter(connection, catalog, original, event["facts"]["arrival"], event["seq"])
+    facts = event["facts"]
+    _enter(connection, catalog, original, facts["arrival"], facts.get("suspicions", []), event["seq"])
     if not vault.holds(told["sha256"]):
         missing.append(told["sha256"])
 
@@ -189,9 +195,11 @@ def _drop_checked(connection: sa.Connection, event: Event) -> None:
 
 
 def _enter(
-    connection: sa.Connection, catalog: Catalog, original: Original, arrival: Mapping[str, Any], seq: int
-) -> None:
+    connection: sa.Connection, catalog: Catalog, original: Original, arrival: Mapping[str, Any],
+    suspicions: Sequence[str], seq: int,
+) -> None:  # fmt: skip
     catalog.add_original(connection, original, seq)
+    catalog.add_caveats(connection, original.id, "intake", caveats_of(suspicions))
     catalog.add_arrival(connection, *_arrival_of(arrival, original.id))
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from pipeline.edges.staging import Identity
+from pipeline.edges.handles import Identity
 
 # Names that programs give to files they have not finished; only a rename ends them.
 PARTIAL_SUFFIXES: Final = (
@@ -26,7 +26,7 @@ IGNORED: Final = (
     ".*", "~$*", "Thumbs.db", "ehthumbs.db", "desktop.ini", "@eaDir", "@Recycle", "#recycle", "$RECYCLE.BIN",
     "System Volume Information", "lost+found", "__MACOSX", "*.casereel.txt",
 )  # fmt: skip
-ZERO_TAIL_PATIENCE: Final = 4.0
+RESERVED_PATIENCE: Final = 4.0
 EMPTY_PATIENCE: Final = 10.0
 
 
@@ -49,7 +49,8 @@ class Look:
     """What one look at a path showed.
 
     written: whether some process has it open for writing, None where the system cannot say.
-    zero_tail: its last kilobytes are zeros, as when space was reserved and not yet filled.
+    zero_tail: its last kilobytes are zeros, holes: parts of it were never written; as when space was reserved and
+    not yet filled.
     unfinished: its container says that more must come.
     """
 
@@ -58,6 +59,7 @@ class Look:
     is_regular: bool
     written: bool | None = None
     zero_tail: bool = False
+    holes: bool = False
     unfinished: bool = False
 
 
@@ -114,8 +116,8 @@ def _patience(look: Look, rules: Rules) -> float:
     if look.identity.size_bytes == 0:
         return quiet * EMPTY_PATIENCE
     if look.unfinished:
-        return max(quiet, rules.unfinished_s)
-    return quiet * (ZERO_TAIL_PATIENCE if look.zero_tail else 1.0)
+        return max(quiet * (RESERVED_PATIENCE if look.zero_tail or look.holes else 1.0), rules.unfinished_s)
+    return quiet * (RESERVED_PATIENCE if look.zero_tail or look.holes else 1.0)
 
 
 def _waiting_for(look: Look, patience: float) -> str:

@@ -430,6 +430,16 @@ class Catalog:
         ).one_or_none()
         return None if row is None else _arrival(row)
 
+    def last_arrival_at(self, connection: sa.Connection, place_key: str) -> Arrival | None:
+        """The newest arrival from this place, whatever its bytes."""
+        query = sa.select(t.arrival).where(t.arrival.c.place_key == place_key).order_by(t.arrival.c.id.desc()).limit(1)
+        row = connection.execute(query).one_or_none()
+        return None if row is None else _arrival(row)
+
+    def add_caveats(self, connection: sa.Connection, original_id: str, turn: str, caveats: Sequence[Caveat]) -> None:
+        """The original carries these caveats too."""
+        self._insert(connection, t.caveat, [{"original": original_id, "turn": turn, **asdict(one)} for one in caveats])
+
     def seen_again(self, connection: sa.Connection, arrival: str, *, mtime_ns: int, inode: int, device: int) -> None:
         """The same bytes still lie at the same place, under a newer date or file number."""
         connection.execute(

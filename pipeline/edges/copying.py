@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.edges import disk, failpoint
+from pipeline.edges.salvage import Reader
 
 PIECE_BYTES: Final = 1 << 20
 BACK_BYTES: Final = 4 << 20  # a multiple of every block size, as reading past memory asks
@@ -100,14 +101,14 @@ class _Follower(threading.Thread):
 
 
 def copy(
-    source: int, target: int, path: Path, *, with_sm3: bool, size_bytes: int, moved: Callable[[int], None],
+    source: Reader, target: int, path: Path, *, with_sm3: bool, size_bytes: int, moved: Callable[[int], None],
     look: Callable[[bytes], None],
 ) -> tuple[str, int, tuple[str, str | None] | None]:  # fmt: skip
     """(sha256 of what was read, bytes read, digests of what was read back).
 
     The last is None for a small file: it is neither synced nor read back yet, for many share that.
     path: of the target, for reading it back. moved: told of bytes copied. look: shown the pieces, in order.
-    Raises OSError where reading or writing fails.
+    Raises ReadFault where the source cannot be read, OSError where writing fails.
     """
     follower = _Follower(path, with_sm3) if size_bytes > SMALL_BYTES else None
     digest, count, unsynced = hashlib.sha256(), 0, 0
@@ -118,7 +119,7 @@ def copy(
     try:
         while True:
             buffer = free.get()
-            read = _read_into(source, buffer)
+            read = source.into(buffer)
             if read == 0:
                 break
             if hasher:
@@ -142,7 +143,7 @@ def copy(
             return digest.hexdigest(), count, None
         failpoint.at("copy.before_sync")
         os.fsync(target)
-        failpoint.at("copy.after_sync")
+        failpoint.at("copy.synced")
         follower.synced_to(count, ended=True)
         return digest.hexdigest(), count, follower.result()
     finally:

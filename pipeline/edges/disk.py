@@ -8,8 +8,10 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import functools
 import os
 import shutil
+import struct
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -23,6 +25,8 @@ from pipeline.errors import TryAgain
 
 F_SETLEASE, F_RDLCK, F_UNLCK = 1024, 0, 2
 READ_ONLY_BITS: Final = 0o440
+AT_EMPTY_PATH, STATX_BTIME = 0x1000, 0x800
+NO_ROOM: Final = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 # O_NONBLOCK: opening a FIFO must not wait for its writer. O_BINARY exists on Windows only.
 OPEN_FOR_READING: Final = (
     os.O_RDONLY
@@ -45,6 +49,7 @@ def capabilities() -> dict[str, bool]:
     """What this system offers intake: the kernel's word on writers, whole-file-system sync, folder sync."""
     return {
         "read_lease": sys.platform == "linux",
+        "share_modes": sys.platform == "win32",
         "syncfs": _libc_syncfs() is not None,
         "folder_sync": os.name == "posix",
     }
@@ -115,9 +120,12 @@ def sync_file_system(folder: Path) -> bool:
 
 
 def _libc_syncfs() -> ctypes._NamedFuncPointer | None:
-    if sys.platform != "linux":
-        return None
-    return getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    return getattr(_libc(), "syncfs", None) if sys.platform == "linux" else None
+
+
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def somebody_writes(fd: int) -> bool | None:
@@ -139,10 +147,54 @@ def somebody_writes(fd: int) -> bool | None:
     return False
 
 
+def born_ns(fd: int, status: os.stat_result) -> int | None:
+    """When the file was made, in nanoseconds since 1970, by its file system's word; None where it does not say."""
+    if sys.platform != "linux":
+        made = getattr(status, "st_birthtime_ns", None)
+        return made if made is not None else int(getattr(status, "st_birthtime", 0) * 1e9) or None
+    asked = getattr(_libc(), "statx", None)
+    answer = ctypes.create_string_buffer(256)
+    if asked is None or asked(fd, b"", AT_EMPTY_PATH, STATX_BTIME, answer) != 0:
+        return None
+    [mask] = struct.unpack_from("=I", answer, 0)
+    seconds, nanoseconds = struct.unpack_from("=qI", answer, 80)
+    return seconds * 10**9 + nanoseconds if mask & STATX_BTIME else None
+
+
+def reserve(fd: int, size_bytes: int) -> None:
+    """Room for so many bytes is set aside, so that a full disk shows at once; a no-op where it cannot be.
+
+    The library's own `posix_fallocate` writes to every block where the file system cannot reserve; this does not.
+    """
+    asked = getattr(_libc(), "fallocate", None) if sys.platform == "linux" else None
+    if asked is None or size_bytes <= 0:
+        return
+    if asked(fd, 0, ctypes.c_int64(0), ctypes.c_int64(size_bytes)) != 0:
+        code = ctypes.get_errno()
+        if code in NO_ROOM:
+            raise OSError(code, os.strerror(code))
+
+
 def forget_pages(fd: int) -> None:
     """The next read comes from the disk and not from memory, where the system takes the hint."""
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+@contextlib.contextmanager
+def failing_writes(folder: Path) -> Iterator[None]:
+    """What the folder's disk refuses in the block is a fault of the surroundings and never of the file taken in.
+
+    Raises TryAgain in place of OSError; with `room` where there is none.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise TryAgain(
+            f"The disk of {folder} does not take what is written ({error.strerror or error}): make room, check it",
+            room=True,
+            errno=error.errno,
+        ) from error
 
 
 def require_room(folder: Path, size_bytes: int, reserve_share: float) -> None:
@@ -243,3 +295,36 @@ def opened(path: Path) -> Iterator[int]:
         yield fd
     finally:
         os.close(fd)
+
+
+@functools.lru_cache(maxsize=64)
+def described(device: int) -> dict[str, str]:
+    """`type`, `mounted_from` and `uuid` of the disk with this number, as far as the system says."""
+    said: dict[str, str] = {}
+    if sys.platform != "linux":
+        return said
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        number = f"{os.major(device)}:{os.minor(device)}"
+        for line in Path("/proc/self/mountinfo").read_text(errors="replace").splitlines():
+            before, _, after = line.partition(" - ")
+            if before.split()[2] == number:
+                said["type"], said["mounted_from"] = after.split()[:2]
+                break
+    with contextlib.suppress(OSError):
+        for link in Path("/dev/disk/by-uuid").iterdir():
+            if link.stat().st_rdev == device:
+                said["uuid"] = link.name
+    return said
+
+
+def shown(path: Path | str | bytes) -> str:
+    """A name for people: UTF-8, else GB18030 as Chinese systems write, else with its odd bytes escaped."""
+    return decoded(os.fsencode(path))[0]
+
+
+def decoded(raw: bytes) -> tuple[str, str]:
+    """(the name for people, the codec that it was read with: `utf-8`, `gb18030` or `escaped`)."""
+    for codec in ("utf-8", "gb18030"):
+        with contextlib.suppress(UnicodeDecodeError):
+            return raw.decode(codec), codec
+    return raw.decode("utf-8", "backslashreplace"), "escaped"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 
-_come: dict[str, int] = {}
+come: dict[str, int] = {}  # how often each place was come to, counted while a place is asked for
 
 
 def at(name: str) -> None:
@@ -16,7 +16,7 @@ def at(name: str) -> None:
     wanted = os.environ.get("CASEREEL_FAILPOINT")
     if wanted is None:
         return
-    _come[name] = _come.get(name, 0) + 1
+    come[name] = come.get(name, 0) + 1
     place, _, count = wanted.partition(":")
-    if name == place and _come[name] == int(count or 1):
+    if name == place and come[name] == int(count or 1):
         os.kill(os.getpid(), signal.SIGKILL)

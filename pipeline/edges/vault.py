@@ -198,6 +198,7 @@ class Vault:
         failpoint.at("object.written")
         if together:
             disk.sync_file_system(self.staging.root)
+        failpoint.at("object.before_rename")
         for one in fresh.values():
             self._place(one)
         failpoint.at("object.renamed")
@@ -207,6 +208,7 @@ class Vault:
         for one in staged:
             if one not in fresh.values() and (faults := self.faults(one.sha256)):
                 raise CustodyBroken(faults[0], expected=one.sha256)
+        failpoint.at("object.compared")
 
     def make_lasting(self, digests: Iterable[str]) -> None:
         """The names of these objects are on the disk.

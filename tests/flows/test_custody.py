@@ -1,11 +1,8 @@
-"""Taking in, from a folder to the receipt: on both databases, and killed at every named step."""
+"""Taking in, from a folder to the receipt, on both databases."""
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,17 +12,8 @@ from config.settings import Settings
 from pipeline.custody.accession import Accession, Candidate
 from pipeline.errors import TryAgain
 from pipeline.records import Stated
-from tests.conftest import QUICK
-from tests.flows.running import ROOT, leftovers
 from tests.samples import making
 from workers.bootstrap import Home, build_accession, build_home, build_jobs, make_home
-from workers.patrol import round_of
-
-STEPS = (
-    "copy.middle", "copy.before_sync", "copy.after_sync", "copy.verified", "object.written", "object.renamed",
-    "object.synced", "record.before", "record.middle", "record.committed", "log.before_write", "log.after_sync",
-    "receipt.before",
-)  # fmt: skip
 
 
 def accession(home: Home) -> Accession:
@@ -146,64 +134,3 @@ def test_an_empty_file_is_kept(home: Home, tmp_path: Path) -> None:
     path.touch()
     [receipt] = accession(home).take([candidate(path)])
     assert receipt.status == "accepted"
-
-
-@pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("count", [1, 5], ids=["one", "together"])
-def test_dying_at_any_step_loses_nothing_and_doubles_nothing(
-    make_settings: Callable[..., Settings], tmp_path: Path, step: str, count: int
-) -> None:
-    """The process ends itself by SIGKILL at the step; then the same files are taken once more."""
-    settings = make_settings()
-    make_home(settings)
-    for number in range(count):
-        making.sound(tmp_path / "card" / f"{number}.wav", number, length_s=0.2)
-    command = [
-        sys.executable,
-        "-m",
-        "workers",
-        "--home",
-        str(settings.home),
-        "--json",
-        "ingest",
-        str(tmp_path / "card"),
-    ]
-    environ = {**os.environ, **QUICK}
-    # The log's steps come once for the making of the home, in another process; here the first coming is ours.
-    died = subprocess.run(command, env={**environ, "CASEREEL_FAILPOINT": step}, cwd=ROOT, capture_output=True)
-    assert died.returncode == -9, died.stderr.decode()
-    acknowledged = [json.loads(line) for line in died.stdout.splitlines()]
-    again = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, check=True)
-    receipts = [json.loads(line) for line in again.stdout.splitlines()]
-    assert acknowledged == []
-    assert len(receipts) == count
-    home = build_home(settings)
-    round_of(home, grace_s=0.0)
-    assert len(home.catalog.digests()) == count
-    assert sorted(home.vault.digests()) == sorted(home.catalog.digests())
-    assert len(home.catalog.arrivals()) == count
-    assert home.audit.check(grace_s=0.0).faults == ()
-    assert leftovers(home) == []
-    assert all(home.vault.faults(one) == [] for one in home.vault.digests())
-    home.close()
-
-
-def test_every_step_has_a_failpoint_and_every_failpoint_is_tried() -> None:
-    import re
-
-    names = set()
-    for path in (ROOT / "pipeline").rglob("*.py"):
-        names |= set(re.findall(r'failpoint\.at\("([^"]+)"\)', path.read_text(encoding="utf-8")))
-    rooms = {
-        "worker",
-        "version",
-        "purge",
-        "checkpoint",
-        "tiles",
-        "key",
-        "repair",
-        "backup",
-        "export",
-    }  # each with tests of its own
-    elsewhere = {name for name in names if name.partition(".")[0] in rooms}
-    assert names - elsewhere == set(STEPS)

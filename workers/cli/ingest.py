@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from workers.cli import SOME_FAILED, App, app_of
 
 if TYPE_CHECKING:
-    from pipeline.custody.accession import Receipt
+    from pipeline.custody.accession import Accession, Candidate, Receipt
+    from pipeline.records import Stated
     from workers.bootstrap import Home
 
 AT_REST = frozenset({"ready", "attention", "failed_custody"})
@@ -22,6 +24,7 @@ AT_REST = frozenset({"ready", "attention", "failed_custody"})
 @click.command(short_help="Take files or folders into custody now.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--wait", is_flag=True, help="Run the pipeline to its end for these files.")
+@click.option("--accept-partial", is_flag=True, help="Take what can be read of files on a failing card; flagged.")
 @click.option("--case", "case_number", help="The case they belong to.")
 @click.option("--activity", help="The enforcement step they show.")
 @click.option("--device", help="The device that recorded them.")
@@ -29,6 +32,7 @@ AT_REST = frozenset({"ready", "attention", "failed_custody"})
 def ingest(
     paths: tuple[Path, ...],
     wait: bool,
+    accept_partial: bool,
     case_number: str | None,
     activity: str | None,
     device: str | None,
@@ -46,32 +50,47 @@ def ingest(
     with home(app.settings) as built:
         jobs = build_jobs(built)
         try:
-            receipts = _take(app, build_accession(built, jobs), list(_files(paths, built)), stated)
+            candidates = list(_candidates(paths, built, stated, accept_partial))
+            receipts = _take(app, build_accession(built, jobs), candidates)
         finally:
             jobs.close()
         states = _wait(app, built, receipts) if wait else _states(built, receipts)
         return _print(app, receipts, states)
 
 
-def _files(paths: Sequence[Path], built: Home) -> Iterator[Path]:
-    """Every regular file named or below a named folder, without what systems leave lying about."""
+def _candidates(paths: Sequence[Path], built: Home, stated: Stated, partial: bool) -> Iterator[Candidate]:
+    """Every file named or below a named folder, without what systems leave lying about.
+
+    A named folder may be a link, for a person named it; below it none is followed. What is no file, and a folder
+    that cannot be entered, is a candidate too: taking it refuses it by name.
+    """
+    from pipeline.custody.accession import Candidate
     from pipeline.custody.settle import is_ignored
+    from pipeline.edges.handles import Found, Identity, OpenFolder
 
-    for path in paths:
+    def skip(name: bytes) -> bool:
+        return is_ignored([os.fsdecode(name)], built.settings.watch.ignore)
+
+    def candidate(path: Path, below: Path, found: Found | None = None) -> Candidate:
+        status = found.status if found is not None else None
+        return Candidate(
+            path=path, root=Path(path.anchor), source="ingest", stated=stated, below=below, partial=partial,
+            seen=Identity.of(status) if status is not None and stat.S_ISREG(status.st_mode) else None,
+            first_seen_s=time.monotonic(), fault=found.fault if found is not None else None,
+        )  # fmt: skip
+
+    for path in (one.absolute() for one in paths):
         if not path.is_dir():
-            yield path.absolute()
+            yield candidate(path, path.parent)
             continue
-        for folder, subfolders, files in os.walk(path.absolute()):
-            subfolders[:] = sorted(one for one in subfolders if not is_ignored([one], built.settings.watch.ignore))
-            for name in sorted(files):
-                if not is_ignored([name], built.settings.watch.ignore):
-                    yield Path(folder, name)
+        with OpenFolder(path, other_disks=built.settings.intake.other_disks) as folder:
+            for found in folder.files(skip):
+                yield candidate(path / os.fsdecode(found.name), path, found)
 
 
-def _take(app: App, accession: Any, files: list[Path], stated: Any) -> list[Receipt]:
-    from pipeline.custody.accession import BATCH_FILES, Candidate
+def _take(app: App, accession: Accession, candidates: list[Candidate]) -> list[Receipt]:
+    from pipeline.custody.accession import BATCH_FILES
 
-    candidates = [Candidate(path=one, root=Path(one.anchor), source="ingest", stated=stated) for one in files]
     receipts: list[Receipt] = []
     total = sum(one.size_bytes for one in candidates)
     with app.progress(total, app.in_words("接收", "taking in")) as moved:

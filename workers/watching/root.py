@@ -19,12 +19,14 @@ from typing import Any, Final
 
 from pipeline.custody import settle, sources
 from pipeline.custody.accession import BATCH_FILES, Accession, Candidate, Receipt
+from pipeline.custody.looking import look_at
 from pipeline.edges import drops
+from pipeline.edges.handles import NotTaken, OpenFolder
 from pipeline.errors import CasereelError, CustodyBroken, TryAgain
 from workers.bootstrap import Home
 from workers.watching.carrying import Carrying
 from workers.watching.hearing import Hearing
-from workers.watching.looking import Walk, ignoring, look_at, place_of, refusal_of
+from workers.watching.looking import Walk, ignoring, place_of, refusal_of
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +78,8 @@ class Root:
         self.broken: CustodyBroken | None = None
         self._before: sources.Seen | None = None
         self._ignores = ignoring(settings.watch.ignore)
-        self._walk = Walk(self._ignores, self._enter, self._failed)
+        self._walk = Walk(self._ignores, self._enter, self._failed, settings.intake.other_disks)
+        self._not_entered: set[bytes] = set()
         self._unlisted: list[str] = []
         self.hearing = Hearing(self.path, settings.watch, canary=source == "inbox")
         self._carrying: Carrying[Tracked] | None = None
@@ -207,9 +210,20 @@ class Root:
         self.beat = time.monotonic()
         self.hearing.attend(folder)
 
-    def _failed(self, folder: bytes, error: OSError) -> None:
+    def _failed(self, folder: bytes, error: CasereelError | OSError) -> None:
+        if isinstance(error, NotTaken):
+            self._pass_by(folder, error)
+            return
         logger.warning("%s cannot be listed: %s", os.fsdecode(folder), error)
         self._unlisted.append(os.fsdecode(folder))
+
+    def _pass_by(self, folder: bytes, error: NotTaken) -> None:
+        """A folder that is never entered (another disk, a link) is named in the log, once while this runs."""
+        if folder not in self._not_entered:
+            self._not_entered.add(folder)
+            logger.warning("%s: %s", os.fsdecode(folder), error)
+            facts = {"reason": error.sentence, **error.fields}
+            self._accession.note("arrival.rejected", Path(os.fsdecode(folder)), facts)
 
     def _raise_alarm(self, stand: sources.Stand) -> None:
         alarm, alarm_zh = stand.why, stand.why_zh
@@ -237,9 +251,10 @@ class Root:
             parts = os.fsdecode(path[len(self.raw) + 1 :]).split("/")
             if any(self._ignores(part) for part in parts):
                 continue
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, NotTaken):
                 status = os.lstat(path)
-                below = self._walk.below(path) if stat.S_ISDIR(status.st_mode) else [(path, status)]
+                name = path[len(self.raw) + 1 :]
+                below = self._walk.over(self.raw, name) if stat.S_ISDIR(status.st_mode) else [(path, status)]
                 for found, its_status in below:
                     if not self._see(found, its_status, set()):
                         self.wants_scan = True
@@ -250,9 +265,13 @@ class Root:
         """Looks once more; whether the file is settled."""
         self._beat("looking at a file")
         try:
-            tracked.looks.append(look_at(tracked.path, now))
+            with OpenFolder(self.path, other_disks=self._home.settings.intake.other_disks) as folder:
+                tracked.looks.append(look_at(folder, tracked.path[len(self.raw) + 1 :], now))
         except FileNotFoundError:
             self._gone(tracked)
+            return False
+        except NotTaken as error:
+            self._refuse(tracked, error.sentence)
             return False
         except OSError as error:
             tracked.due_s = now + self._home.settings.watch.poll_s * 5
@@ -304,7 +323,10 @@ class Root:
 
     def _candidate(self, one: Tracked) -> Candidate:
         path = Path(os.fsdecode(one.path))
-        return Candidate(path=path, root=self.path, source=self.source, waited_for=one.why)
+        seen = one.looks[-1].identity if one.looks else None
+        return Candidate(
+            path=path, root=self.path, source=self.source, waited_for=one.why, seen=seen, first_seen_s=one.first_s
+        )
 
     def _take(self, batch: list[Tracked]) -> list[Receipt]:
         self._beat("taking in")

@@ -16,6 +16,7 @@ import pytest
 
 from pipeline.edges.vault import Vault
 from pipeline.errors import BadInput, CustodyBroken, NotAllowed
+from tests.samples.taking import stage
 
 ROOT = Path(__file__).resolve().parents[3]
 FACTS = {"hold.json": b'{"reason": "litigation"}\n'}
@@ -40,7 +41,7 @@ def vault_at(folder: Path) -> Vault:
 def put(vault: Vault, folder: Path, data: bytes) -> str:
     path = folder / "source"
     path.write_bytes(data)
-    [staged] = vault.staging.prove([vault.staging.stage(path)])
+    [staged] = vault.staging.prove([stage(vault, path)])
     vault.commit([staged], {staged.sha256: {"sha256": staged.sha256, "size_bytes": len(data)}})
     return staged.sha256
 

@@ -1,0 +1,146 @@
+"""Killed at every named step of intake, once and twice: nothing lost, nothing doubled, nothing unlogged."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from pipeline.edges.disk import sync_folder
+from tests.flows import steps
+from tests.flows.dying import Mortals, settings_of
+from tests.flows.running import digests_below, leftovers
+from workers.bootstrap import build_home, make_home
+from workers.patrol import round_of
+
+SEEDS = (1, 2, 3)
+
+
+@pytest.fixture(scope="module")
+def mortals() -> Mortals:
+    return Mortals()
+
+
+def fill(inbox: Path) -> None:
+    """Small files, the same bytes under two names, an empty one, and a large one whose end was never written."""
+    chance = random.Random(7)
+    for number in range(5):
+        path = inbox / f"card{number % 2}" / f"{number}.dat"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(chance.randbytes(3000 + number))
+    shutil.copy(inbox / "card0" / "0.dat", inbox / "the same.dat")
+    (inbox / "empty.dat").touch()
+    with (inbox / "large.dat").open("wb") as stream:
+        stream.write(chance.randbytes(1 << 20))
+        stream.truncate(9 << 20)
+    sync_folder(inbox)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with files in its inbox, to be copied for every life."""
+    home = tmp_path_factory.mktemp("made") / "home"
+    make_home(settings_of(home, ""))
+    fill(home / "inbox")
+    return home
+
+
+@pytest.fixture(scope="module")
+def comings(mortals: Mortals, made: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+    """How often each place is come to in a life that nobody ends."""
+    home = tmp_path_factory.mktemp("whole") / "home"
+    shutil.copytree(made, home)
+    whole = mortals.run(home)
+    assert whole.code == 0
+    judge(home, "", whole.acknowledged)
+    return whole.come
+
+
+def test_every_step_of_the_algorithm_has_its_places() -> None:
+    assert sorted(steps.INTAKE) == steps.of(
+        "scan", "look", "open", "take", "stage", "copy", "prove", "object", "record", "log", "receipt"
+    )
+
+
+def test_every_place_belongs_to_a_step_or_has_its_test_elsewhere() -> None:
+    unknown = {name for name in steps.every() if name.partition(".")[0] not in steps.ELSEWHERE} - set(steps.INTAKE)
+    assert unknown == set(), "name them in steps.py, and try them"
+
+
+def test_every_step_is_come_to(comings: dict[str, int]) -> None:
+    assert [name for name in steps.INTAKE if name not in comings] == []
+
+
+@pytest.mark.parametrize("place", steps.INTAKE)
+def test_dying_there_loses_nothing_doubles_nothing_and_leaves_nothing_unlogged(
+    place: str, mortals: Mortals, made: Path, comings: dict[str, int], tmp_path: Path
+) -> None:
+    for seed in SEEDS:
+        home = tmp_path / f"{seed}"
+        shutil.copytree(made, home)
+        end_it(mortals, home, "", place, comings, seed)
+
+
+@pytest.mark.postgres
+def test_nor_on_postgresql(
+    mortals: Mortals, comings: dict[str, int], tmp_path: Path, fresh_database: Callable[[], str]
+) -> None:
+    template = fresh_database()
+    first = tmp_path / "first"
+    make_home(settings_of(first, template))
+    fill(first / "inbox")
+    name = template.rpartition("/")[2]
+    engine = create_engine(
+        template.replace("postgresql://", "postgresql+psycopg://").rpartition("/")[0] + "/postgres",
+        isolation_level="AUTOCOMMIT",
+    )
+    for number, place in enumerate(steps.INTAKE):
+        home, url = tmp_path / f"{number}", f"{template}{number}"
+        shutil.copytree(first, home)
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}{number} TEMPLATE {name}"))
+        end_it(mortals, home, url, place, comings, 1)
+    engine.dispose()
+
+
+def end_it(mortals: Mortals, home: Path, url: str, place: str, comings: dict[str, int], seed: int) -> None:
+    """One life or, by every third seed, two are ended; the next one goes to its end."""
+    chance = random.Random(f"{place} {seed}")
+    first = mortals.run(home, url, f"{place}:{chance.randint(1, comings[place])}")
+    assert first.code == -9
+    acknowledged = first.acknowledged
+    if seed % 3 == 0:
+        acknowledged += mortals.run(home, url, chance.choice(steps.INTAKE)).acknowledged
+    last = mortals.run(home, url)
+    assert last.code == 0
+    judge(home, url, acknowledged + last.acknowledged)
+
+
+def judge(home: Path, url: str, acknowledged: list[str]) -> None:
+    built = build_home(settings_of(home, url))
+    round_of(built, grace_s=0.0)
+    expected = digests_below(home / "inbox")
+    # Objects are counted, and not digests: two objects of one digest would look like one.
+    assert sorted(built.vault.digests()) == sorted(expected)
+    assert set(built.catalog.digests()) == set(expected)
+    arrivals = Counter(one.path for one in built.catalog.arrivals())
+    assert arrivals == Counter(str(path) for paths in expected.values() for path in paths)
+    assert set(acknowledged) <= set(arrivals)
+    logged = Counter(
+        event["facts"]["arrival"]["path"]
+        for event in map(json.loads, built.audit.lines())
+        if event["type"] in ("arrival.accepted", "arrival.duplicate")
+    )
+    assert logged == arrivals
+    assert built.audit.check(grace_s=0.0).faults == ()
+    assert leftovers(built) == []
+    assert [fault for one in built.vault.digests() for fault in built.vault.faults(one)] == []
+    assert "arrival.changed" not in "".join(os.fsdecode(line) for line in built.audit.lines())
+    built.close()
