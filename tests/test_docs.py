@@ -175,6 +175,50 @@ def test_the_documented_script_agrees_with_the_log_and_finds_a_changed_line(sqli
     assert checked_by_hand(folder, tmp_path).returncode != 0
 
 
+def shell(page: str, holding: str) -> str:
+    [found] = [block for block in re.findall(r"^```sh?\n(.*?)^```", read(page), re.M | re.DOTALL) if holding in block]
+    return found
+
+
+@pytest.mark.parametrize("spoil", ["", "entry", "proof", "another entry", "another key"])
+def test_the_documented_script_proves_an_entry_and_nothing_else(sqlite_home: Home, tmp_path: Path, spoil: str) -> None:
+    from pipeline.edges import keys
+
+    for number in range(9):
+        sqlite_home.tell("search", facts={"query": f"拆除 {number}"})
+    sqlite_home.checkpoints.sign_head()
+    entry, proof, key = tmp_path / "entry", tmp_path / "proof", tmp_path / "key.pem"
+    lines, said = list(sqlite_home.audit.lines()), sqlite_home.checkpoints.proof(6)
+    entry.write_text(lines[5] + "\n" if spoil != "entry" else lines[5].replace("search", "export"))
+    entry.write_text(lines[6]) if spoil == "another entry" else None
+    proof.write_text(said.replace("index 5", "index 4") if spoil == "proof" else said)
+    signer = keys.make(tmp_path / "other", "x") if spoil == "another key" else keys.signer(sqlite_home.settings)
+    key.write_text(signer.public_pem)
+    script = tmp_path / "check-proof.sh"
+    script.write_text(shell("docs/custody.md", 'openssl pkeyutl -verify -pubin -inkey "$key"'))
+    ended = subprocess.run(["sh", script, entry, proof, key], capture_output=True, text=True)
+    assert (ended.returncode == 0) == (spoil == ""), ended.stdout + ended.stderr
+    if not spoil:
+        assert ended.stdout == "the entry is under this head of 11 entries, and the head is signed\n"
+
+
+def test_the_documented_lines_check_a_cosignature(sqlite_home: Home, tmp_path: Path) -> None:
+    from pipeline.edges.witness import Witness
+
+    sqlite_home.checkpoints.sign_head()
+    [change] = sqlite_home.checkpoints.key_changes()
+    Witness(tmp_path / "witness").visit(sqlite_home.checkpoints.log, accept=change.key.fingerprint)
+    folder = sqlite_home.checkpoints.log / "witness"
+    [note], [key] = folder.glob("*.note"), folder.glob("*.vkey")
+    [block] = re.findall(r"^```\n(note=.*?)^```", read("docs/custody.md"), re.M | re.DOTALL)
+    script = block.replace("casereel-home/log/witness/6-4f70ddf5-1795372758.note", str(note))
+    script = script.replace("casereel-home/log/witness/4f70ddf5.vkey", str(key))
+    ended = subprocess.run(["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert "Verified Successfully" in ended.stdout, ended.stderr
+    note.write_text(note.read_text().replace("previous 0", "previous 1"))
+    assert subprocess.run(["sh", "-c", script], cwd=tmp_path, capture_output=True).returncode != 0
+
+
 def test_the_documented_log_line_is_written_as_the_log_writes_and_has_the_documented_hash() -> None:
     text = read("docs/custody.md")
     [line] = re.findall(r"^\{.*\}$", text, re.MULTILINE)
