@@ -70,6 +70,9 @@ class DropsSettings:
     done: tuple[str, ...]
     patience_s: float
     receipts: str
+    unpack_files: int
+    unpack_gib: float
+    unpack_ratio: float
 
 
 @dataclass(frozen=True)

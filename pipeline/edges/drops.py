@@ -177,6 +177,11 @@ def judge_drop(connection: sa.Connection, drop_id: str, state: str, told: Mappin
     connection.execute(sa.update(t.drop).where(t.drop.c.id == drop_id).values(state=state, told=dict(told)))
 
 
+def carrying(connection: sa.Connection, turn: str) -> set[str]:
+    """The originals that carry a caveat of this turn."""
+    return set(connection.execute(sa.select(t.caveat.c.original).where(t.caveat.c.turn == turn)).scalars())
+
+
 def set_caveats(connection: sa.Connection, turn: str, caveats: Mapping[str, Caveat], seq: int) -> None:
     """Exactly these originals carry a caveat of this turn; those where that changed are found anew from seq on."""
     c = t.caveat.c

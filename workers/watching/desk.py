@@ -72,6 +72,7 @@ class Desk:
             touched, folders = set[Receipt](), set[tuple[str, str]]()
             for _, line in lines:
                 self._open(json.loads(line), touched, folders)
+            self._name_archives(folders)
             for drop in self._drops_of(folders):
                 self._judge(drop, touched)
             self._home.audit.make_durable(self._home.catalog.last_event())
@@ -138,6 +139,31 @@ class Desk:
     def _listed(self, kind: str, name: str, sha256: str) -> manifests.Listed:
         with self._home.vault.opened(sha256) as path, path.open("rb") as stream:
             return manifests.parse(kind, name, stream.read(manifests.BYTES_MAX))
+
+    def _name_archives(self, folders: set[tuple[str, str]]) -> None:
+        """Files that were taken out of an archive say so."""
+        tops = {_top(folder) for source, folder in folders if source == "inbox" and folder}
+        if not tops:
+            return
+        for line in self._home.catalog.events_of_type(["archive.unpacked"]):
+            event = json.loads(line)
+            folder = event["facts"].get("folder")
+            if folder not in tops or event["outcome"] != "done":
+                continue
+            name = self._home.catalog.names([event["original"]]).get(event["original"], "")
+            caveat = Caveat(
+                code="from_archive", text=f"Taken out of the archive {name} ({event['original']})",
+                text_zh=f"从压缩包 {name}（{event['original']}）中解出", finder="unpack/1",
+            )  # fmt: skip
+            with self._home.catalog.transaction() as connection:
+                turn = f"zip-{event['seq']}"
+                caveats = {one.original: caveat for one in rows.came_below(connection, "inbox", folder)}
+                if caveats.keys() <= rows.carrying(connection, turn):
+                    continue
+                facts = {"folder": folder, "files": len(caveats)}
+                named = NewEvent(type="archive.named", actor=self._actor, original=event["original"], facts=facts)
+                [seq] = self._home.audit.record(connection, [named])
+                rows.set_caveats(connection, turn, caveats, seq)
 
     # -- judging
 
