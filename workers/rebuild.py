@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -15,15 +16,19 @@ from pipeline.custody.recovery import recover, replay
 from pipeline.edges.audit import NewEvent
 from pipeline.edges.catalog import Catalog, migrate
 from pipeline.edges.jobs import Jobs
+from pipeline.edges.vault import Vault
 from pipeline.errors import BadInput
 from pipeline.stages import ORDER
 from workers.bootstrap import actor_of, build_home
 
 
-def rebuild_catalog(settings: Settings, moved: Callable[[int], None] = lambda _: None) -> dict[str, int]:
+def rebuild_catalog(
+    settings: Settings, moved: Callable[[int], None] = lambda _: None, vault: Vault | None = None
+) -> dict[str, int]:
     """`originals`, `events`, `recovered`, `missing` of the new catalog; facts are queued to be read again.
 
     missing: originals that the log tells of and the vault does not hold; each is an open incident afterwards.
+    vault: looked into instead of the home's own.
 
     The old SQLite file is kept beside it, under a name with the date. Raises BadInput where a worker still lives,
     or where a PostgreSQL database is not empty.
@@ -31,6 +36,8 @@ def rebuild_catalog(settings: Settings, moved: Callable[[int], None] = lambda _:
     _set_aside(settings)
     migrate(settings.catalog_url)
     built = build_home(settings)
+    if vault is not None:
+        built = replace(built, vault=vault)
     jobs = Jobs(built.catalog, settings.work)
     try:
         jobs.prepare()

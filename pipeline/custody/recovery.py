@@ -116,14 +116,30 @@ def replay(vault: Vault, catalog: Catalog, audit: AuditLog, moved: Callable[[int
 
     moved: told of lines read. Raises CustodyBroken where a line does not follow the one before it.
     """
-    previous, missing, rows = FIRST_PREV, list[str](), list[dict[str, Any]]()
+    return catch_up(vault, catalog, audit, moved)
+
+
+def catch_up(
+    vault: Vault, catalog: Catalog, audit: AuditLog, moved: Callable[[int], None] = lambda _: None
+) -> Replayed:
+    """The same for a catalog that knows the log's beginning: it is led on to the log's end.
+
+    Raises CustodyBroken where it tells of another past than the log, or of lines that the log lacks.
+    """
+    previous, missing, rows, last = FIRST_PREV, list[str](), list[dict[str, Any]](), 0
     by_type = replayers(vault, catalog, missing)
     with catalog.transaction() as connection:
+        known = connection.execute(sa.select(tables.log_head.c.seq, tables.log_head.c.hash)).one()
         for line in audit.lines():
-            event = json.loads(line)
+            event = _read(line, last + 1)
+            last = event["seq"]
             if event["prev"] != previous:
                 raise CustodyBroken(f"Entry {event['seq']} of the log does not carry the hash of the one before it")
             previous = audit.hash_of(line)
+            if last <= known.seq:
+                if last == known.seq and previous != known.hash:
+                    raise CustodyBroken(f"Entry {last} of the log reads otherwise in the catalog", found=previous)
+                continue
             rows.append({
                 "seq": event["seq"], "at": datetime.fromisoformat(event["at"]), "type": event["type"],
                 "actor": event["actor"], "original": event["original"], "line": line, "hash": previous,
@@ -131,12 +147,28 @@ def replay(vault: Vault, catalog: Catalog, audit: AuditLog, moved: Callable[[int
             if len(rows) >= TOGETHER:
                 _replay_some(connection, rows)
             if event["type"] in by_type:
-                by_type[event["type"]](connection, event)
+                try:
+                    by_type[event["type"]](connection, event)
+                except (KeyError, TypeError, ValueError, sa.exc.DatabaseError) as error:
+                    raise CustodyBroken(f"Entry {last} of the log cannot be understood: {error}") from error
             moved(1)
-        last = event["seq"] if previous != FIRST_PREV else 0
+        if last < known.seq:
+            raise CustodyBroken(f"The catalog holds entry {known.seq}, and the log ends at {last}")
         _replay_some(connection, rows)
         connection.execute(sa.update(tables.log_head).values(seq=last, hash=previous))
     return Replayed(originals=sum(catalog.counts().values()), missing=tuple(missing))
+
+
+def _read(line: str, number: int) -> Event:
+    """The event of the line, which must be the one with this number."""
+    try:
+        event = json.loads(line)
+        datetime.fromisoformat(event["at"])
+        if event["seq"] == number and {"type", "actor", "original", "facts", "prev"} <= set(event):
+            return dict(event)
+    except (ValueError, TypeError, KeyError):
+        pass
+    raise CustodyBroken(f"Line {number} of the log is not the entry with this number")
 
 
 def _replay_some(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:

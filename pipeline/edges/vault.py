@@ -48,8 +48,9 @@ TOMBSTONE: Final = "v1/content/tombstone.json"
 class Vault:
     """The vault of one home."""
 
-    def __init__(self, home: Path, *, sm3: bool = False, reserve_share: float = 0.05) -> None:
-        self.root = home / "vault"
+    def __init__(self, home: Path, *, sm3: bool = False, reserve_share: float = 0.05, root: Path | None = None) -> None:
+        """root: where the objects lie, if not in the home; the vault of a backup is looked at so."""
+        self.root = root or home / "vault"
         self.staging = Staging(home / "staging", sm3=sm3, reserve_share=reserve_share)
         self.derived_root = home / "derived"
         self._disposing, self._quarantine = home / "disposing", home / "quarantine"
@@ -378,6 +379,30 @@ class Vault:
         if faults := self.faults(sha256):
             raise CustodyBroken(faults[0], path=str(path))
         return dict(json.loads(path.read_bytes()))
+
+    # -- copies
+
+    def take_over(self, other: Vault, sha256: str, moved: Callable[[int], None] = lambda _: None) -> int:
+        """Bytes copied until the object is here as it is in the other vault; every file proved by its digest.
+
+        Raises CustodyBroken naming what does not hold there, or here.
+        """
+        with self._passing() as staging:
+            return copies_of.copy_object(other._object(sha256), self._object(sha256), staging, moved)
+
+    def tombstone_is_there(self, sha256: str) -> bool:
+        """Whether a tombstone, whole or not, lies in the place of this original."""
+        return (self._object(sha256) / TOMBSTONE).exists()
+
+    def summary(self) -> Iterator[tuple[str, str, int]]:
+        """(digest, digest of its inventory as its sidecar says, bytes of its original) of every object."""
+        for sha256, is_tombstone in self._objects():
+            folder = self._object(sha256)
+            try:
+                sidecar = (folder / ocfl.SIDECAR).read_text(errors="replace").partition(" ")[0]
+                yield sha256, sidecar, 0 if is_tombstone else (folder / ORIGINAL).stat().st_size
+            except OSError:
+                yield sha256, "", 0
 
     # -- repair
 

@@ -31,6 +31,7 @@ def standing(built: Home) -> dict[str, Any]:
     """What `status --json` prints and the status page shows."""
     from pipeline.custody.fixity import Fixity
     from pipeline.edges.jobs import Jobs
+    from workers.backup import last_of
     from workers.bootstrap import build_follower
 
     jobs = Jobs(built.catalog, built.settings.work)
@@ -50,6 +51,7 @@ def standing(built: Home) -> dict[str, Any]:
         "log": {"entries": built.catalog.last_event(), "second_party": second_party(built)},
         "fixity": fixity.standing(built.catalog.now(), built.settings.fixity.every_days),
         "incidents": fixity.incidents(),
+        "backup": last_of(built),
     }
 
 
@@ -118,6 +120,15 @@ def _fixity_lines(app: App, data: dict[str, Any]) -> list[str]:
             f"fixity: {fixity['checked']} read in time, {fixity['overdue']} overdue, the oldest {oldest} days ago",
         )
     ]
+    copy = data["backup"]
+    lines.append(
+        app.in_words(
+            f"备份：{copy['age_h']:.1f} 小时前，{copy['target']}"
+            if copy
+            else "没有备份；运行 casereel backup --to DIR",
+            f"backup: {copy['age_h']:.1f} hours ago, {copy['target']}" if copy else "no backup; run `casereel backup`",
+        )
+    )
     for one in data["incidents"]:
         lines.append(
             app.in_words(
