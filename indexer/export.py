@@ -159,6 +159,7 @@ class Exporter:
         if not chosen.parts:
             raise BadInput(_nothing(chosen), found=[asdict(one) for one in chosen.missing])
         approved = self._approved(reviewer, asked, chosen)
+        self._drop_unfinished_zips(_folder(asked.to))
         disk.require_room(_folder(asked.to), chosen.size_bytes + PAYLOAD_ROOM, 0.0)
         identifier = approved.id if approved else str(ULID())
         with self._owned(identifier):
@@ -371,6 +372,11 @@ class Exporter:
                 )
                 cleared.append(one.id)
         return cleared
+
+    def _drop_unfinished_zips(self, folder: Path) -> None:
+        for partial in folder.glob(".export-*.zip.partial"):
+            with contextlib.suppress(Timeout), self._owned(partial.name[len(".export-") : -len(".zip.partial")]):
+                partial.unlink(missing_ok=True)
 
     # -- what all of them need
 

@@ -9,10 +9,10 @@ import logging
 import threading
 
 from pipeline.custody.recovery import GRACE_S, recover
-from pipeline.edges import disk
+from pipeline.edges import disk, exports
 from pipeline.errors import CasereelError, TryAgain
 from pipeline.stages import ORDER
-from workers.bootstrap import Home, build_follower, build_jobs, scratch_of
+from workers.bootstrap import Home, build_exporter, build_follower, build_jobs, scratch_of
 from workers.keeping import keep_fixity
 
 logger = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ def round_of(home: Home, *, grace_s: float = GRACE_S) -> dict[str, int]:
             "originals_recovered": len(recovered),
             "lanes_queued_again": queued_again,
             "log_signed_up_to": signed,
+            "exports_cleared": _clear_exports(home),
             "derivatives_dropped": _drop_unrecorded_derivatives(home),
             "index_was_behind": behind,
             "queue_entries_pruned": jobs.prune(home.settings.work.keep_done_days),
@@ -60,6 +61,13 @@ def _sign(home: Home, every_s: float) -> int:
         except TryAgain as error:
             logger.warning("patrol: %s", error)
     return checkpoints.sizes()[-1] if checkpoints.sizes() else 0
+
+
+def _clear_exports(home: Home) -> int:
+    """Packages whose export died are finished where they lie whole, else gone and told as failed."""
+    if not exports.listed(home.catalog, states=("writing", "sealed")):
+        return 0
+    return len(build_exporter(home).clear())
 
 
 def _drop_unrecorded_derivatives(home: Home) -> int:

@@ -26,7 +26,7 @@ import sys
 
 PIECE_BYTES = 1 << 20
 MANIFEST, TAG_MANIFEST = "manifest-sha256.txt", "tagmanifest-sha256.txt"
-SIGNATURE, SM2_SIGNATURE = "verify/tagmanifest.ed25519.sig", "verify/tagmanifest.sm2.sig"
+SIGNATURE = "verify/tagmanifest.ed25519.sig"
 KEY, CHECKPOINT = "verify/keys/log.pem", "verify/checkpoint.note"
 LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9_][A-Za-z0-9_./-]*)")
 ORIGINAL = re.compile(r"data/([0-9]{4,})_[^/]+")
@@ -336,9 +336,6 @@ def _check_files(package, found):
         listed.update(part)
     here = set(package.names(found))
     unsigned = {TAG_MANIFEST, SIGNATURE}
-    if SM2_SIGNATURE in here:
-        unsigned.add(SM2_SIGNATURE)
-        found.notes.append(("SM2 签名请用 verify.sh 核验", "the SM2 signature is checked by verify.sh"))
     for name in sorted(here - unsigned - set(listed)):
         found.fault("unlisted", name)
     for name in sorted(set(listed) - here):

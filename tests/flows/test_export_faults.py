@@ -1,0 +1,184 @@
+"""Exports that die, are stopped or run out of room: nothing that looks like a package is left, and the log knows."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from indexer.export import Asked
+from indexer.exporting import printed
+from indexer.exporting.package import verify
+from pipeline.edges import disk, exports
+from pipeline.errors import TryAgain
+from tests.conftest import QUICK
+from tests.flows.running import ROOT
+from tests.indexer.packages import CASE, CLERK, make, with_photos
+from workers.bootstrap import Home, build_exporter
+from workers.patrol import round_of
+
+STEPS = (
+    "export.begun", "export.copied", "export.payload", "export.sealed", "export.signed", "export.synced",
+    "export.renamed", "export.finished", "export.zipped",
+)  # fmt: skip
+CHILD = """
+import sys
+from pathlib import Path
+from config.settings import load
+from indexer.exporting import printed
+from tests.indexer.packages import make
+from workers.bootstrap import build_home
+import os
+printed.as_pdf = lambda *_: b"%PDF-1.4\\n"
+make(build_home(load(Path(sys.argv[1]), os.environ)), Path(sys.argv[2]), as_zip=True)
+"""
+
+
+@pytest.fixture(autouse=True)
+def quick_paper(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No real PDF, whose font takes a second to read."""
+    monkeypatch.setattr(printed, "as_pdf", lambda *_: b"%PDF-1.4\n")
+
+
+def test_every_step_has_a_failpoint_and_every_failpoint_is_tried() -> None:
+    found: set[str] = set()
+    for path in (*(ROOT / "pipeline").rglob("*.py"), *(ROOT / "indexer").rglob("*.py")):
+        found |= set(re.findall(r'failpoint\.at\("(export\.[^"]+)"\)', path.read_text(encoding="utf-8")))
+    assert found == set(STEPS)
+
+
+def killed_at(home: Home, out: Path, step: str) -> int:
+    """The exit status of an export that was to die at this step."""
+    ended = subprocess.run(
+        [sys.executable, "-c", CHILD, str(home.settings.home), str(out)], cwd=ROOT, timeout=240, capture_output=True,
+        env={**os.environ, **QUICK, "CASEREEL_FAILPOINT": step, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    return ended.returncode
+
+
+def visible(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_at_every_step_it_leaves_no_half_package_and_the_next_export_succeeds(
+    sqlite_home: Home, tmp_path: Path, step: str
+) -> None:
+    with_photos(sqlite_home, tmp_path / "card")
+    out = tmp_path / "out"
+    out.mkdir()
+    assert killed_at(sqlite_home, out, step) == -signal.SIGKILL
+    whole = step in ("export.renamed", "export.finished", "export.zipped")
+    assert len(visible(out)) == whole
+    for name in visible(out):
+        assert verify.check(str(out / name)).whole
+
+    made = make(sqlite_home, out)
+    assert verify.check(str(made.bag), made.key).faults == []
+    assert len(visible(out)) == 1 + whole
+    assert [path.name for path in out.iterdir() if path.name.endswith(".partial")] == []
+    states = [one.state for one in exports.listed(sqlite_home.catalog)]
+    assert states == ["finished", "finished" if whole else "failed"]
+    assert sqlite_home.audit.check(grace_s=0.0).faults == ()
+
+
+def test_the_patrol_tells_of_an_export_that_died(sqlite_home: Home, tmp_path: Path) -> None:
+    with_photos(sqlite_home, tmp_path / "card", 1)
+    (tmp_path / "out").mkdir()
+    assert killed_at(sqlite_home, tmp_path / "out", "export.copied") == -signal.SIGKILL
+    assert len(list((tmp_path / "out").iterdir())) == 1
+    assert round_of(sqlite_home, grace_s=0.0)["exports_cleared"] == 1
+    assert list((tmp_path / "out").iterdir()) == []
+    assert [one.state for one in exports.listed(sqlite_home.catalog)] == ["failed"]
+    assert round_of(sqlite_home, grace_s=0.0)["exports_cleared"] == 0
+
+
+def test_an_export_that_runs_is_not_cleared_away(sqlite_home: Home, tmp_path: Path) -> None:
+    with_photos(sqlite_home, tmp_path / "card", 1)
+    (tmp_path / "out").mkdir()
+    seen: list[list[str]] = []
+    asked = Asked(case=CASE, to=tmp_path / "out", purpose="x")
+    build_exporter(sqlite_home).make(CLERK, asked, lambda _: seen.append(build_exporter(sqlite_home).clear()))
+    assert seen
+    assert seen[0] == []
+    assert [one.state for one in exports.listed(sqlite_home.catalog)] == ["finished"]
+
+
+def test_stopped_by_ctrl_c_it_leaves_nothing_and_says_so(sqlite_home: Home, tmp_path: Path) -> None:
+    with_photos(sqlite_home, tmp_path / "card")
+    (tmp_path / "out").mkdir()
+
+    def stop(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build_exporter(sqlite_home).make(CLERK, Asked(case=CASE, to=tmp_path / "out", purpose="x"), stop)
+    assert list((tmp_path / "out").iterdir()) == []
+    failed = [json.loads(line) for line in sqlite_home.catalog.events_of_type(["export.failed"])]
+    assert [(one["outcome"], one["facts"]["why"]) for one in failed] == [("failed", "KeyboardInterrupt")]
+    assert make(sqlite_home, tmp_path / "out").files == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "after"),
+    [
+        (errno.ENOSPC, "no room", 0),
+        (errno.ENOSPC, "no room", 3),
+        (errno.ENOSPC, "no room", 9),
+        (errno.EIO, "another disk", 5),
+        (errno.EROFS, "another disk", 0),
+    ],
+)
+def test_a_disk_that_refuses_is_named_and_nothing_half_made_is_left(
+    sqlite_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, said: str, after: int
+) -> None:
+    with_photos(sqlite_home, tmp_path / "card")
+    out, written, really = tmp_path / "out", [0], disk.write_all
+
+    def refuse(fd: int, data: Any) -> None:
+        if str(out) in str(Path(f"/proc/self/fd/{fd}").readlink()):
+            written[0] += 1
+            if written[0] > after:
+                raise OSError(code, os.strerror(code))
+        really(fd, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(disk, "write_all", refuse)
+        with pytest.raises(TryAgain, match=said):
+            make(sqlite_home, out)
+    assert list(out.iterdir()) == []
+    assert [one.state for one in exports.listed(sqlite_home.catalog)] == ["failed"]
+    assert make(sqlite_home, out).files == 2
+
+
+def test_a_disk_that_is_too_small_is_told_before_anything_is_written(
+    sqlite_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_photos(sqlite_home, tmp_path / "card")
+    real = disk.require_room
+    monkeypatch.setattr(disk, "require_room", lambda folder, size, share: real(folder, size + (1 << 60), share))
+    with pytest.raises(TryAgain, match="too full"):
+        make(sqlite_home, tmp_path / "out")
+    assert exports.listed(sqlite_home.catalog) == []
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_disk_that_reads_back_otherwise_is_found(
+    sqlite_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.edges import bag
+    from pipeline.errors import CustodyBroken
+
+    with_photos(sqlite_home, tmp_path / "card")
+    monkeypatch.setattr(bag, "read_back", lambda _: "0" * 64)
+    with pytest.raises(CustodyBroken, match="another disk"):
+        make(sqlite_home, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
