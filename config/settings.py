@@ -110,6 +110,7 @@ class IndexSettings:
 @dataclass(frozen=True)
 class AccessSettings:
     person: str
+    roles: Mapping[str, str] = field(hash=False)
 
 
 @dataclass(frozen=True)
@@ -262,6 +263,9 @@ def _from_text(variable: str, text: str, default: Any) -> Any:
         return text.lower() in ("true", "1", "yes")
     if isinstance(default, list):
         return [part for part in text.split(os.pathsep) if part]
+    if isinstance(default, dict):
+        pairs = [part.partition("=") for part in text.split(os.pathsep) if part]
+        return {name.strip(): value.strip() for name, _, value in pairs}
     try:
         return type(default)(text)
     except ValueError as error:
@@ -271,6 +275,10 @@ def _from_text(variable: str, text: str, default: Any) -> Any:
 def _typed(key: str, value: Any, default: Any, origin: str) -> Any:
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if isinstance(default, dict):
+        if isinstance(value, dict) and all(isinstance(one, str) for one in value.values()):
+            return dict(value)
+        raise SettingsError(f"'{key}' in {origin} must be a table of texts, not {value!r}")
     if isinstance(value, type(default)) and isinstance(value, bool) == isinstance(default, bool):
         return value
     if isinstance(default, tuple | list) and isinstance(value, list | tuple):

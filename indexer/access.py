@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, cast, get_args
 
 from pipeline.errors import NotAllowed
 from pipeline.records import Known
@@ -25,6 +26,14 @@ ACTIONS: Final[dict[str, frozenset[Role]]] = {
     "read_events": frozenset({"auditor", "administrator"}),
     "manage_work": frozenset({"operator", "administrator"}),
     "manage_people": frozenset({"administrator"}),
+    # Reviewers are the bureau's legal office. Who keeps the machines may propose a disposal and nothing else of it.
+    "hold": frozenset({"reviewer", "auditor"}),
+    "release_hold": frozenset({"reviewer", "auditor"}),
+    "decide_retention": frozenset({"reviewer", "administrator"}),
+    "propose_disposal": frozenset({"reviewer", "operator", "administrator"}),
+    "approve_disposal": frozenset({"reviewer", "auditor", "administrator"}),
+    "cancel_disposal": frozenset({"reviewer", "operator", "auditor", "administrator"}),
+    "confirm_clock": frozenset({"reviewer", "auditor"}),
 }
 
 
@@ -34,6 +43,17 @@ class Reviewer:
 
     name: str
     role: Role
+
+
+def person_of(name: str, roles: Mapping[str, str]) -> Reviewer:
+    """This person in the role that the setting `access.roles` gives. Raises NotAllowed where it gives none."""
+    role = roles.get(name)
+    if role not in get_args(Role):
+        raise NotAllowed(
+            f"{name} has no role: name it below [access.roles] in casereel.toml / 请在 [access.roles] 中写明其角色",
+            person=name, found=role, expected=list(get_args(Role)),
+        )  # fmt: skip
+    return Reviewer(name=name, role=cast(Role, role))
 
 
 def may(reviewer: Reviewer, action: str, known: Known | None = None) -> bool:

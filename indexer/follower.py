@@ -94,21 +94,25 @@ class Follower:
         """Batches are committed until the catalog tells of no further change; only under the writing lock."""
         seq = index.seq()
         while changes := self._catalog.changed_after(seq, BATCH):
-            index.stage(self._documents([identifier for _, identifier in changes]))
+            index.stage(*self._documents([identifier for _, identifier in changes]))
             seq = changes[-1][0]
             index.commit(seq)
             progress(len(changes))
         return seq
 
-    def _documents(self, ids: Sequence[str]) -> list[Document]:
-        """Their documents, and those of the recordings that sidecars among them belong to."""
+    def _documents(self, ids: Sequence[str]) -> tuple[list[Document], list[str]]:
+        """Their documents, and those of the recordings that sidecars among them belong to; and what must go.
+
+        Of an original that was disposed of nothing is found any more.
+        """
         from indexer.document import document_of  # with the chain of analysis behind it, which `status` does not need
 
         knowns = self._catalog.known_of_many(ids)
         parents = {known.original.parent for known in knowns if known.original.parent} - set(ids)
         if parents:
             knowns += self._catalog.known_of_many(sorted(parents))
-        return [document_of(known) for known in knowns]
+        gone = [known.original.id for known in knowns if known.original.state == "disposed"]
+        return [document_of(known) for known in knowns if known.original.state != "disposed"], gone
 
     def search(self, asked: Asked) -> Found:
         """What the index finds as far as it has followed."""

@@ -242,3 +242,82 @@ class Known:
         """The understood value of a property, or default where it is absent or was not understood."""
         found = self.properties.get(name)
         return default if found is None or found.value is None else found.value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """Who does a deed, and in which role."""
+
+    name: str
+    role: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hold:
+    """Keeps an original, or all originals of a case, from disposal until two persons released it.
+
+    Exactly one of original and case_key is given. kind: `hold`, or the proceeding that asks for it.
+    """
+
+    id: str
+    original: str | None
+    case_key: str | None
+    printed: str | None
+    kind: Literal["hold", "review", "litigation", "petition"]
+    reason: str
+    by: str
+    role: str
+    from_at: datetime
+    release_asked_by: str | None = None
+    release_asked_at: datetime | None = None
+    release_reason: str | None = None
+    released_by: str | None = None
+    released_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retained:
+    """A person decided under which class an original, or a closed case, is kept.
+
+    from_on: the day the period is counted from (`2026-11-22`); None is the day of taking in. rules: version and
+    digest of the rules that were in force. ended_at: when another decision, or reopening the case, took its place.
+    """
+
+    id: str
+    original: str | None
+    case_key: str | None
+    printed: str | None
+    code: str
+    from_on: str | None
+    reason: str
+    by: str
+    role: str
+    rules: str
+    decided_at: datetime
+    ended_at: datetime | None = None
+    ended_by: str | None = None
+    ended_why: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disposal:
+    """The way of an original out of custody. certificate: who, what, why and under which rule, once it is done."""
+
+    id: str
+    original: str
+    state: str
+    reason: str
+    code: str
+    until_at: datetime
+    rules: str
+    proposed_by: str
+    proposed_role: str
+    proposed_at: datetime
+    approved_by: str | None = None
+    approved_role: str | None = None
+    approved_at: datetime | None = None
+    begun_at: datetime | None = None
+    ended_at: datetime | None = None
+    ended_by: str | None = None
+    ended_why: str | None = None
+    certificate: Mapping[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""The states an original and a job can be in, and the moves between them.
+"""The states an original, a job and a disposal can be in, and the moves between them.
 
 The catalog's tables carry the same names as check constraints; a test compares the two.
 """
@@ -9,11 +9,21 @@ from typing import Final
 
 ORIGINAL_STATES: Final[dict[str, frozenset[str]]] = {
     "received": frozenset({"in_custody", "failed_custody"}),
-    "in_custody": frozenset({"searchable", "attention", "failed_custody"}),
-    "searchable": frozenset({"ready", "attention", "failed_custody"}),
-    "ready": frozenset({"searchable", "attention", "failed_custody"}),
-    "attention": frozenset({"searchable", "ready", "failed_custody"}),
-    "failed_custody": frozenset({"in_custody"}),
+    "in_custody": frozenset({"searchable", "attention", "failed_custody", "disposed"}),
+    "searchable": frozenset({"ready", "attention", "failed_custody", "disposed"}),
+    "ready": frozenset({"searchable", "attention", "failed_custody", "disposed"}),
+    "attention": frozenset({"searchable", "ready", "failed_custody", "disposed"}),
+    "failed_custody": frozenset({"in_custody", "disposed"}),
+    "disposed": frozenset(),
+}
+
+DISPOSAL_STATES: Final[dict[str, frozenset[str]]] = {
+    "proposed": frozenset({"approved", "cancelled"}),
+    "approved": frozenset({"begun", "cancelled", "stopped"}),
+    "begun": frozenset({"done", "stopped"}),
+    "done": frozenset(),
+    "cancelled": frozenset(),
+    "stopped": frozenset(),
 }
 
 JOB_STATES: Final[dict[str, frozenset[str]]] = {
@@ -38,6 +48,7 @@ KINDS: Final = ("video", "audio", "photo", "document", "sidecar", "other")
 DROP_STATES: Final = ("waiting", "complete", "incomplete", "wrong")
 ARRIVAL_STATUSES: Final = ("accepted", "duplicate", "rejected")
 LINK_STATUSES: Final = ("proposed", "confirmed", "refused")
+HOLD_KINDS: Final = ("hold", "review", "litigation", "petition")
 LANES: Final = ("light", "heavy")
 FIXITY_OUTCOMES: Final = ("whole", "broken")
 

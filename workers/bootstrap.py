@@ -6,7 +6,7 @@ import contextlib
 import getpass
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,9 @@ from pipeline.errors import BadInput
 if TYPE_CHECKING:
     from indexer.export import Exporter
     from indexer.follower import Follower
+    from pipeline.clock import Reading
     from pipeline.custody.accession import Accession
+    from pipeline.custody.disposal import Retention
     from pipeline.edges.checkpoints import Checkpoints
     from pipeline.edges.jobs import Jobs
     from pipeline.edges.log_check import LogReport
@@ -118,6 +120,24 @@ def build_accession(home: Home, jobs: Jobs, actor: str | None = None) -> Accessi
     from pipeline.stages import ORDER
 
     return Accession(home.settings, home.vault, home.catalog, home.audit, jobs, turns=ORDER, actor=actor or home.actor)
+
+
+def build_retention(home: Home, actor: str | None = None, read: Callable[[], Reading] | None = None) -> Retention:
+    """What keeps originals and lets them go. read: another reader of the clocks than the machine's."""
+    from pipeline.clock import Limits
+    from pipeline.custody.disposal import Retention
+    from pipeline.custody.retention_rules import rules_of
+    from pipeline.edges.clockwatch import ClockWatch, read_clocks
+
+    rules = rules_of(home.settings.home)
+    limits = Limits(off_s=rules.off_days * 86400.0, cooling_s=rules.cooling_h * 3600.0)
+    watch = ClockWatch(home.catalog, home.audit, limits, actor=actor or home.actor, read=read or read_clocks)
+    return Retention(home.vault, home.catalog, home.audit, watch, rules, checkpoint=lambda: _signed_head(home))
+
+
+def _signed_head(home: Home) -> str | None:
+    signed = home.checkpoints.sign_head()
+    return None if signed is None else signed.note
 
 
 def build_follower(home: Home) -> Follower:

@@ -7,23 +7,30 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from typing import TYPE_CHECKING
 
 from pipeline.custody.recovery import GRACE_S, recover
 from pipeline.edges import disk, exports
-from pipeline.errors import CasereelError, TryAgain
+from pipeline.errors import BadInput, CasereelError, TryAgain
 from pipeline.stages import ORDER
-from workers.bootstrap import Home, build_exporter, build_follower, build_jobs, scratch_of
+from workers.bootstrap import Home, build_exporter, build_follower, build_jobs, build_retention, scratch_of
 from workers.keeping import keep_fixity
+
+if TYPE_CHECKING:
+    from pipeline.custody.disposal import Retention
 
 logger = logging.getLogger(__name__)
 
 EVERY_S = 60.0
+GLANCE_S = 1.0
 
 
-def round_of(home: Home, *, grace_s: float = GRACE_S) -> dict[str, int]:
+def round_of(home: Home, *, grace_s: float = GRACE_S, kept: Retention | None = None) -> dict[str, int]:
     """One round; returns how much of each kind there was to do.
 
-    grace_s: younger leftovers and objects are left alone, for they may belong to somebody at work.
+    grace_s: younger leftovers and objects are left alone, for they may belong to somebody at work. kept: the home's
+    retention where the caller has it already.
     """
     jobs = build_jobs(home)
     try:
@@ -34,6 +41,7 @@ def round_of(home: Home, *, grace_s: float = GRACE_S) -> dict[str, int]:
         recovered = recover(home.vault, home.catalog, home.audit, jobs, "patrol", turns=ORDER, grace_s=grace_s)
         queued_again = jobs.queue_stranded(waiting_s=grace_s)
         home.audit.make_durable(home.catalog.last_event())
+        disposed = _look_after_retention(home, kept)
         signed = _sign(home, 0.0 if grace_s == 0.0 else home.settings.audit.sign_every_s)
         follower = build_follower(home)
         behind = follower.state()["behind"]
@@ -45,6 +53,7 @@ def round_of(home: Home, *, grace_s: float = GRACE_S) -> dict[str, int]:
             "log_signed_up_to": signed,
             "exports_cleared": _clear_exports(home),
             "derivatives_dropped": _drop_unrecorded_derivatives(home),
+            "originals_disposed": disposed,
             "index_was_behind": behind,
             "queue_entries_pruned": jobs.prune(home.settings.work.keep_done_days),
         }
@@ -70,6 +79,21 @@ def _clear_exports(home: Home) -> int:
     return len(build_exporter(home).clear())
 
 
+def _look_after_retention(home: Home, kept: Retention | None) -> int:
+    """The clock is looked at, and disposals that are due are done; how many originals went.
+
+    A doubtful clock or unusable rules hold up disposals and nothing else.
+    """
+    try:
+        kept = kept or build_retention(home, "patrol")
+        kept.look_at_clock()
+        kept.note_in_vault("patrol")
+        return sum(one.ended == "done" for one in kept.run("patrol"))
+    except (TryAgain, BadInput) as error:
+        logger.warning("retention: %s", error)
+        return 0
+
+
 def _drop_unrecorded_derivatives(home: Home) -> int:
     """Files that a dead worker made and never recorded, of originals that nobody works on."""
     dropped = 0
@@ -92,14 +116,36 @@ def patrol(home: Home, stop: threading.Event) -> None:
     jobs.show_life()
     slow = threading.Thread(target=keep_fixity, args=(home, stop), daemon=True)
     slow.start()
+    kept = _retention_of(home)
     try:
         while not stop.is_set():
             try:
-                jobs.said = {"last": round_of(home)}
+                jobs.said = {"last": round_of(home, kept=kept)}
             except CasereelError as error:
                 logger.warning("patrol: %s", error)
                 jobs.said = {"trouble": error.sentence}
-            stop.wait(EVERY_S)
+            _watch_clock(kept, stop)
         slow.join(timeout=20)
     finally:
         jobs.close()
+
+
+def _retention_of(home: Home) -> Retention | None:
+    try:
+        return build_retention(home, "patrol")
+    except BadInput as error:
+        logger.warning("retention: %s", error)
+        return None
+
+
+def _watch_clock(kept: Retention | None, stop: threading.Event) -> None:
+    """Until the next round: a clock that was set is in the log within seconds."""
+    until_s = time.monotonic() + EVERY_S
+    while time.monotonic() < until_s and not stop.wait(GLANCE_S):
+        if kept is None or not kept.clock_moved():
+            continue
+        try:
+            if kept.look_at_clock().doubt:
+                logger.warning("the clock was set; nothing is released until it is confirmed")
+        except CasereelError as error:
+            logger.warning("the clock's jump could not be noted yet: %s", error)

@@ -55,6 +55,11 @@ WHAT_TO_DO_ABOUT_A_CARD: Final = (
     "try another card reader or cable; `casereel ingest --accept-partial` takes what can still be read"
 )
 
+DISPOSED: Final = (
+    "the same bytes were disposed of at the end of their period; the file was left where it is; ask the legal office "
+    "/ 相同内容已按保管期限处置，未再接收，文件原样保留，请咨询法制部门"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
@@ -154,6 +159,7 @@ class Accession:
             try:
                 self._stage(batch, candidates, receipts, moved, taking, closing)
                 self._prove(taking, receipts)
+                self._leave_disposed(taking, receipts)
                 self._commit(taking)
             except BaseException:
                 self._vault.staging.discard(one.staged for one in taking.values())
@@ -219,6 +225,14 @@ class Accession:
                 self._vault.staging.discard([staged])
                 del taking[place]
         failpoint.at("take.unwritten")
+
+    def _leave_disposed(self, taking: dict[int, _Taking], receipts: list[Receipt | None]) -> None:
+        """What was disposed of does not come back unseen; the file stays where it is."""
+        disposed = self._catalog.disposed_among([one.staged.sha256 for one in taking.values()])
+        for place in [place for place, one in taking.items() if one.staged.sha256 in disposed]:
+            one = taking.pop(place)
+            self._vault.staging.discard([one.staged])
+            receipts[place] = self._refuse(one.candidate, DISPOSED, kind="disposed")
 
     def _commit(self, taking: dict[int, _Taking]) -> None:
         accepted, settings = clock.moment(), self._settings.digest

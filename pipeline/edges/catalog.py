@@ -149,7 +149,7 @@ class Catalog:
         if sidecars:
             rows = connection.execute(
                 sa.select(t.original.c.id, t.original.c.parent)
-                .where(t.original.c.parent.in_(ids))
+                .where(t.original.c.parent.in_(ids), t.original.c.state != "disposed")
                 .order_by(t.original.c.id)
             )
             for row in rows:
@@ -237,6 +237,12 @@ class Catalog:
             query = query.where(t.arrival.c.status == status)
         with self.snapshot() as connection:
             return [_arrival(row) for row in connection.execute(query.limit(limit))]
+
+    def disposed_among(self, digests: Sequence[str]) -> set[str]:
+        """Those of these digests whose originals were disposed of."""
+        query = sa.select(t.original.c.sha256).where(t.original.c.sha256.in_(digests), t.original.c.state == "disposed")
+        with self.snapshot() as connection:
+            return set(connection.execute(query).scalars())
 
     def places_taken(self, source: str) -> set[tuple[bytes, int, int, int]]:
         """(raw path, size, mtime_ns, inode) of everything of this source that was taken or refused.
@@ -483,8 +489,11 @@ class Catalog:
                 .where(t.original.c.id == original_id, t.original.c.kind.in_(["video", "audio", "photo", "other"]))
                 .values(kind=kind)
             )
+        state = values.pop("state", None)
         if values:
             connection.execute(sa.update(t.original).where(t.original.c.id == original_id).values(**values))
+        if state is not None:
+            self.set_state(connection, original_id, state)
         if facts.parent is not None:
             connection.execute(sa.update(t.original).where(t.original.c.id == facts.parent).values(changed_seq=seq))
 
@@ -535,8 +544,12 @@ class Catalog:
             )
 
     def set_state(self, connection: sa.Connection, original_id: str, state: str) -> None:
-        """The original is in this state."""
-        connection.execute(sa.update(t.original).where(t.original.c.id == original_id).values(state=state))
+        """The original is in this state; one that was disposed of stays so."""
+        connection.execute(
+            sa.update(t.original)
+            .where(t.original.c.id == original_id, t.original.c.state != "disposed")
+            .values(state=state)
+        )
 
     def standing(self, connection: sa.Connection, original_id: str) -> tuple[str, str, frozenset[str]]:
         """(state, kind, roles of its derivatives) as this transaction sees them."""
@@ -562,6 +575,9 @@ class Catalog:
                 "incidents": _rows(connection, t.incident, t.incident.c.id),
                 "drops": _rows(connection, t.drop, t.drop.c.id),
                 "rejections": _rows(connection, t.rejection, t.rejection.c.key),
+                "holds": _rows(connection, t.hold, t.hold.c.id),
+                "retained": _rows(connection, t.retained, t.retained.c.id),
+                "disposals": _rows(connection, t.disposal, t.disposal.c.id),
             }
 
 
@@ -587,8 +603,9 @@ def _plain(value: Any) -> Any:
 
 
 def _rows(connection: sa.Connection, table: sa.Table, order: sa.Column[Any]) -> list[dict[str, Any]]:
+    """Rows in this order, without the identifiers of cases, which each catalog gives anew; their numbers stay."""
     rows = connection.execute(sa.select(table).order_by(order)).mappings()
-    return [{k: _plain(v) for k, v in row.items()} for row in rows]
+    return [{k: _plain(v) for k, v in row.items() if k != "case"} for row in rows]
 
 
 def _can_be_found(facts: Facts) -> bool:

@@ -132,9 +132,16 @@ class Jobs:
         """These turns of the lane wait anew. A lane that is at work comes to them by itself; one that is not is
         queued under its next run.
 
-        delay_s: queued in any case, for so much later. force: queued in any case, now.
+        delay_s: queued in any case, for so much later. force: queued in any case, now. Nothing waits for an original
+        that was disposed of.
         """
         here = (t.job.c.original == original_id, t.job.c.lane == lane)
+        found = connection.execute(
+            sa.select(t.original.c.kind, t.original.c.state).where(t.original.c.id == original_id)
+        )
+        kind, state = found.one()
+        if state == "disposed":
+            return
         # The lock orders this against the end of the lane's last turn: one of both sees the other.
         rows = connection.execute(sa.select(t.job.c.state, t.job.c.run).where(*here).with_for_update()).all()
         is_at_work = any(row.state in ("waiting", "running") for row in rows)
@@ -148,8 +155,7 @@ class Jobs:
             return
         run = max(row.run for row in rows) + 1
         connection.execute(sa.update(t.job).where(*here).values(run=run))
-        kind = connection.execute(sa.select(t.original.c.kind).where(t.original.c.id == original_id)).scalar()
-        self.enqueue(connection, original_id, lane, kind=str(kind), run=run, delay_s=delay_s or 0.0)
+        self.enqueue(connection, original_id, lane, kind=kind, run=run, delay_s=delay_s or 0.0)
 
     def waiting_in(self, connection: sa.Connection, original_id: str, lane: str) -> bool:
         """Whether any turn of the lane waits."""

@@ -13,9 +13,11 @@ import sqlalchemy as sa
 
 from pipeline.states import (
     ARRIVAL_STATUSES,
+    DISPOSAL_STATES,
     DROP_STATES,
     EXPORT_STATES,
     FIXITY_OUTCOMES,
+    HOLD_KINDS,
     JOB_STATES,
     KINDS,
     LANES,
@@ -396,12 +398,24 @@ log_head = sa.Table(
     sa.Column("hash", sa.String(64), nullable=False),
 )
 
-retention_class = sa.Table(
-    "cr_retention_class",
+retained = sa.Table(
+    "cr_retained",
     metadata,
     _id(),
-    sa.Column("name", sa.String(80), nullable=False, unique=True),
-    sa.Column("months", sa.Integer),
+    _original(nullable=True),
+    sa.Column("case", sa.String(26), sa.ForeignKey("cr_case.id"), index=True),
+    sa.Column("case_key", sa.String(160)),
+    _text("printed", nullable=True),
+    sa.Column("code", sa.String(40), nullable=False),
+    sa.Column("from_on", sa.String(10)),
+    _text("reason"),
+    _text("by"),
+    sa.Column("role", sa.String(20), nullable=False),
+    sa.Column("rules", sa.String(80), nullable=False),
+    _at("decided_at"),
+    _at("ended_at", nullable=True),
+    _text("ended_by", nullable=True),
+    _text("ended_why", nullable=True),
 )
 
 hold = sa.Table(
@@ -410,10 +424,19 @@ hold = sa.Table(
     _id(),
     _original(nullable=True),
     sa.Column("case", sa.String(26), sa.ForeignKey("cr_case.id"), index=True),
+    sa.Column("case_key", sa.String(160)),
+    _text("printed", nullable=True),
+    sa.Column("kind", sa.String(12), nullable=False),
     _text("reason"),
     _text("by"),
+    sa.Column("role", sa.String(20), nullable=False),
     _at("from_at"),
+    _text("release_asked_by", nullable=True),
+    _at("release_asked_at", nullable=True),
+    _text("release_reason", nullable=True),
+    _text("released_by", nullable=True),
     _at("released_at", nullable=True),
+    _one_of("kind", HOLD_KINDS),
 )
 
 disposal = sa.Table(
@@ -421,12 +444,35 @@ disposal = sa.Table(
     metadata,
     _id(),
     _original(),
+    sa.Column("state", sa.String(10), nullable=False, index=True),
     _text("reason"),
+    sa.Column("code", sa.String(40), nullable=False),
+    _at("until_at"),
+    sa.Column("rules", sa.String(80), nullable=False),
     _text("proposed_by"),
-    _text("approved_by", nullable=True),
+    sa.Column("proposed_role", sa.String(20), nullable=False),
     _at("proposed_at"),
+    _text("approved_by", nullable=True),
+    sa.Column("approved_role", sa.String(20)),
     _at("approved_at", nullable=True),
-    _at("done_at", nullable=True),
+    _at("begun_at", nullable=True),
+    _at("ended_at", nullable=True),
+    _text("ended_by", nullable=True),
+    _text("ended_why", nullable=True),
+    sa.Column("certificate", sa.JSON(none_as_null=True)),
+    _one_of("state", DISPOSAL_STATES),
+)
+
+clock = sa.Table(
+    "cr_clock",
+    metadata,
+    sa.Column("host", sa.String(120), primary_key=True),
+    _at("wall_at"),
+    sa.Column("ticks_s", sa.Float, nullable=False),
+    sa.Column("boot", sa.String(40), nullable=False),
+    _at("sure_at"),
+    sa.Column("doubt", sa.Boolean, nullable=False),
+    sa.Column("agreed_s", sa.Float, nullable=False),
 )
 
 export = sa.Table(

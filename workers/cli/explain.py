@@ -21,6 +21,10 @@ WORDS = {
         "原始文件安全，但无法查看或有步骤失败", "the original is safe, but it cannot be shown or a step failed",
         "请看下列说明；操作员可重试", "read the caveats; an operator can retry",
     ),
+    "disposed": (
+        "已按保管期限处置，内容不再存在", "it was disposed of at the end of its period; its content is gone",
+        "凭证见 casereel show 和 casereel dispose list --all", "see `casereel show` and `casereel dispose list --all`",
+    ),
     "failed_custody": (
         "入库的字节与登记的不一致", "the bytes in custody are not what was recorded",
         "停止使用并通知管理员；有备份时运行 casereel repair", "do not use it, tell the administrator; "

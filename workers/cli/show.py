@@ -31,6 +31,8 @@ def show(id: str) -> None:
         built.tell("view.record", original=original)
         known = built.catalog.known_of(original)
         data = described(known, built.settings.time.zone, built.catalog.events_of(original))
+        if known.original.state == "disposed":
+            data["tombstone"] = built.vault.tombstone(known.original.sha256)
         app.emit(data, lambda: _page(app, data))
 
 
@@ -105,6 +107,11 @@ def _page(app: App, data: dict[str, Any]) -> str:
         f"  {data['original']}  {data['kind']} ({data['format']})  {data['state']}",
         f"  sha256 {data['sha256']}  {data['size']} B",
     ]
+    if tombstone := data.get("tombstone"):
+        said = ", ".join(f"{one['by']} ({one['role']}) {one['at']}" for one in tombstone["approvals"])
+        lines.append(
+            f"  {app.in_words('已处置', 'disposed of')}: {tombstone['reason']}  {said}  {tombstone['disposal']}"
+        )
     if time:
         lines += [f"  {time['start']} .. {time['end']}  ±{time['uncertainty_s']:g} s", f"    {time['why']}"]
     lines += [

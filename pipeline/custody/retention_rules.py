@@ -1,0 +1,111 @@
+"""The rules of retention: classes, periods and limits, from `retention.toml`. The only reader of that file.
+
+The one in the home takes the place of the shipped one. A file that undercuts a limit is refused with the reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+from config.settings import SHIPPED
+from pipeline.errors import BadInput
+
+NAME: Final = "retention.toml"
+# Months that a class of this basis must reach. Sources: `config/retention.toml`.
+LEAST_MONTHS: Final = {"floor": 6, "decision": 60, "immovable": 240}
+LEAST_COOLING_H, MOST_APPROVAL_DAYS = 72, 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetentionClass:
+    """months: how long; None is for ever. basis: `floor` (originals of no case), `decision`, `immovable`."""
+
+    code: str
+    months: int | None
+    basis: str
+    zh: str
+    en: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """The rules of one file. stamp: its version and the beginning of its digest."""
+
+    stamp: str
+    valid_from: date
+    floor_months: int
+    warn_days: int
+    approve_within_days: int
+    cooling_h: int
+    off_days: int
+    classes: Mapping[str, RetentionClass]
+
+
+def rules_of(home: Path) -> Rules:
+    """The rules in force in this home. Raises BadInput where its own file cannot be used."""
+    own = home / NAME
+    return read(own if own.exists() else SHIPPED / NAME)
+
+
+def read(path: Path) -> Rules:
+    """The rules of this file. Raises BadInput with what is wrong in it."""
+    try:
+        data = path.read_bytes()
+        said = tomllib.loads(data.decode("utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path} cannot be read as retention rules: {error}", path=str(path)) from error
+    try:
+        limits = said["limits"]
+        rules = Rules(
+            stamp=f"{said['version']} {hashlib.sha256(data).hexdigest()[:12]}",
+            valid_from=said["valid_from"],
+            classes={one["code"]: _class(one) for one in said["class"]},
+            **{name: _count(limits, name) for name in ("floor_months", "warn_days", "approve_within_days", "cooling_h",
+                                                       "off_days")},
+        )  # fmt: skip
+    except (KeyError, TypeError) as error:
+        raise BadInput(f"{path} lacks {error} or has it in a wrong form", path=str(path)) from error
+    faults = list(_faults(rules, said["class"]))
+    if faults:
+        raise BadInput(f"{path} cannot be used: {'; '.join(faults)}", path=str(path), found=faults)
+    return rules
+
+
+def _count(table: Mapping[str, Any], name: str) -> int:
+    value = table[name]
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise TypeError(f"{name} (a whole number)")
+    return value
+
+
+def _class(said: Mapping[str, Any]) -> RetentionClass:
+    texts = {name: str(said[name]) for name in ("code", "basis", "zh", "en", "source")}
+    return RetentionClass(months=_count(said, "months") or None, **texts)
+
+
+def _faults(rules: Rules, listed: Any) -> Any:
+    if not isinstance(rules.valid_from, date):
+        yield "valid_from is not a date"
+    if len(rules.classes) != len(listed):
+        yield "two classes have the same code"
+    for one in rules.classes.values():
+        least = LEAST_MONTHS.get(one.basis)
+        if least is None:
+            yield f"class {one.code} has the basis '{one.basis}', which is none of {', '.join(LEAST_MONTHS)}"
+        elif one.months is not None and one.months < least:
+            yield f"class {one.code} keeps for {one.months} months; {one.basis} asks for at least {least}"
+        if not one.source:
+            yield f"class {one.code} names no source"
+    if rules.floor_months < LEAST_MONTHS["floor"]:
+        yield f"floor_months is {rules.floor_months}; at least {LEAST_MONTHS['floor']} are asked for"
+    if rules.cooling_h < LEAST_COOLING_H:
+        yield f"cooling_h is {rules.cooling_h}; at least {LEAST_COOLING_H} are asked for"
+    if rules.approve_within_days > MOST_APPROVAL_DAYS:
+        yield f"approve_within_days is {rules.approve_within_days}; at most {MOST_APPROVAL_DAYS} are allowed"
