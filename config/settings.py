@@ -122,6 +122,9 @@ class ExportSettings:
 class AuditSettings:
     keys: str
     sign_every_s: float
+    timestamp_url: str
+    timestamp_ca: str
+    timestamp_digest: str
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,12 @@ class Home:
 
         checkpoints = self.checkpoints
         with checkpoints.alone():
-            return check_log(self.audit, checkpoints.log, grace_s=GRACE_S if grace_s is None else grace_s)
+            return check_log(
+                self.audit,
+                checkpoints.log,
+                grace_s=GRACE_S if grace_s is None else grace_s,
+                roots=Path(self.settings.audit.timestamp_ca) if self.settings.audit.timestamp_ca else None,
+            )
 
     def tell(self, type: str, *, original: str | None = None, outcome: str = "done", facts: Any = None) -> None:
         """The deed is an event, durable when this returns: before the first byte of evidence is shown."""

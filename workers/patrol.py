@@ -42,21 +42,22 @@ def round_of(home: Home, *, grace_s: float = GRACE_S, kept: Retention | None = N
         queued_again = jobs.queue_stranded(waiting_s=grace_s)
         home.audit.make_durable(home.catalog.last_event())
         disposed = _look_after_retention(home, kept)
-        signed = _sign(home, 0.0 if grace_s == 0.0 else home.settings.audit.sign_every_s)
         follower = build_follower(home)
         behind = follower.state()["behind"]
         follower.follow()
-        return {
+        done = {
             "leftovers_removed": len(swept),
             "originals_recovered": len(recovered),
             "lanes_queued_again": queued_again,
-            "log_signed_up_to": signed,
             "exports_cleared": _clear_exports(home),
             "derivatives_dropped": _drop_unrecorded_derivatives(home),
             "originals_disposed": disposed,
             "index_was_behind": behind,
             "queue_entries_pruned": jobs.prune(home.settings.work.keep_done_days),
         }
+        # Last, for a log that does not hold ends the round.
+        signed = _sign(home, 0.0 if grace_s == 0.0 else home.settings.audit.sign_every_s)
+        return {**done, "log_signed_up_to": signed}
     finally:
         jobs.close()
 
@@ -69,6 +70,7 @@ def _sign(home: Home, every_s: float) -> int:
             checkpoints.sign_head()
         except TryAgain as error:
             logger.warning("patrol: %s", error)
+    _timestamp(home)
     return checkpoints.sizes()[-1] if checkpoints.sizes() else 0
 
 
@@ -92,6 +94,21 @@ def _look_after_retention(home: Home, kept: Retention | None) -> int:
     except (TryAgain, BadInput) as error:
         logger.warning("retention: %s", error)
         return 0
+
+
+def _timestamp(home: Home) -> None:
+    """Asks the timestamp server about the last signed head, where one is set; what goes wrong is told by `status`."""
+    if not home.settings.audit.timestamp_url:
+        return
+    from pipeline.edges import tokens
+
+    trouble = home.settings.home / "log" / tokens.TROUBLE
+    try:
+        tokens.stamp(home.settings, home.checkpoints.latest(), home.tell)
+        trouble.unlink(missing_ok=True)
+    except CasereelError as error:
+        logger.warning("patrol: %s", error)
+        trouble.write_text(error.sentence, encoding="utf-8")
 
 
 def _drop_unrecorded_derivatives(home: Home) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 from pipeline.custody import notes
 from pipeline.custody.notes import Head, Note
 from pipeline.custody.tree import HASH_BYTES, Tree, leaf_hash
-from pipeline.edges import countersigning, keys
+from pipeline.edges import countersigning, keys, tokens
 from pipeline.edges.audit import GRACE_S, AuditLog
 from pipeline.edges.checkpoints import KEY_EVENT, KeyChange, key_change_of
 from pipeline.edges.tiles import WIDTH, Tiles
@@ -41,6 +41,7 @@ class _Lines:
     leaves: list[bytes] = field(default_factory=list)
     changes: list[KeyChange] = field(default_factory=list)
     told: list[countersigning.Countersignature] = field(default_factory=list)
+    stamped: list[tokens.Token] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
     def see(self, line: str) -> None:
@@ -48,7 +49,7 @@ class _Lines:
         if not self.leaves:
             self.name = keys.name_of_log(data)
         self.leaves.append(leaf_hash(data))
-        if f'"type":"{KEY_EVENT}"' in line or f'"type":"{countersigning.EVENT}"' in line:
+        if '"type":"log.' in line:
             self._see_own(line)
 
     def _see_own(self, line: str) -> None:
@@ -58,14 +59,19 @@ class _Lines:
                 self.changes.append(key_change_of(event))
             elif event["type"] == countersigning.EVENT:
                 self.told.append(countersigning.of_event(event))
+            elif event["type"] == tokens.EVENT:
+                self.stamped.append(tokens.of_event(event))
         except CustodyBroken as error:
             self.faults.append(error.sentence)
         except (ValueError, KeyError, TypeError):
             return  # the chain's own check names it
 
 
-def check_log(audit: AuditLog, log: Path, *, grace_s: float = GRACE_S) -> LogReport:
-    """Everything that can be said of the log in this folder. grace_s: as in AuditLog.check."""
+def check_log(audit: AuditLog, log: Path, *, grace_s: float = GRACE_S, roots: Path | None = None) -> LogReport:
+    """Everything that can be said of the log in this folder.
+
+    grace_s: as in AuditLog.check. roots: certificates that timestamps must lead to; None leaves that unchecked.
+    """
     lines = _Lines()
     state = audit.check(grace_s=grace_s, seen=lines.see)
     tree = Tree(lines.leaves)
@@ -75,6 +81,7 @@ def check_log(audit: AuditLog, log: Path, *, grace_s: float = GRACE_S) -> LogRep
     faults += _tile_faults(log, sorted(heads), tree)
     countersigned, found = countersigning.check(log, heads, lines.told)
     faults += found
+    faults += tokens.faults(log, heads, lines.stamped, roots)
     return LogReport(
         state.entries, state.head, len(heads), tuple(faults), tuple(_remarks(lines.changes)), tuple(countersigned)
     )

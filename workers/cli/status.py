@@ -62,17 +62,19 @@ def second_party(built: Home) -> dict[str, Any]:
     """
     from pipeline.edges.countersigning import latest_sizes
 
-    found = latest_sizes(built.settings.home / "log")
+    log = built.settings.home / "log"
+    found, troubled = latest_sizes(log), log / ".timestamp-trouble"
+    trouble = troubled.read_text(encoding="utf-8") if troubled.exists() else None
     size = max(found.values(), default=0)
     if not found:
         return {
-            "up_to": 0, "by": {},
+            "up_to": 0, "by": {}, "trouble": trouble,
             "zh": "没有第二方见证：只能发现外部人员的篡改；掌握密钥的管理员可以重写整个日志而不被发现",
             "en": "no second party: tamper-evident against outsiders only; "
             "an administrator who holds the key could rewrite the whole log unseen",
         }  # fmt: skip
     return {
-        "up_to": size, "by": found,
+        "up_to": size, "by": found, "trouble": trouble,
         "zh": f"第二方见证到第 {size} 条；其后的条目只由本机担保",
         "en": f"a second party stands for the log up to entry {size}; for later ones this machine alone does",
     }  # fmt: skip
@@ -97,6 +99,8 @@ def _screen(app: App, data: dict[str, Any]) -> str:
     lines += _fixity_lines(app, data)
     party = data["log"]["second_party"]
     lines.append(app.in_words(f"日志：{party['zh']}", f"log: {party['en']}"))
+    if party["trouble"]:
+        lines.append(app.in_words(f"时间戳：{party['trouble']}", f"timestamps: {party['trouble']}"))
     for root in data["watchers"]:
         said = root["alarm"] or "ok"
         said_zh = root.get("alarm_zh") or root["alarm"] or "正常"
