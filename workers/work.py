@@ -7,14 +7,19 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from pipeline.advance import advance
+from pipeline.edges.trial import prove
 from pipeline.stages import stages
 from workers.bootstrap import Home, build_context, build_jobs
 
 if TYPE_CHECKING:
     from pipeline.edges.jobs import Jobs
+
+# Of this account and not of a home: it is about the system.
+TRIALS: Final = Path("~/.cache/casereel")
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +44,7 @@ def working(home: Home) -> Iterator[Jobs]:
             raise
 
     try:
+        prove(context.tools, TRIALS.expanduser())
         jobs.launch(concurrency(home), on_lane)
         yield jobs
     finally:

@@ -87,7 +87,7 @@ def _tiles(source: Path, format_name: str, known: Known, step_s: float, context:
     ended = context.tools.run(
         output, limits=limits_for(known, context.settings), still_wanted=context.still_wanted, pipes={3: pictures}
     )
-    if pictures.end() == 0:
+    if pictures.end() == 0 or ended.code != 0 or ended.why:
         raise Unreadable("No picture of the video can be decoded", code=ended.code, stderr=ended.stderr[-500:])
     return np.concatenate(batches)
 

@@ -28,6 +28,7 @@ from typing import Any, Final
 from pipeline.edges.confining import (
     CODE,
     Box,
+    adopt,
     become,
     become_reader,
     box_of,
@@ -370,6 +371,9 @@ def _supervise(fds: list[int]) -> None:
     with os.fdopen(order_fd, "rb") as pipe:
         order = json.loads(pipe.read())
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    in_bubble = bool((order.get("box") or {}).get("bwrap"))
+    if in_bubble:
+        adopt()  # bubblewrap ends before its innermost child is counted
     child = os.fork()
     if child == 0:
         os.close(status)
@@ -377,11 +381,16 @@ def _supervise(fds: list[int]) -> None:
     for fd in (out, err, *extra):
         os.close(fd)
     _, how, used = os.wait4(child, 0)
-    code = os.waitstatus_to_exitcode(how)
-    if (order.get("box") or {}).get("bwrap") and 128 < code <= 128 + signal.NSIG:
-        code = 128 - code  # bubblewrap tells a signal as a shell does
+    code, cpu_s = os.waitstatus_to_exitcode(how), used.ru_utime + used.ru_stime
+    if in_bubble:
+        if 128 < code <= 128 + signal.NSIG:
+            code = 128 - code  # bubblewrap tells a signal as a shell does
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                used = os.wait4(-1, 0)[2]
+                cpu_s += used.ru_utime + used.ru_stime
     with contextlib.suppress(BrokenPipeError):
-        os.write(status, f"{code}\n{used.ru_utime + used.ru_stime:.3f}\n".encode())
+        os.write(status, f"{code}\n{cpu_s:.3f}\n".encode())
     os._exit(0)
 
 

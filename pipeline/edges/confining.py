@@ -23,7 +23,7 @@ from typing import Any, Final
 from pipeline.edges import landlock, seccomp
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
-PR_SET_PDEATHSIG, PR_CAPBSET_DROP = 1, 24
+PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER = 1, 24, 36
 CAPABILITY_VERSION: Final = 0x20080522
 CAP_DAC_READ_SEARCH: Final = 2
 CAPABILITIES_MAX: Final = 64
@@ -103,6 +103,11 @@ def die_with_parent() -> None:
     """The kernel ends this process when the one that started it ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def adopt() -> None:
+    """What this process's children leave behind becomes its own child."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def leave_network() -> bool:
@@ -266,6 +271,6 @@ def opened_of(paths: Iterable[str]) -> list[str]:
 
 
 __all__ = [
-    "Box", "become", "become_reader", "box_of", "die_with_parent", "get_ready", "holding", "is_without_network",
-    "leave_network", "limit", "opened_of",
+    "Box", "adopt", "become", "become_reader", "box_of", "die_with_parent", "get_ready", "holding",
+    "is_without_network", "leave_network", "limit", "opened_of",
 ]  # fmt: skip

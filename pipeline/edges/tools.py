@@ -109,7 +109,7 @@ class Tools:
         if cage not in ("best", "full"):
             raise BadInput(f"media.cage is 'best' or 'full', not '{cage}'", found=cage)
         self._setting = ffmpeg_setting
-        self._wanted = cage
+        self.wants_full = cage == "full"
         self._cage = Cage()
 
     def start(self) -> None:
@@ -142,23 +142,24 @@ class Tools:
         """What this system's cage is, tried once."""
         held = self._cage.call(holding, limits=Limits()) if CAN_FORK else dict.fromkeys(("network", "calls", "sight"))
         lacking = [name for name in ("sight", "calls") if not held[name]]
-        if not self._bwrap:
+        if not self.bwrap_path:
             lacking.append("bwrap")
-        elif not self._bwrap_works:
+        elif not self._bubble_works:
             lacking.append("namespaces")
         level: Level = "full" if not lacking else "reduced" if held["sight"] and held["calls"] else "limits"
         return Caging(level, tuple(lacking), bool(held["network"]))
 
     @functools.cached_property
-    def _bwrap(self) -> str:
+    def bwrap_path(self) -> str:
+        """Where bubblewrap is; '' where it is not, or could not be used."""
         found = shutil.which("bwrap") if sys.platform == "linux" and seccomp.machine() else None
         return str(Path(found).resolve()) if found else ""
 
     @functools.cached_property
-    def _bwrap_works(self) -> bool:
+    def _bubble_works(self) -> bool:
         try:
             ended = self._cage.run(
-                [self.ffmpeg_path, "-version"], limits=Limits(), box=replace(self._empty_box, bwrap=self._bwrap)
+                [self.ffmpeg_path, "-version"], limits=Limits(), box=replace(self._empty_box, bwrap=self.bwrap_path)
             )
         except TryAgain:
             return False
@@ -173,9 +174,9 @@ class Tools:
         return Box(program, tuple(sorted(folders)) or USUAL_LIBRARIES, loader)
 
     def _box(self, reads: Sequence[str], writes: str | None) -> Box:
-        if self._wanted == "full":
+        if self.wants_full:
             self.require_full()
-        bwrap = self._bwrap if self.caging.level == "full" else ""
+        bwrap = self.bwrap_path if self.caging.level == "full" else ""
         return replace(self._empty_box, reads=tuple(reads), writes=writes, bwrap=bwrap)
 
     def require_full(self) -> None:
@@ -203,7 +204,7 @@ class Tools:
         function: a module's own function, importable by name. reads, writes: the only files it can open, the only
         folders it can write to. Raises Unreadable.
         """
-        if self._wanted == "full":
+        if self.wants_full:
             self.require_full()
         return self._cage.call(
             function, *arguments, limits=limits or Limits(), reads=reads, writes=writes, still_wanted=still_wanted
