@@ -219,6 +219,44 @@ def test_a_refusal_is_told_once_over_restarts_and_tried_again_when_the_file_chan
     assert "未能接收 0 个" in receipt(home)
 
 
+def explained(casereel: Callable[..., Any], path: Path, lang: str = "en") -> dict[str, str]:
+    done = casereel("explain", path, "--json", "--lang", lang)
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def test_explain_tells_a_clerk_each_state(sqlite_home: Home, casereel: Callable[..., Any]) -> None:
+    folder = sqlite_home.settings.inbox / "card"
+    making.photo(folder / "a.jpg", 1)
+    making.photo(folder / "b.jpg", 1)
+    (folder / "link.jpg").symlink_to(folder / "a.jpg")
+    (folder / "SHA256SUMS").write_text(sums(folder, "a.jpg", "b.jpg") + "0" * 64 + "  gone.mp4\n")
+    take(sqlite_home)
+    safe = explained(casereel, folder / "a.jpg")
+    assert safe["sha256"] == hashlib.sha256((folder / "a.jpg").read_bytes()).hexdigest()
+    assert Path(safe["receipt"]).is_file()
+    assert str(folder / "b.jpg") in safe["why"]
+    refused = explained(casereel, folder / "link.jpg", "zh")
+    assert (refused["why"], refused["do"]) == ("它是链接、快捷方式或设备，不是文件", "把真正的文件复制到这里")
+    assert "SHA256SUMS" in explained(casereel, folder / "gone.mp4")["why"]
+    assert explained(casereel, folder / "never.mp4")["do"] == "check the path"
+
+
+def test_ingest_of_a_refused_file_is_a_new_try_and_no_second_arrival_for_the_watcher(
+    sqlite_home: Home, casereel: Callable[..., Any]
+) -> None:
+    link = sqlite_home.settings.inbox / "card" / "a.jpg"
+    link.parent.mkdir()
+    link.symlink_to("nowhere")
+    take(sqlite_home)
+    link.unlink()
+    making.photo(link, 1)
+    assert casereel("ingest", link).returncode == 0
+    take(sqlite_home)
+    [arrival] = sqlite_home.catalog.arrivals()
+    assert (arrival.source, arrival.folder) == ("inbox", "card")
+
+
 def test_drops_and_refusals_come_back_from_the_log_alone(sqlite_home: Home) -> None:
     home, folder = sqlite_home, sqlite_home.settings.inbox / "card"
     making.photo(folder / "a.jpg", 1)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.errors import BadInput
-from workers.cli import app_of
+from workers.cli import App, app_of
+
+if TYPE_CHECKING:
+    from pipeline.records import Arrival
+    from workers.bootstrap import Home
 
 # state -> what it means, and what to do: Chinese and English.
 WORDS = {
@@ -40,54 +45,127 @@ def explain(path_or_id: str) -> None:
 
     Example: casereel explain inbox/0001.MP4
     """
-    from workers.bootstrap import build_jobs, home
+    from workers.bootstrap import home
 
     app = app_of()
     with home(app.settings) as built:
-        try:
-            original = built.catalog.find_original(path_or_id)
-        except BadInput:
+        path = Path(path_or_id).absolute()
+        for meant in (path_or_id, str(path)):
             try:
-                original = built.catalog.find_original(str(Path(path_or_id).absolute()))
+                original = built.catalog.find_original(meant)
             except BadInput:
-                app.emit(*_unknown(built, Path(path_or_id).absolute()))
-                return
-        known = built.catalog.known_of(original)
-        failed = [job for job in build_jobs(built).listed(original=original) if job.state == "failed"]
-        why = [app.in_words(*WORDS[known.original.state][:2])]
-        why += [one.text_zh if app.lang == "zh" and one.text_zh else one.text for one in known.caveats]
-        why += [f"{job.stage}: {job.reason}" for job in failed]
-        do = app.in_words(*WORDS[known.original.state][2:])
-        if failed:
-            do = f"casereel jobs retry {failed[0].job}"
-        data = {"state": known.original.state, "why": "; ".join(why), "do": do, "original": original}
-        app.emit(data, f"{data['state']}: {data['why']}\n-> {do}")
+                continue
+            app.emit(*_known(app, built, original))
+            return
+        app.emit(*_unknown(app, built, path))
 
 
-def _unknown(built: Any, path: Path) -> tuple[dict[str, Any], str]:
+def _known(app: App, built: Home, original: str) -> tuple[dict[str, Any], str]:
     from workers.bootstrap import build_jobs
 
-    why, do = _what_the_watcher_says(build_jobs(built).workers(), path)
-    if why is None:
-        refused = [
-            one for one in built.catalog.events_of_type(("arrival.rejected", "arrival.gone")) if _is_about(one, path)
-        ]
-        if refused:
-            why, do = json.loads(refused[-1])["facts"]["reason"], "mend the cause and drop the file again"
-        elif not path.exists():
-            why, do = "there is no such file, and none of this name was taken in", "check the path"
-        else:
-            why, do = "no watcher has seen it yet", "is `casereel up` running, and does it watch this folder?"
+    known = built.catalog.known_of(original)
+    failed = [job for job in build_jobs(built).listed(original=original) if job.state == "failed"]
+    why = [app.in_words(*WORDS[known.original.state][:2])]
+    others = [one.path for one in known.arrivals[1:]]
+    if others:
+        first, again = known.arrivals[0].path, ", ".join(others[:5])
+        why.append(
+            app.in_words(f"相同内容先来自 {first}，又来自 {again}", f"the same bytes came from {first}, then {again}")
+        )
+    why += [one.text_zh if app.lang == "zh" and one.text_zh else one.text for one in known.caveats]
+    why += [f"{job.stage}: {job.reason}" for job in failed]
+    do = app.in_words(*WORDS[known.original.state][2:])
+    if failed:
+        do = f"casereel jobs retry {failed[0].job}"
+    data = {
+        "state": known.original.state, "why": "; ".join(why), "do": do, "original": original,
+        "sha256": known.original.sha256, "receipt": _receipt(built, known.arrivals[0]),
+    }  # fmt: skip
+    said = f"{data['state']}: {data['why']}\n-> {do}\n   SHA-256 {known.original.sha256}"
+    return data, said + (f"\n   {data['receipt']}" if data["receipt"] else "")
+
+
+def _receipt(built: Home, arrival: Arrival) -> str | None:
+    from workers.watching.desk import Desk
+
+    path = Desk(built, built.actor).receipt_of(arrival.source, arrival.folder, arrival.taken_at)
+    return str(path) if path is not None and path.exists() else None
+
+
+def _unknown(app: App, built: Home, path: Path) -> tuple[dict[str, Any], str]:
+    """The first of these that has something to say of a path that is not in custody."""
+    why, do = next(
+        said for look in (_offline, _waiting, _refused, _missing, _unseen) if (said := look(app, built, path))
+    )
     data = {"state": "received" if path.exists() else "unknown", "why": why, "do": do}
     return data, f"{data['state']}: {why}\n-> {do}"
 
 
-def _what_the_watcher_says(workers: list[dict[str, Any]], path: Path) -> tuple[str | None, str]:
-    for worker in workers:
+def _offline(app: App, built: Home, path: Path) -> tuple[str, str] | None:
+    from workers.bootstrap import build_jobs
+
+    for worker in build_jobs(built).workers():
+        for root in worker.get("watchers", ()):
+            if root.get("mode") == "offline" and path.is_relative_to(root["path"]):
+                do = app.in_words("连接磁盘或共享；之后会自动继续", "connect the disk or share; it goes on by itself")
+                return app.in_words(root.get("alarm_zh") or root["alarm"], root["alarm"]), do
+    return None
+
+
+def _waiting(app: App, built: Home, path: Path) -> tuple[str, str] | None:
+    from workers.bootstrap import build_jobs
+    from workers.watching.desk import Desk
+
+    for worker in build_jobs(built).workers():
         for waiting, why in worker.get("waiting", ()):
-            if Path(waiting) == path:
-                return why, "wait; it is taken in by itself"
-    return None, ""
+            if Path(waiting) != path:
+                continue
+            listed = Desk(built, built.actor).expected(str(path))
+            if listed is not None and listed[1].size_bytes and path.exists():
+                share = min(100, 100 * path.stat().st_size // listed[1].size_bytes)
+                why += app.in_words(f"；按清单已复制 {share}%", f"; {share} % of what its list says is there")
+            return why, app.in_words("请等待，会自动接收", "wait; it is taken in by itself")
+    return None
+
+
+def _refused(app: App, built: Home, path: Path) -> tuple[str, str] | None:
+    from pipeline.custody.refusals import told_of
+    from pipeline.edges import drops
+
+    with built.catalog.snapshot() as connection:
+        found = drops.rejection_of(connection, os.fsencode(path))
+    if found is not None:
+        told = told_of(found.reason)
+        return app.in_words(told.why_zh, found.reason), app.in_words(told.do_zh, told.do)
+    gone = [one for one in built.catalog.events_of_type(["arrival.gone"]) if _is_about(one, path)]
+    if gone and not path.exists():
+        why = app.in_words("接收之前它已被移走或删除", json.loads(gone[-1])["facts"]["reason"])
+        return why, app.in_words("如仍需要，请重新放入", "drop it again if it is needed")
+    return None
+
+
+def _missing(app: App, built: Home, path: Path) -> tuple[str, str] | None:
+    from workers.watching.desk import Desk
+
+    listed = None if path.exists() else Desk(built, built.actor).expected(str(path))
+    if listed is None:
+        return None
+    name = listed[0].name
+    why = app.in_words(f"清单 {name} 列有该文件，但没有收到", f"the list {name} names it, and it did not arrive")
+    return why, app.in_words("请补交该文件", "hand the file in")
+
+
+def _unseen(app: App, built: Home, path: Path) -> tuple[str, str]:  # noqa: ARG001  # one of the looks
+    if not path.exists():
+        why = app.in_words(
+            "没有这个文件，也没有收过这个名称的文件", "there is no such file, and none of this name was taken in"
+        )
+        return why, app.in_words("请检查路径", "check the path")
+    why = app.in_words("还没有监视进程看到它", "no watcher has seen it yet")
+    do = app.in_words(
+        "casereel up 是否在运行，是否监视该文件夹？", "is `casereel up` running, and does it watch this folder?"
+    )
+    return why, do
 
 
 def _is_about(line: str, path: Path) -> bool:

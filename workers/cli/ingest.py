@@ -71,10 +71,17 @@ def _candidates(paths: Sequence[Path], built: Home, stated: Stated, partial: boo
     def skip(name: bytes) -> bool:
         return is_ignored([os.fsdecode(name)], built.settings.watch.ignore)
 
+    # What lies in a watched folder comes from there, be it given here: the watcher does not take it once more.
+    roots = {"inbox": built.settings.inbox.absolute()}
+    roots |= {f"folder:{one}": Path(one).absolute() for one in built.settings.watch.folders}
+
     def candidate(path: Path, below: Path, found: Found | None = None) -> Candidate:
+        source, root = next(
+            ((name, one) for name, one in roots.items() if path.is_relative_to(one)), ("ingest", Path(path.anchor))
+        )
         status = found.status if found is not None else None
         return Candidate(
-            path=path, root=Path(path.anchor), source="ingest", stated=stated, below=below, partial=partial,
+            path=path, root=root, source=source, stated=stated, below=below, partial=partial,
             seen=Identity.of(status) if status is not None and stat.S_ISREG(status.st_mode) else None,
             first_seen_s=time.monotonic(), fault=found.fault if found is not None else None,
         )  # fmt: skip

@@ -261,7 +261,28 @@ class Desk:
         last = max([one.taken_at for one in came], default=drop.stated_at)
         return datetime.now(UTC) - max(last, drop.stated_at) > timedelta(seconds=self._home.settings.drops.patience_s)
 
+    def expected(self, path: str) -> tuple[Drop, manifests.Entry] | None:
+        """The list that names this path, and what it says of it."""
+        found = self._source_of(path)
+        if found is None:
+            return None
+        with self._home.catalog.snapshot() as connection:
+            lists = [one for one in rows.drops(connection, found[0]) if _is_below(found[1], one.folder)]
+            digests = {one.original: one.sha256 for one in rows.came_below(connection, found[0], "")} if lists else {}
+        below = manifests.comparable(os.path.relpath(path, self.roots[found[0]]).replace(os.sep, "/"))
+        for drop in lists:
+            name = below.removeprefix(f"{manifests.comparable(drop.folder)}/") if drop.folder else below
+            for entry in self._listed(drop.kind, drop.name, digests[drop.manifest or ""]).entries:
+                if entry.name == name:
+                    return drop, entry
+        return None
+
     # -- receipts
+
+    def receipt_of(self, source: str, folder: str, at: datetime) -> Path | None:
+        """Where the receipt of an arrival lies, None where none is written."""
+        place = self.folder_of(source, _top(folder)) if source in self.roots else None
+        return None if place is None else place / receipts.file_name(self._day(at))
 
     def _day(self, at: datetime) -> str:
         return at.astimezone(self._zone).date().isoformat()
