@@ -122,6 +122,7 @@ class ExportSettings:
 class AuditSettings:
     keys: str
     sign_every_s: float
+    sm2: bool
     timestamp_url: str
     timestamp_ca: str
     timestamp_digest: str

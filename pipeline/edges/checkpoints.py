@@ -111,7 +111,15 @@ class Checkpoints:
         return self._publish(size, Note(head.text, (signature,)))
 
     def _extensions(self, old: int) -> tuple[str, ...]:
-        return (f"previous {old}", f"settings sha256:{settings_digest(self._settings)}")
+        said = (f"previous {old}", f"settings sha256:{settings_digest(self._settings)}")
+        if not self._settings.audit.sm2:
+            return said
+        from pipeline.edges import sm2
+
+        public = sm2.public_of(keys.keys_folder(self._settings))
+        named = sm2.fingerprint(public)
+        disk.write_whole(sm2.public_file(self.log, named), sm2.public_pem(public))
+        return (*said, f"{sm2.WORD} {named}")
 
     def _new_leaves(self, old: int) -> list[bytes]:
         """The leaf hashes of the lines behind the first `old`, which must carry the chain on."""
@@ -166,6 +174,11 @@ class Checkpoints:
         self.folder.mkdir(parents=True, exist_ok=True)
         pending, data = self.folder / f"{size}.note.new", note.whole.encode()
         failpoint.at("checkpoint.before")
+        if self._settings.audit.sm2:
+            from pipeline.edges import sm2
+
+            signature = sm2.sign(keys.keys_folder(self._settings), data)
+            disk.write_whole(self.folder / f"{size}.note{sm2.SUFFIX}", signature)
         disk.write_whole(pending, data)
         failpoint.at("checkpoint.pending")
         disk.write_whole(self.log / "checkpoint", data)

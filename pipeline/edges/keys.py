@@ -74,12 +74,13 @@ def public_keys(log: Path) -> list[tuple[int, PublicKey]]:
 
     Raises CustodyBroken where a file there is not such a key.
     """
-    files = sorted((log / "keys").glob("*.pem"), key=lambda path: _number(path)) if (log / "keys").is_dir() else []
+    found = (log / "keys").glob("*.pem") if (log / "keys").is_dir() else ()
+    files = sorted((path for path in found if not path.name.startswith("sm2-")), key=_number)
     if not files:
         return []
     with (log / "events-000001.jsonl").open("rb") as stream:
         name = name_of_log(stream.readline().rstrip(b"\n"))
-    return [(_number(path), _key_in(path, name)) for path in files if "-sm2-" not in path.name]
+    return [(_number(path), _key_in(path, name)) for path in files]
 
 
 def _number(path: Path) -> int:

@@ -81,10 +81,20 @@ def check_log(audit: AuditLog, log: Path, *, grace_s: float = GRACE_S, roots: Pa
     faults += _tile_faults(log, sorted(heads), tree)
     countersigned, found = countersigning.check(log, heads, lines.told)
     faults += found
+    faults += _sm2_faults(log, heads)
     faults += tokens.faults(log, heads, lines.stamped, roots)
     return LogReport(
         state.entries, state.head, len(heads), tuple(faults), tuple(_remarks(lines.changes)), tuple(countersigned)
     )
+
+
+def _sm2_faults(log: Path, heads: dict[int, Note]) -> Iterator[str]:
+    named = {size: notes.read_head(note.text).extension("sm2") for size, note in heads.items()}
+    wanted = {size: said for size, said in named.items() if said}
+    if wanted:
+        from pipeline.edges import sm2
+
+        yield from sm2.faults(log, heads, wanted)
 
 
 def _remarks(changes: Sequence[KeyChange]) -> Iterator[str]:
@@ -112,7 +122,7 @@ def _key_faults(log: Path, lines: _Lines) -> Iterator[str]:
         elif present[name].read_bytes() != pem:
             yield f"The public key {folder / name} is not the one that the log tells of"
     for name in present.keys() - wanted.keys():
-        if not name.startswith("."):
+        if not name.startswith((".", "sm2-")):
             yield f"The log does not tell of the key {folder / name}"
 
 
@@ -205,7 +215,8 @@ def _stray_faults(log: Path) -> Iterator[str]:
             continue
         if not stem.isdigit() or suffix not in ("note", "note.new", "note.tsr", "note.sm2.sig"):
             yield f"{path} is no checkpoint"
-        elif suffix not in ("note", "note.new") and not (folder / f"{stem}.note").exists():
+        # A process that died before its head was published leaves this signature behind; the next one writes over it.
+        elif suffix == "note.tsr" and not (folder / f"{stem}.note").exists():
             yield f"{path} belongs to a checkpoint that is missing"
 
 
