@@ -269,3 +269,33 @@ def _standing(home: Home) -> list[Any]:
         return [root for one in jobs.workers() for root in one.get("watchers", ())]
     finally:
         jobs.close()
+
+
+def test_e5_a_share_that_touches_times_and_modes_makes_no_second_arrival(home: Home) -> None:
+    path = home.settings.inbox / "a.txt"
+    put(home.settings.inbox, "a.txt")
+    with watching(home):
+        wait_until(lambda: arrived(home) == ["a.txt"], 30, "the file")
+        os.utime(path, ns=(1, 1))
+        path.chmod(0o600)
+        wait_until(lambda: len(home.catalog.events_of_type(["arrival.seen_again"])) == 1, 30, "it is seen again")
+    assert arrived(home) == ["a.txt"]
+    assert home.catalog.events_of_type(["arrival.rejected", "arrival.gone"]) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="odd names and links are of POSIX systems")
+def test_e15_e21_e22_poison_twins_and_odd_names_stop_nobody(home: Home) -> None:
+    """One link among files, two devices with one name, names in GBK, decomposed, with a newline, and the longest."""
+    inbox = os.fsencode(home.settings.inbox)
+    names = [b"d1/MOV_0001.txt", b"d2/MOV_0001.txt", "现场.txt".encode("gb18030"), b"line\nbreak.txt",
+             "e\u0301.txt".encode(), "\u00e9.txt".encode(), b"50%d.txt", b"dot.", b"x" * 251 + b".txt"]  # fmt: skip
+    for number, name in enumerate(names):
+        path = Path(os.fsdecode(inbox + b"/" + name))
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"words %d" % number)
+    (home.settings.inbox / "poison.txt").symlink_to("nowhere")
+    with watching(home):
+        wait_until(lambda: len(arrived(home)) == len(names), 60, "every file but the link")
+        wait_until(lambda: len(home.catalog.events_of_type(["arrival.rejected"])) == 1, 30, "the link is refused")
+    assert sorted(one.name_raw for one in home.catalog.arrivals()) == sorted(name.split(b"/")[-1] for name in names)
+    assert len(home.catalog.digests()) == len(names)
