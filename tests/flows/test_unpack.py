@@ -115,7 +115,7 @@ def test_two_entries_of_one_name_are_both_kept(sqlite_home: Home, tools: Tools) 
 
 
 def test_a_bomb_is_refused_by_what_it_promises(sqlite_home: Home, tools: Tools) -> None:
-    refused(sqlite_home, zipped(zeros=bytes(30 << 20)), tools, "bomb")
+    refused(sqlite_home, zipped(zeros=bytes(30 << 20)), tools, "would grow")
 
 
 def test_a_bomb_that_lies_about_its_size_is_refused_half_way(sqlite_home: Home, tools: Tools) -> None:
