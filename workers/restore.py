@@ -162,9 +162,19 @@ def _dispose_again(home: Home) -> list[str]:
         event = json.loads(line)
         sha256 = known.get(event["original"])
         if sha256 is not None and home.vault.has(sha256):
-            home.vault.purge(sha256, {**event["facts"], "disposed_at": event["at"], "event": event["seq"]})
+            home.vault.purge(sha256, _certificate_in(event["facts"]) or {**event["facts"], "log": event["seq"]})
             done.append(sha256)
     return done
+
+
+def _certificate_in(facts: Any) -> dict[str, Any] | None:
+    """The certificate that the disposal's event carries, which was its tombstone."""
+    for value in facts.values() if isinstance(facts, dict) else ():
+        if isinstance(value, dict):
+            found = value.get("certificate") or _certificate_in(value)
+            if found:
+                return dict(found)
+    return facts.get("certificate") if isinstance(facts, dict) else None
 
 
 def rehearse(source: Path, settings: Settings, moved: Moved = lambda _: None) -> dict[str, Any]:

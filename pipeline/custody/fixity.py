@@ -29,7 +29,8 @@ BATCH_BYTES: Final = 4 << 30
 SLACK: Final = 0.75  # due after this share of the days, so that a PC that is off at weekends keeps its word
 TURN: Final = "fixity"
 FINDER: Final = "fixity/1"
-DISPOSED: Final = "disposal.executed"
+DISPOSED: Final = "disposal.done"
+LEAVING: Final = "disposal.begun"  # from here on bytes may be gone, whatever dies before it is done
 
 
 @dataclass(frozen=True)
@@ -105,13 +106,13 @@ class Fixity:
         if not self._vault.holds(sha256) and sha256 in self._vault.unfinished_purges():
             return []  # on its way out: whoever disposes of it goes on
         found = self._vault.faults(sha256, moved=moved)
-        if not found and not self._vault.has(sha256) and not self._was_disposed_of(original):
+        if not found and not self._vault.has(sha256) and not self._told(original, DISPOSED, LEAVING):
             found = [f"{sha256} is a tombstone, and the log tells of no disposal"]
         return found
 
-    def _was_disposed_of(self, original: str) -> bool:
+    def _told(self, original: str, *types: str) -> bool:
         with self._catalog.snapshot() as connection:
-            query = sa.select(t.event.c.seq).where(t.event.c.original == original, t.event.c.type == DISPOSED)
+            query = sa.select(t.event.c.seq).where(t.event.c.original == original, t.event.c.type.in_(types))
             return connection.execute(query.limit(1)).first() is not None
 
     def record(self, faults: Mapping[str, list[str]], digests: Mapping[str, str]) -> Checked:
@@ -187,7 +188,7 @@ class Fixity:
         Raises CustodyBroken where no copy has what is needed, BadInput where it was disposed of.
         """
         known = self._catalog.known_of(original).original
-        if self._was_disposed_of(original):
+        if self._told(original, DISPOSED):
             raise BadInput(f"{known.name} was disposed of: there is nothing to repair", found=original)
         before = self._vault.faults(known.sha256, moved=moved)
         replaced = self._vault.mend(known.sha256, copies, moved) if before else []

@@ -157,7 +157,7 @@ class Vault:
         """What lies in the vault and is neither one of its objects nor the root's own, a sentence each."""
         own = {self.root / name: data for name, data in _root_files().items()}
         for path, data in own.items():
-            if not path.is_file() or path.read_bytes() != data:
+            if path.is_symlink() or not path.is_file() or path.read_bytes() != data:
                 yield f"{path.relative_to(self.root).as_posix()} of the vault is not what it must be"
         extensions = {path.parent for path in own} | {self.root / "extensions"}
         for folder, subfolders, files in os.walk(self.root):

@@ -49,7 +49,7 @@ def much_happened(home: Home, folder: Path) -> list[str]:
     for number in (0, 1):
         home.vault.add_version(digest(home, originals[number]), {"hold.json": b"{}\n"}, message="m", actor="a")
     home.vault.purge(digest(home, originals[2]), {"reason": "period over"})
-    home.tell("disposal.executed", original=originals[2], facts={"reason": "period over"})
+    home.tell("disposal.done", original=originals[2], facts={"reason": "period over"})
     good = folder / "3.bin"
     for number in (3, 4):
         flip(object_of(home, originals[number]) / "v1/content/original", random.Random(number))
@@ -183,7 +183,7 @@ def test_what_was_disposed_of_after_the_backup_does_not_come_back(
     back_up(sqlite_home, tmp_path / "disk")
     sha256 = digest(sqlite_home, originals[0])
     sqlite_home.vault.purge(sha256, {"reason": "period over"})
-    sqlite_home.tell("disposal.executed", original=originals[0], facts={"reason": "period over"})
+    sqlite_home.tell("disposal.done", original=originals[0], facts={"reason": "period over"})
     back_up(sqlite_home, tmp_path / "disk")
     assert rehearse(tmp_path / "disk", sqlite_home.settings)["holds"]
     settings = make_settings("again")

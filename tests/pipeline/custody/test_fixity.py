@@ -19,6 +19,7 @@ from pipeline.custody.accession import Candidate
 from pipeline.custody.fixity import Fixity, Pace
 from pipeline.edges.vault import Vault
 from pipeline.errors import CustodyBroken
+from tests.samples.taking import stage
 from workers.bootstrap import Home, build_accession, build_jobs
 from workers.keeping import build_fixity, fixity_round
 
@@ -206,7 +207,7 @@ def test_a_tombstone_that_no_disposal_explains_is_an_incident(sqlite_home: Home,
     first, second = take(home, tmp_path / "card", 2)
     for original in (first, second):
         home.vault.purge(digest(home, original), {"reason": "?"})
-    home.tell("disposal.executed", original=second)
+    home.tell("disposal.done", original=second)
     assert [one["original"] for one in check_all(home).incidents()] == [first]
 
 
@@ -226,7 +227,7 @@ def test_a_repair_that_was_cut_off_can_be_done_again(
     vault = Vault(tmp_path / "home", reserve_share=0.0)
     vault.create()
     (tmp_path / "a").write_bytes(b"evidence")
-    [staged] = vault.staging.prove([vault.staging.stage(tmp_path / "a")])
+    [staged] = vault.staging.prove([stage(vault, tmp_path / "a")])
     vault.commit([staged], {staged.sha256: {"sha256": staged.sha256}})
     vault.add_version(staged.sha256, {"hold.json": b"{}\n"}, message="m", actor="a")
     with vault.opened(staged.sha256) as path:
