@@ -23,7 +23,7 @@ from pipeline.custody.accession import Candidate
 from pipeline.custody.inspection import inspect
 from pipeline.errors import BadInput, CustodyBroken, TryAgain
 from tests.flows.running import ROOT
-from tests.pipeline.custody.test_fixity import check_all, digest, flip, object_of, take
+from tests.pipeline.custody.test_fixity import check_all, digest, disposed, flip, object_of, take
 from workers.backup import back_up, last_of
 from workers.bootstrap import Home, build_accession, build_home, build_jobs, make_home
 from workers.keeping import build_fixity, mend_from_target
@@ -48,8 +48,7 @@ def much_happened(home: Home, folder: Path) -> list[str]:
     originals = take(home, folder, 5)
     for number in (0, 1):
         home.vault.add_version(digest(home, originals[number]), {"hold.json": b"{}\n"}, message="m", actor="a")
-    home.vault.purge(digest(home, originals[2]), {"reason": "period over"})
-    home.tell("disposal.done", original=originals[2], facts={"reason": "period over"})
+    disposed(home, originals[2])
     good = folder / "3.bin"
     for number in (3, 4):
         flip(object_of(home, originals[number]) / "v1/content/original", random.Random(number))
@@ -182,8 +181,7 @@ def test_what_was_disposed_of_after_the_backup_does_not_come_back(
     originals = take(sqlite_home, tmp_path / "card", 2)
     back_up(sqlite_home, tmp_path / "disk")
     sha256 = digest(sqlite_home, originals[0])
-    sqlite_home.vault.purge(sha256, {"reason": "period over"})
-    sqlite_home.tell("disposal.done", original=originals[0], facts={"reason": "period over"})
+    disposed(sqlite_home, originals[0])
     back_up(sqlite_home, tmp_path / "disk")
     assert rehearse(tmp_path / "disk", sqlite_home.settings)["holds"]
     settings = make_settings("again")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.custody.inspection import inspect
-from tests.pipeline.custody.test_fixity import digest, take
+from tests.pipeline.custody.test_fixity import digest, disposed, take
 from tests.samples.taking import stage
 from workers.bootstrap import Home
 from workers.keeping import build_fixity
@@ -151,8 +151,7 @@ def test_every_change_in_the_vault_is_found(sqlite_home: Home, tmp_path: Path) -
     home, chance = sqlite_home, random.Random(10)
     originals = take(home, tmp_path / "card", 4)
     home.vault.add_version(digest(home, originals[0]), {"hold.json": b"{}\n"}, message="m", actor="a")
-    home.vault.purge(digest(home, originals[3]), {"reason": "period over"})
-    home.tell("disposal.done", original=originals[3])
+    disposed(home, originals[3])
     fixity, known = build_fixity(home), home.catalog.digests()
 
     def holds() -> bool:
