@@ -140,15 +140,12 @@ def test_our_own_sniffing_gives_no_list_to_a_media_program(build: str, lists: li
     assert build in BUILDS
 
 
-def bombs() -> dict[str, bytes]:
-    return hostile.bombs()
-
-
 @pytest.mark.parametrize("build", BUILDS)
 def test_a_bomb_ends_within_its_bounds_and_leaves_nothing_behind(build: str, tmp_path: Path) -> None:
     run = tools(build)
     slow, swollen = [], []
-    for name, content in bombs().items():
+    chosen = list(hostile.bombs().items())
+    for name, content in chosen[:: 1 if FULL or build == "bundled" else 4]:
         sample = tmp_path / name
         sample.write_bytes(content)
         started = time.monotonic()
