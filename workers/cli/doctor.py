@@ -188,11 +188,16 @@ def _fixity(settings: Settings) -> tuple[bool, str]:
 
 def _watching() -> tuple[bool, str]:
     from pipeline.edges.disk import capabilities
+    from pipeline.edges.handles import BY_HANDLE
 
     able = capabilities()
-    lease = (
-        "the kernel says who writes" if able["read_lease"] else "quiet time only (weaker: no read lease on this system)"
-    )
+    lease = "quiet time and reading twice only (weaker: no read lease on this system)"
+    if able["read_lease"]:
+        lease = "the kernel says who writes"
+    elif able["share_modes"]:
+        lease = "the share mode keeps writers out while a file is read"
+    if not BY_HANDLE:
+        lease += "; folders are reached by path and compared before and after (weaker: no handles of folders)"
     from workers.watching.ears import limits
 
     have = limits()
