@@ -48,7 +48,7 @@ class Mortals:
         said.unlink(missing_ok=True)
         process = self._context.Process(target=take_in, args=(str(home), url, place, str(said)))
         process.start()
-        process.join(timeout=60)
+        process.join(timeout=300)
         assert process.exitcode is not None, "it hangs"
         lines = [json.loads(line) for line in said.read_text().splitlines()] if said.exists() else []
         return Ended(
