@@ -33,7 +33,9 @@ NUMBERED: Final[dict[str, tuple[str, ...]]] = {
 INTAKE: Final = tuple(name for names in NUMBERED.values() for name in names)
 
 # The other places, by the word before their dot, have tests beside what they belong to.
-ELSEWHERE: Final = frozenset(("worker", "version", "purge", "repair", "checkpoint", "tiles", "key", "backup", "export"))
+ELSEWHERE: Final = frozenset(
+    ("worker", "disposal", "hold", "version", "purge", "repair", "checkpoint", "tiles", "key", "backup", "export")
+)
 
 
 def every() -> dict[str, str]:
