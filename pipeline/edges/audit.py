@@ -27,7 +27,7 @@ import sqlalchemy as sa
 from filelock import FileLock
 
 from pipeline.edges import disk, failpoint, tables
-from pipeline.errors import CustodyBroken
+from pipeline.errors import CustodyBroken, TryAgain
 
 FIRST_PREV: Final = "0" * 64
 LINES_PER_FILE: Final = 100_000
@@ -115,8 +115,13 @@ class AuditLog:
             if self._durable_seq >= up_to:
                 return
             self._folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(self._folder / ".writer.lock"):
-                self._append_missing()
+            try:
+                with FileLock(self._folder / ".writer.lock"):
+                    self._append_missing()
+            except OSError as error:
+                raise TryAgain(
+                    f"The disk of {self._folder} does not take the log's lines ({error.strerror}): make room, check it"
+                ) from error
 
     def _append_missing(self) -> None:
         tail = self._read_tail()
@@ -171,8 +176,15 @@ class AuditLog:
         is_new = not file.exists()
         fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o640)
         try:
-            disk.write_all(fd, "".join(line + "\n" for line in lines).encode())
-            os.fsync(fd)
+            before = os.fstat(fd).st_size
+            try:
+                disk.write_all(fd, "".join(line + "\n" for line in lines).encode())
+                os.fsync(fd)
+            except OSError:
+                # After a failed sync the kernel takes the bytes for clean, and a later sync would not write them:
+                # they go, and are written anew.
+                os.ftruncate(fd, before)
+                raise
         finally:
             os.close(fd)
         if is_new:

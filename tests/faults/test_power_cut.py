@@ -26,6 +26,7 @@ import pytest
 from config.settings import Settings, load
 from pipeline.custody.accession import Candidate
 from pipeline.edges import failpoint
+from pipeline.errors import TryAgain
 from tests.conftest import QUICK
 from tests.faults import subject
 from tests.faults import surviving as power
@@ -267,6 +268,29 @@ def take_all(settings: Settings, sources: Path, *, dies_at: str = "") -> None:
     home = build_home(settings)
     subject.take(home, sorted(sources.iterdir()))
     home.close()
+
+
+def test_a_line_whose_sync_failed_is_written_again(
+    mount: Callable[[], Mounted], tmp_path: Path, memory_folder: Path
+) -> None:
+    """After a failed sync the kernel takes the bytes for clean: syncing them once more says done, and does nothing."""
+    mounted = mount()
+    settings = load(mounted.path / "home", QUICK)
+    assert forked(lambda: make_home(settings)) == 0
+    sources = made(tmp_path / "one", 1)
+
+    def take_twice() -> None:
+        mounted.refuse([["fsync"], "home/log/events-*", "EIO"])
+        with pytest.raises(TryAgain):
+            take_all(settings, sources)
+        mounted.refuse()
+        take_all(settings, sources)
+
+    assert forked(take_twice) == 0
+    journal, seen = mounted.end(), Seen()
+    look(journal, len(journal), power.nothing, sources, memory_folder / "home", seen, again=False)
+    assert seen.faults == []
+    assert seen.told == 1
 
 
 # -- rows of the catalog
