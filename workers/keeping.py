@@ -58,6 +58,9 @@ def keep_fixity(home: Home, stop: threading.Event) -> None:
     """Batches at the pace of the settings until told to stop; a fault of one does not end the next."""
     pace = Pace(home.settings.fixity.share, stop.wait)
     try:
+        # Once a start: a walk over every object is too dear for each round, and a check settles what it meets.
+        for said in home.vault.settle():
+            logger.warning("vault: %s", said)
         fixity = build_fixity(home, "patrol")
         mend_from_target(home, fixity, [one["original"] for one in fixity.incidents()])
     except CasereelError as error:

@@ -36,8 +36,6 @@ def round_of(home: Home, *, grace_s: float = GRACE_S, kept: Retention | None = N
     try:
         swept = disk.sweep(home.vault.staging.root, grace_s=min(grace_s, 5.0))
         swept += disk.sweep(scratch_of(home.settings), grace_s=min(grace_s, 5.0))
-        for said in home.vault.settle():
-            logger.warning("vault: %s", said)
         recovered = recover(home.vault, home.catalog, home.audit, jobs, "patrol", turns=ORDER, grace_s=grace_s)
         queued_again = jobs.queue_stranded(waiting_s=grace_s)
         home.audit.make_durable(home.catalog.last_event())
