@@ -66,8 +66,9 @@ MEETINGS = [
 
 
 def test_every_fault_at_every_step_pauses_intake_and_loses_nothing(
-    mount: Callable[[], Mounted], environ: dict[str, str], tmp_path: Path, memory_folder: Path
-) -> None:
+    mount: Callable[[], Mounted], environ: dict[str, str], tmp_path: Path, memory_folder: Path,
+    record_property: Callable[[str, object], None],
+) -> None:  # fmt: skip
     """One watcher lives through all of them; then the power fails, and what it took in must be there."""
     mounted = mount()
     settings = load(mounted.path / "home", QUICK)
@@ -87,6 +88,8 @@ def test_every_fault_at_every_step_pauses_intake_and_loses_nothing(
                     stumbled.append(f"{fault} at {step}, {count} files: the watcher ended")
                     break
     print(f"\n{len(MEETINGS)} meetings of faults and steps; taken in at the latest {worst:.1f} s after the cause ended")
+    record_property("fault", "seven faults of disks, cards and limits at every step")
+    record_property("tries", len(MEETINGS) * (2 if FULL else 1))
     assert not stumbled, "\n".join(stumbled) + (tmp_path / "watch.log").read_text()[-3000:]
     journal, seen = mounted.end(), Seen()
     look(journal, len(journal), power.nothing, settings.inbox, memory_folder / "home", seen, again=False)

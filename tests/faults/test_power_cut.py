@@ -85,8 +85,13 @@ def take(mounted: Mounted, sources: Path, environ: dict[str, str], *options: str
     assert done.returncode == ends, done.stderr
 
 
-def test_nothing_acknowledged_is_lost_in_a_power_cut(journal: Journal, sources: Path, memory_folder: Path) -> None:
+def test_nothing_acknowledged_is_lost_in_a_power_cut(
+    journal: Journal, sources: Path, memory_folder: Path, record_property: Callable[[str, object], None]
+) -> None:
     seen = cut_at_random(journal, sources, memory_folder, CUTS)
+    counted = {"tries": seen.cuts, "acknowledged": seen.told, "lost": len(seen.lost), "doubled": len(seen.doubled)}
+    for name, value in {"fault": "power cut", **counted}.items():
+        record_property(name, value)
     print(f"\n{seen.cuts} cuts, {seen.told} acknowledged files looked for, {len(seen.faults)} faults")
     assert not seen.faults, "\n".join(seen.faults)
     assert seen.told > 0
@@ -174,7 +179,7 @@ def take_again(home: Home, sources: Path, where: str, seen: Seen) -> None:
 
 
 def test_what_a_killed_intake_left_unsynced_is_synced_before_it_counts(
-    mount: Callable[[], Mounted], tmp_path: Path, memory_folder: Path
+    mount: Callable[[], Mounted], tmp_path: Path, memory_folder: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """The process is ended at a step, another takes the same files and acknowledges them, then the power fails.
 
@@ -196,6 +201,8 @@ def test_what_a_killed_intake_left_unsynced_is_synced_before_it_counts(
         shutil.rmtree(memory_folder / "home")
         assert len(seen.faults) == before, (said, seen.faults)
     print(f"\n{seen.cuts} kills, each followed by a power cut")
+    record_property("fault", "kill -9 at a step, then power cut")
+    record_property("tries", seen.cuts)
     assert seen.cuts > 20
 
 
@@ -307,12 +314,16 @@ def written_rows(mounted: Mounted, pragma: str) -> Journal:
     return mounted.end()
 
 
-def test_no_acknowledged_row_is_lost_in_a_power_cut(rows: Journal, memory_folder: Path) -> None:
+def test_no_acknowledged_row_is_lost_in_a_power_cut(
+    rows: Journal, memory_folder: Path, record_property: Callable[[str, object], None]
+) -> None:
     chance = random.Random(4)
     lost = 0
     for number in range(ROW_CUTS):
         cut = chance.randrange(power.marks(rows)[0][0], len(rows) + 1)
         lost += lost_rows(rows, cut, [power.nothing, power.some(chance)][number % 2], memory_folder / f"{number}")
+    for name, value in {"fault": "power cut, rows of the catalog", "tries": ROW_CUTS, "lost": lost}.items():
+        record_property(name, value)
     assert lost == 0
 
 

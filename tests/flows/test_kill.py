@@ -52,8 +52,11 @@ def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
 
 @pytest.mark.slow
 def test_nothing_is_lost_or_doubled_on_sqlite(
-    recordings: Path, nursery: Nursery, make_settings: Callable[..., Settings]
-) -> None:
+    recordings: Path, nursery: Nursery, make_settings: Callable[..., Settings],
+    record_property: Callable[[str, object], None],
+) -> None:  # fmt: skip
+    record_property("fault", "kill -9, SQLite")
+    record_property("tries", KILLS)
     settings = make_settings(work_lease_s="8")
     run(recordings, nursery, settings, ["watch", "work", "patrol"], never_back=None)
 
@@ -61,8 +64,11 @@ def test_nothing_is_lost_or_doubled_on_sqlite(
 @pytest.mark.slow
 @pytest.mark.postgres
 def test_nothing_is_lost_or_doubled_on_postgresql_when_a_worker_never_comes_back(
-    recordings: Path, nursery: Nursery, make_settings: Callable[..., Settings], fresh_database: Callable[[], str]
-) -> None:
+    recordings: Path, nursery: Nursery, make_settings: Callable[..., Settings], fresh_database: Callable[[], str],
+    record_property: Callable[[str, object], None],
+) -> None:  # fmt: skip
+    record_property("fault", "kill -9, PostgreSQL")
+    record_property("tries", KILLS)
     settings = make_settings(catalog_url=fresh_database(), work_lease_s="8")
     run(recordings, nursery, settings, ["watch", "work", "patrol", "work"], never_back=3)
 
