@@ -35,7 +35,7 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from config.settings import Settings
-from pipeline.custody import suspicion
+from pipeline.custody import recovery, suspicion
 from pipeline.custody.sniff import Sniffed, sniff
 from pipeline.edges import clock, disk, drops, failpoint
 from pipeline.edges.audit import AuditLog, NewEvent
@@ -113,7 +113,10 @@ class Receipt:
 
 @dataclass
 class _Taking:
-    """One file on its way: what is known of it grows with every step."""
+    """One file on its way: what is known of it grows with every step.
+
+    was_there: the vault held an object with its digest already, so the record there is not of this file.
+    """
 
     candidate: Candidate
     folder_owner: int
@@ -122,6 +125,7 @@ class _Taking:
     sniffed: Sniffed = field(init=False)
     arrival: Arrival = field(init=False)
     suspicions: list[str] = field(default_factory=list)
+    was_there: bool = False
 
 
 class Accession:
@@ -240,12 +244,14 @@ class Accession:
             one.sniffed = self._sniff(one.staged, one.candidate)
             one.arrival = _arrival(one.candidate, one.staged)
             one.suspicions = suspicion.suspicions_of(one.staged, one.sniffed, one.arrival)
-        records = {
-            one.staged.sha256: {**_intake_record(one), "accepted": accepted, "settings_sha256": settings}
-            for one in taking.values()
-        }
+        records: dict[str, dict[str, Any]] = {}
+        for one in taking.values():
+            record = {**_intake_record(one), "accepted": accepted, "settings_sha256": settings}
+            records.setdefault(one.staged.sha256, record)  # of equal bytes the first is the one that is accepted
         with disk.failing_writes(self._vault.root):
-            self._vault.commit([one.staged for one in taking.values()], records)
+            placed = self._vault.commit([one.staged for one in taking.values()], records)
+        for one in taking.values():
+            one.was_there = one.staged.sha256 not in placed
         failpoint.at("record.before")
 
     def _record(self, taking: dict[int, _Taking], receipts: list[Receipt | None]) -> int:
@@ -279,7 +285,11 @@ class Accession:
         known = self._catalog.arrival_at(connection, place["place_key"], staged.sha256)
         if known is not None and before is not None:
             seq = self._see_again(connection, known, staged)
+            if known.id == arrival.id:  # another process found the object first and entered it from its record
+                return _receipt(known, before, staged, "accepted", None), seq
             return _receipt(known, before, staged, "duplicate", "the same file was taken in from here before"), seq
+        if before is None and taking.was_there:
+            return self._enter_late(connection, taking)
         self._tell_changed(connection, arrival, place)
         original = before or Original(
             id=str(ULID()), sha256=staged.sha256, sm3=staged.sm3, size_bytes=staged.size_bytes, kind=sniffed.kind,
@@ -302,6 +312,21 @@ class Accession:
             self._jobs.enqueue(connection, original.id, "light", kind=original.kind)
         self._catalog.add_arrival(connection, arrival, place)
         return _receipt(arrival, original, staged, status, reason), seq
+
+    def _enter_late(self, connection: sa.Connection, taking: _Taking) -> tuple[Receipt, int]:
+        """The object was there and unknown: whoever placed it died before telling, or is about to tell.
+
+        It is entered with the arrival that its record tells of; this file is that one, or a second arrival.
+        """
+        facts = self._vault.record(taking.staged.sha256)
+        original, seq = recovery.enter_late(
+            connection, facts, self._catalog, self._audit, self._jobs, self._actor, turns=self._turns
+        )
+        place_key = _place(taking.candidate, taking.staged)["place_key"]
+        known = self._catalog.arrival_at(connection, place_key, taking.staged.sha256)
+        if known is not None:
+            return _receipt(known, original, taking.staged, "accepted", None), seq
+        return self._enter(connection, taking)
 
     def _tell_changed(self, connection: sa.Connection, arrival: Arrival, place: dict[str, Any]) -> None:
         """Other bytes lie where an original was taken from: it stays untouched, and the log says what happened."""

@@ -74,22 +74,32 @@ def recover(
         with catalog.transaction() as connection:
             if catalog.original_with(connection, sha256) is not None:
                 continue
-            arrival = facts["arrival"]
-            original = _original_of_record(facts)
-            suspicions = facts.get("suspicions", [])
-            told = {
-                "arrival": {**arrival, "original": original.id}, "original": _told(original), "recovered": True,
-                "suspicions": suspicions,
-            }  # fmt: skip
-            [seq] = audit.record(
-                connection, [NewEvent(type="arrival.accepted", actor=actor, original=original.id, facts=told)]
-            )
-            _enter(connection, catalog, original, arrival, suspicions, seq)
-            jobs.plan(connection, original.id, turns)
-            jobs.enqueue(connection, original.id, "light", kind=original.kind)
+            _, seq = enter_late(connection, facts, catalog, audit, jobs, actor, turns=turns)
         audit.make_durable(seq)
         recovered.append(sha256)
     return recovered
+
+
+def enter_late(
+    connection: sa.Connection, facts: Mapping[str, Any], catalog: Catalog, audit: AuditLog, jobs: Jobs, actor: str,
+    *, turns: Sequence[tuple[str, str]],
+) -> tuple[Original, int]:  # fmt: skip
+    """The original that the vault holds and the catalog did not know, with its first arrival; the event's number.
+
+    facts: the record kept with the object, so that record and log tell the same arrival.
+    """
+    arrival, original = facts["arrival"], _original_of_record(facts)
+    suspicions = facts.get("suspicions", [])
+    told = {
+        "arrival": {**arrival, "original": original.id}, "original": _told(original), "recovered": True,
+        "suspicions": suspicions,
+    }  # fmt: skip
+    event = NewEvent(type="arrival.accepted", actor=actor, original=original.id, facts=told)
+    [seq] = audit.record(connection, [event])
+    _enter(connection, catalog, original, arrival, suspicions, seq)
+    jobs.plan(connection, original.id, turns)
+    jobs.enqueue(connection, original.id, "light", kind=original.kind)
+    return original, seq
 
 
 def replayers(vault: Vault, catalog: Catalog, missing: list[str]) -> dict[str, Replayer]:

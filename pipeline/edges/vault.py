@@ -182,17 +182,21 @@ class Vault:
 
     # -- taking in
 
-    def commit(self, staged: Sequence[Staged], records: Mapping[str, Mapping[str, Any]]) -> None:
+    def commit(self, staged: Sequence[Staged], records: Mapping[str, Mapping[str, Any]]) -> set[str]:
         """The staged copies are objects of the vault, durable; the folders of those already there are dropped.
 
         records: digest -> intake facts. Several at once share two syncs of the file system.
+        Returns the digests whose objects, with their records, were made now.
         Raises CustodyBroken where an object with this digest is there and damaged.
         """
         assert all(one.proved for one in staged), "only proved copies become objects"
         for one in staged:
             if (self._object(one.sha256) / TOMBSTONE).exists():
                 raise NotAllowed(f"The original {one.sha256} was disposed of", expected=one.sha256)
-        fresh = {one.sha256: one for one in staged if not self.has(one.sha256)}
+        fresh: dict[str, Staged] = {}
+        for one in staged:
+            if one.sha256 not in fresh and not self.has(one.sha256):
+                fresh[one.sha256] = one
         together = len(fresh) >= MANY and disk.capabilities()["syncfs"]
         for one in fresh.values():
             _write_object(one, records[one.sha256], sync=not together)
@@ -200,16 +204,16 @@ class Vault:
         if together:
             disk.sync_file_system(self.staging.root)
         failpoint.at("object.before_rename")
-        for one in fresh.values():
-            self._place(one)
+        placed = {one.sha256 for one in fresh.values() if self._place(one)}
         failpoint.at("object.renamed")
         self.make_lasting({one.sha256 for one in staged})
         failpoint.at("object.synced")
         self.staging.discard(one for one in staged if one.folder.exists())
         for one in staged:
-            if one not in fresh.values() and (faults := self.faults(one.sha256)):
+            if one.sha256 not in placed and (faults := self.faults(one.sha256)):
                 raise CustodyBroken(faults[0], expected=one.sha256)
         failpoint.at("object.compared")
+        return placed
 
     def make_lasting(self, digests: Iterable[str]) -> None:
         """The names of these objects are on the disk.
@@ -222,15 +226,17 @@ class Vault:
             for folder in sorted({folder for parent in parents for folder in (parent, *list(parent.parents)[:3])}):
                 disk.sync_folder(folder)
 
-    def _place(self, one: Staged) -> None:
+    def _place(self, one: Staged) -> bool:
+        """Whether it became the object; not where another process placed the same bytes at this moment."""
         target = self._object(one.sha256)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             one.folder.rename(target)
         except OSError as error:
-            # Another process placed the same bytes at this moment.
             if not (error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.EACCES) and self.has(one.sha256)):
                 raise
+            return False
+        return True
 
     # -- later facts
 

@@ -47,6 +47,39 @@ def test_the_same_bytes_twice_are_one_original_and_two_arrivals(home: Home, tmp_
     assert len(home.catalog.known_of(one.original or "").arrivals) == 2
 
 
+def test_record_and_log_tell_the_same_first_arrival_of_bytes_that_came_twice_at_once(
+    home: Home, tmp_path: Path
+) -> None:
+    paths = [making.photo(tmp_path / "card" / f"{name}.jpg", 1) for name in "abc"]
+    receipts = accession(home).take([candidate(path) for path in paths])
+    assert [one.status for one in receipts] == ["accepted", "duplicate", "duplicate"]
+    assert home.vault.record(receipts[0].sha256 or "")["arrival"]["path"] == str(paths[0])
+
+
+def test_an_object_whose_placer_died_is_entered_as_its_record_tells_and_a_second_path_is_a_second_arrival(
+    home: Home, tmp_path: Path
+) -> None:
+    first = making.photo(tmp_path / "card" / "a.jpg", 1)
+    second = making.photo(tmp_path / "card" / "b.jpg", 1)
+    dying = accession(home)
+    dying._record = _die  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        dying.take([candidate(first)])
+    [sha256] = home.vault.digests()
+    [receipt] = accession(home).take([candidate(second)])
+    assert (receipt.status, receipt.sha256) == ("duplicate", sha256)
+    arrivals = home.catalog.known_of(receipt.original or "").arrivals
+    assert [(one.path, one.status) for one in arrivals] == [(str(first), "accepted"), (str(second), "duplicate")]
+    assert arrivals[0].id == home.vault.record(sha256)["arrival"]["id"]
+    [again] = accession(home).take([candidate(first)])
+    assert again.status == "duplicate"
+    assert len(home.catalog.known_of(receipt.original or "").arrivals) == 2
+
+
+def _die(*_: object) -> int:
+    raise KeyboardInterrupt
+
+
 def test_the_same_file_once_more_is_no_new_arrival(home: Home, tmp_path: Path) -> None:
     path = making.photo(tmp_path / "card" / "a.jpg", 1)
     taking = accession(home)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
+from pipeline.custody.inspection import inspect
 from pipeline.custody.recovery import recover
 from pipeline.edges import disk
 from pipeline.stages import ORDER
@@ -20,6 +21,7 @@ from tests.flows import steps
 from tests.flows.dying import Mortals, settings_of
 from tests.flows.running import digests_below, leftovers
 from workers.bootstrap import Home, build_home, build_jobs, make_home
+from workers.keeping import build_fixity
 
 SEEDS = (1, 2, 3)
 FILES = 8
@@ -153,6 +155,7 @@ def judge(home: Path, url: str, acknowledged: list[str]) -> None:
     assert logged == arrivals
     assert built.audit.check(grace_s=0.0).faults == ()
     assert leftovers(built) == []
-    assert [fault for one in built.vault.digests() for fault in built.vault.faults(one)] == []
+    seen = inspect(built.vault, built.catalog, build_fixity(built), built.catalog.digests(), everything=True)
+    assert (seen.broken, seen.missing, seen.strays, seen.unrecorded) == ({}, {}, (), ())
     assert "arrival.changed" not in "".join(os.fsdecode(line) for line in built.audit.lines())
     built.close()
