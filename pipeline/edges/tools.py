@@ -66,12 +66,26 @@ PROBED_BYTES, PROBED_US = 20_000_000, 10_000_000
 USUAL_LIBRARIES: Final = ("/usr/lib", "/usr/lib64", "/lib", "/lib64")
 
 Level = Literal["full", "reduced", "limits"]
+# What brings each thing that may be missing, in Chinese and English.
 REMEDIES: Final = {
-    "bwrap": "install bubblewrap (Debian, Ubuntu: apt-get install bubblewrap)",
-    "namespaces": "allow user namespaces (sysctl user.max_user_namespaces=10000; in a container: run it with "
-    "--security-opt seccomp=unconfined, or with a profile that allows unshare)",
-    "sight": "use Linux 5.13 or newer with Landlock on (lsm=landlock,...)",
-    "calls": "use Linux on x86_64 or aarch64 with seccomp on",
+    "bwrap": (
+        "请安装 bubblewrap（Debian、Ubuntu：apt-get install bubblewrap）",
+        "install bubblewrap (Debian, Ubuntu: apt-get install bubblewrap)",
+    ),
+    "namespaces": (
+        "请允许用户命名空间（sysctl user.max_user_namespaces=10000；容器中请加 --security-opt seccomp=unconfined，"
+        "或使用允许 unshare 的配置）",
+        "allow user namespaces (sysctl user.max_user_namespaces=10000; in a container: run it with "
+        "--security-opt seccomp=unconfined, or with a profile that allows unshare)",
+    ),
+    "sight": (
+        "请使用 Linux 5.13 或更新的内核并启用 Landlock（lsm=landlock,...）",
+        "use Linux 5.13 or newer with Landlock on (lsm=landlock,...)",
+    ),
+    "calls": (
+        "请使用 x86_64 或 aarch64 上启用 seccomp 的 Linux",
+        "use Linux on x86_64 or aarch64 with seccomp on",
+    ),
 }
 
 
@@ -182,7 +196,7 @@ class Tools:
     def require_full(self) -> None:
         """Raises TryAgain with the remedy where the full cage cannot be had."""
         if self.caging.level != "full":
-            remedies = "; ".join(REMEDIES[name] for name in self.caging.lacking)
+            remedies = "; ".join(REMEDIES[name][1] for name in self.caging.lacking)
             raise TryAgain(
                 f'media.cage = "full" is set, and this system offers only the {self.caging.level} cage: {remedies}',
                 found=self.caging.level,

@@ -250,8 +250,8 @@ def read_changed(folder: str, seed: int, count: int) -> dict[str, Any]:
 
     whole = hostile.photo_with_maker_note_bomb()
     chance, slowest, answers = random.Random(seed), 0.0, 0
-    sample = Path(folder) / "sample.jpg"
-    for _ in range(count):
+    for number in range(count):
+        sample = Path(folder) / f"{number}.jpg"  # a file that is emptied and written again waits for the disk
         sample.write_bytes(hostile.changed(whole, chance, first=12, last=700))
         started = time.process_time()
         answers += len(read_together([["pipeline.extractors.exif", "extract"]], str(sample)))

@@ -114,7 +114,7 @@ def _media(settings: Settings, in_words: Callable[[str, str], str]) -> Iterator[
         yield "ffmpeg", whole, found, 'set media.ffmpeg = "bundled"'
         caging = tools.caging
         enough = caging.level == "full" or settings.media.cage != "full"
-        yield "cage", enough, _cage_in_words(caging, in_words), REMEDY_OF_A_LESSER_CAGE
+        yield "cage", enough, _cage_in_words(caging, in_words), in_words(*REMEDY_OF_A_LESSER_CAGE)
     except CasereelError as error:
         yield "ffmpeg", False, str(error), 'set media.ffmpeg = "bundled"'
     finally:
@@ -124,7 +124,10 @@ def _media(settings: Settings, in_words: Callable[[str, str], str]) -> Iterator[
     yield "probe", True, f"PyAV {av.__version__}", ""
 
 
-REMEDY_OF_A_LESSER_CAGE = 'do that, or set media.cage = "best": files are then read in the lesser cage'
+REMEDY_OF_A_LESSER_CAGE = (
+    '请照此处理，或设置 media.cage = "best"，文件将在较弱的隔离中读取',
+    'do that, or set media.cage = "best": files are then read in the lesser cage',
+)
 
 
 def _cage_in_words(caging: Caging, in_words: Callable[[str, str], str]) -> str:
@@ -148,7 +151,7 @@ def _cage_in_words(caging: Caging, in_words: Callable[[str, str], str]) -> str:
     }[caging.level]
     if not caging.network:
         said += in_words("；网络未断开", "; the network is not taken away")
-    lacking = [in_words(*LACKING[name]) + " -> " + REMEDIES[name] for name in caging.lacking]
+    lacking = [in_words(*LACKING[name]) + " -> " + in_words(*REMEDIES[name]) for name in caging.lacking]
     return "; ".join([said, *lacking])
 
 
