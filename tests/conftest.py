@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -84,7 +85,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         check=True, capture_output=True, cwd=folder, **as_whom,
     )  # fmt: skip
     server = subprocess.Popen(
-        [programs / "postgres", "-D", data, "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-k", str(folder)],
+        [programs / "postgres", "-D", data, "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-k", str(folder),
+         "-c", "fsync=off"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, **as_whom,
     )  # fmt: skip
     url = f"postgresql+psycopg://casereel@127.0.0.1:{port}/postgres"
@@ -97,7 +99,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 time.sleep(0.1)
         yield url
     finally:
-        server.terminate()
+        # Its data goes too, so it waits for no client and writes nothing out.
+        server.send_signal(signal.SIGQUIT)
         server.wait(timeout=20)
         shutil.rmtree(folder, ignore_errors=True)
 

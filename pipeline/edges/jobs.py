@@ -18,9 +18,9 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,6 +76,28 @@ class JobRow:
     detail: str | None = field(default=None, repr=False)
 
 
+class Vigil:
+    """How long each name has shown the same value to this process, by its own counted seconds.
+
+    Nobody's wall clock has a say: neither of this host, nor of the database. Between two looks at most `longest_s`
+    count, for a process that itself stood still saw nothing of the others meanwhile.
+    """
+
+    def __init__(self, *, longest_s: float, ticks_s: Callable[[], float] = time.monotonic) -> None:
+        self._longest_s, self._ticks_s, self._last_s = longest_s, ticks_s, ticks_s()
+        self._seen: dict[str, tuple[object, float]] = {}
+
+    def unchanged_s(self, values: Mapping[str, object]) -> dict[str, float]:
+        """For each name, for how long its value is the same; 0 at the first sight. Names left out are forgotten."""
+        now_s = self._ticks_s()
+        passed_s, self._last_s = min(now_s - self._last_s, self._longest_s), now_s
+        before, self._seen = self._seen, {}
+        for name, value in values.items():
+            known, so_far_s = before.get(name, (value, -passed_s))
+            self._seen[name] = (value, so_far_s + passed_s if known == value else 0.0)
+        return {name: so_far_s for name, (_, so_far_s) in self._seen.items()}
+
+
 class Jobs:
     """The jobs of one catalog, seen from one process.
 
@@ -93,6 +115,7 @@ class Jobs:
         self._running_lock = threading.Lock()
         self._launched = False
         self.said: dict[str, Any] = {}
+        self._vigil = Vigil(longest_s=2 * settings.heartbeat_s)
 
     # -- adding work, inside a transaction of the caller's
 
@@ -336,6 +359,7 @@ class Jobs:
                     if time.monotonic() - audited > AUDIT_EVERY_S:
                         suspects, audited = self._give_back_ghosts(suspects), time.monotonic()
                         self.queue_stranded()
+                        self.shorten_delays()
             except Exception:
                 logger.warning("no sign of life could be written", exc_info=True)
                 if time.monotonic() - last_ok > self._settings.lease_s * 0.8:
@@ -348,22 +372,19 @@ class Jobs:
             beaten = connection.execute(
                 sa.update(t.worker)
                 .where(t.worker.c.id == self.worker_id, t.worker.c.state == "alive")
-                .values(seen_s=_clock(connection), said=said)
+                .values(seen_s=_beat_after(connection, t.worker.c.seen_s), said=said)
             )
         return beaten.rowcount == 1
 
     def _reap(self) -> None:
         """Takes over the work of workers that show no life: one reaper at a time."""
         with self._catalog.transaction() as connection:
-            if not self._lead(connection, "reaper"):
-                return
-            now = connection.execute(sa.select(_clock(connection))).scalar() or 0.0
             rows = connection.execute(sa.select(t.worker).where(t.worker.c.state.in_(["alive", "dying"]))).all()
-            dying = [
-                row.id for row in rows
-                if row.id != self.worker_id
-                and (row.state == "dying" or row.seen_s < now - self._settings.lease_s or _is_gone(row.host, row.pid))
-            ]  # fmt: skip
+            lifeless = self._lifeless(rows)
+            living = {row.id for row in rows} - lifeless
+            if not self._lead(connection, "reaper", living):
+                return
+            dying = sorted(lifeless - {self.worker_id})
             if not dying:
                 return
             connection.execute(sa.update(t.worker).where(t.worker.c.id.in_(dying)).values(state="dying"))
@@ -373,6 +394,23 @@ class Jobs:
         with self._catalog.transaction() as connection:
             connection.execute(sa.update(t.worker).where(t.worker.c.id.in_(gone)).values(state="dead"))
         logger.info("took over from %s", ", ".join(dying))
+
+    def _lifeless(self, rows: Sequence[Any]) -> set[str]:
+        """Those that said goodbye, whose process is gone, or whose beat did not change for a lease."""
+        unchanged_s = self._vigil.unchanged_s({row.id: row.seen_s for row in rows})
+        return {
+            row.id for row in rows
+            if row.state == "dying" or row.seen_s == 0.0 or unchanged_s[row.id] > self._settings.lease_s
+            or _is_gone(row.host, row.pid)
+        }  # fmt: skip
+
+    def shorten_delays(self) -> None:
+        """No retry is put off for longer than the longest wait: not for years, where the clock was set back since."""
+        client = self._queue_client()
+        latest_ms = (time.time() + RETRY_LONGEST_S) * 1000
+        for one in client.list_workflows(status="DELAYED", load_input=False, load_output=False):
+            if (one.delay_until_epoch_ms or 0) > latest_ms:
+                client.set_workflow_delay(one.workflow_id, delay_seconds=RETRY_LONGEST_S)
 
     def _take_over(self, dying: list[str]) -> None:
         from dbos import DBOS
@@ -399,28 +437,22 @@ class Jobs:
             DBOS.resume_workflow(workflow)
         return ghosts
 
-    def _lead(self, connection: sa.Connection, name: str) -> bool:
-        now = connection.execute(sa.select(_clock(connection))).scalar() or 0.0
-        row = connection.execute(sa.select(t.lock).where(t.lock.c.name == name).with_for_update()).one_or_none()
-        if row is None:
-            with contextlib.suppress(sa.exc.IntegrityError), connection.begin_nested():
-                connection.execute(
-                    sa.insert(t.lock).values(name=name, holder=self.worker_id, until_s=now + self._settings.lease_s)
-                )
-                return True
-            return False
-        if row.until_s >= now and row.holder != self.worker_id and not self._is_dead_holder(connection, row.holder):
-            return False
-        connection.execute(
-            sa.update(t.lock)
-            .where(t.lock.c.name == name)
-            .values(holder=self.worker_id, until_s=now + self._settings.lease_s)
-        )
-        return True
+    def _lead(self, connection: sa.Connection, name: str, living: Set[str]) -> bool:
+        """Whether this worker has the part of this name: it had it, nobody has it, or who had it lives no more.
 
-    def _is_dead_holder(self, connection: sa.Connection, holder: str) -> bool:
-        row = connection.execute(sa.select(t.worker).where(t.worker.c.id == holder)).one_or_none()
-        return row is None or row.state == "dead" or _is_gone(row.host, row.pid)
+        The row's time is for people to read; what lives is judged by beats alone.
+        """
+        row = connection.execute(sa.select(t.lock).where(t.lock.c.name == name).with_for_update()).one_or_none()
+        if row is not None and row.holder != self.worker_id and row.holder in living:
+            return False
+        values = {"holder": self.worker_id, "until_s": _clock(connection) + self._settings.lease_s}
+        if row is not None:
+            connection.execute(sa.update(t.lock).where(t.lock.c.name == name).values(values))
+            return True
+        with contextlib.suppress(sa.exc.IntegrityError), connection.begin_nested():
+            connection.execute(sa.insert(t.lock).values(name=name, **values))
+            return True
+        return False
 
     # -- looking, and the operators' verbs
 
@@ -510,17 +542,19 @@ class Jobs:
         return [
             {
                 "worker": row.id, "role": row.role, "host": row.host, "pid": row.pid, "state": row.state,
-                "seen_s_ago": round(now - row.seen_s, 1), **row.said,
+                "seen_s_ago": round(max(now - row.seen_s, 0.0), 1), **row.said,
             }
             for row in rows if not _is_gone(row.host, row.pid)
         ]  # fmt: skip
 
     def stranded(self, *, waiting_s: float = 60.0, limit: int = 500) -> list[tuple[str, str]]:
         """(original, lane) that wait for so long although nothing is queued, running or put off for them."""
-        before = datetime.fromtimestamp(time.time() - waiting_s, UTC)
+        now = datetime.now(UTC)
+        # What waits since a time to come was made to wait before the clock was set back: nobody knows how long ago.
+        waits_long = sa.or_(t.job.c.waiting_since <= now - timedelta(seconds=waiting_s), t.job.c.waiting_since > now)
         lanes = (
             sa.select(t.job.c.original, t.job.c.lane, sa.func.max(t.job.c.run).label("run"))
-            .where(t.job.c.state.in_(["waiting", "running"]), t.job.c.waiting_since <= before)
+            .where(t.job.c.state.in_(["waiting", "running"]), waits_long)
             .group_by(t.job.c.original, t.job.c.lane)
             .order_by(sa.func.min(t.job.c.waiting_since))
             .limit(limit)
@@ -599,8 +633,14 @@ def _dbos_url(url: str) -> str:
     return address.render_as_string(hide_password=False)
 
 
+def _beat_after(connection: sa.Connection, last: sa.ColumnElement[float]) -> sa.ColumnElement[float]:
+    """The moment of a beat, never the same as the last one's, even where the clock stands."""
+    now = _clock(connection)
+    return sa.case((now.between(last - 1.0, last), last + 0.001), else_=now)
+
+
 def _clock(connection: sa.Connection) -> sa.ColumnElement[float]:
-    """The database's own clock in seconds, never the host's."""
+    """The wall clock of the database, in seconds: for people to read. Nothing is decided by it but what to prune."""
     if connection.dialect.name == "sqlite":
         return sa.literal_column("(julianday('now') - 2440587.5) * 86400.0", sa.Float)
     return sa.literal_column("extract(epoch from clock_timestamp())::float8", sa.Float)

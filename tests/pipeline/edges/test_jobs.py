@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import UTC, datetime
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -13,7 +15,7 @@ from ulid import ULID
 
 from pipeline.edges import jobs as jobs_module
 from pipeline.edges import tables
-from pipeline.edges.jobs import Claim, Jobs
+from pipeline.edges.jobs import Claim, Jobs, Vigil
 from pipeline.errors import BadInput, Superseded
 from pipeline.records import Original
 from pipeline.stages import ORDER
@@ -185,13 +187,7 @@ def test_the_work_of_a_worker_that_shows_no_life_is_taken_over(home: Home) -> No
     """Two workers, of which one claims and never returns; here in one process, as the database cannot tell."""
     dead = Jobs(home.catalog, home.settings.work, role="work")
     original = add(home, dead)
-    with home.catalog.transaction() as connection:
-        connection.execute(
-            sa.insert(tables.worker).values(
-                id=dead.worker_id, role="work", host="elsewhere", pid=1, generation=jobs_module.GENERATION,
-                started_s=0.0, seen_s=1.0, state="alive", said={},
-            )
-        )  # fmt: skip
+    enlist(home, dead.worker_id, seen_s=1.0)
     status = sa.table("workflow_status", *map(sa.column, ("workflow_uuid", "status", "executor_id")))
     if home.catalog.engine.dialect.name == "postgresql":
         status = sa.table(
@@ -200,7 +196,7 @@ def test_the_work_of_a_worker_that_shows_no_life_is_taken_over(home: Home) -> No
     with home.catalog.transaction() as connection:
         connection.execute(sa.update(status).values(status="PENDING", executor_id=dead.worker_id))
     done: list[str] = []
-    living = Jobs(home.catalog, home.settings.work, role="work")
+    living = Jobs(home.catalog, replace(home.settings.work, lease_s=1.0), role="work")
     living.launch({"light": 1}, lambda one, _: done.append(one))
     try:
         deadline = time.monotonic() + 20
@@ -209,6 +205,158 @@ def test_the_work_of_a_worker_that_shows_no_life_is_taken_over(home: Home) -> No
     finally:
         living.close()
     assert done == [original]
+
+
+class SetTicks:
+    """Seconds counted by a reaper, as the test says."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def ticks() -> SetTicks:
+    return SetTicks()
+
+
+@pytest.fixture
+def reaper(home: Home, ticks: SetTicks) -> Jobs:
+    """A worker of another host's making, that looks at the others without taking their work."""
+    jobs = Jobs(home.catalog, home.settings.work, role="work")
+    jobs._vigil = Vigil(longest_s=2 * home.settings.work.heartbeat_s, ticks_s=ticks)
+    enlist(home, jobs.worker_id)
+    return jobs
+
+
+def enlist(home: Home, worker: str, *, seen_s: float | None = None, host: str = "elsewhere") -> None:
+    with home.catalog.transaction() as connection:
+        connection.execute(
+            sa.insert(tables.worker).values(
+                id=worker, role="work", host=host, pid=1, generation=jobs_module.GENERATION, started_s=0.0,
+                seen_s=time.time() if seen_s is None else seen_s, state="alive", said={},
+            )
+        )  # fmt: skip
+
+
+def beat(home: Home, worker: str, seen_s: float) -> None:
+    with home.catalog.transaction() as connection:
+        connection.execute(sa.update(tables.worker).where(tables.worker.c.id == worker).values(seen_s=seen_s))
+
+
+def looks(home: Home, reaper: Jobs, ticks: SetTicks, for_s: float, each: Callable[[], None] = lambda: None) -> None:
+    """The reaper looks at every heartbeat for so long; what it would take over, it marks only."""
+    reaper._take_over = lambda _: None  # type: ignore[method-assign]
+    for _ in range(round(for_s / home.settings.work.heartbeat_s)):
+        ticks.now_s += home.settings.work.heartbeat_s
+        each()
+        reaper._reap()
+
+
+def state_of(home: Home, worker: str) -> str:
+    with home.catalog.snapshot() as connection:
+        query = sa.select(tables.worker.c.state).where(tables.worker.c.id == worker)
+        return str(connection.execute(query).scalar_one())
+
+
+JUMPS_S = (315_576_000.0, -315_576_000.0, 3600.0, -3600.0)
+
+
+def test_living_workers_are_not_taken_for_dead_when_the_clock_is_set(home: Home, reaper: Jobs, ticks: SetTicks) -> None:
+    """The wall clock moves between two of their beats, and they beat on by the new one."""
+    living = {f"moved by {moved_s}": moved_s for moved_s in JUMPS_S}
+    for name in living:
+        enlist(home, name)
+    looks(home, reaper, ticks, 2.0)
+
+    def all_beat() -> None:
+        for name, moved_s in living.items():
+            beat(home, name, time.time() + moved_s + ticks.now_s)
+
+    looks(home, reaper, ticks, 2 * home.settings.work.lease_s, all_beat)
+    assert {state_of(home, name) for name in living} == {"alive"}
+
+
+def test_dead_workers_are_found_after_a_lease_whatever_their_last_beat_says(
+    home: Home, reaper: Jobs, ticks: SetTicks
+) -> None:
+    dead = {f"moved by {moved_s}": moved_s for moved_s in JUMPS_S}
+    for name, moved_s in dead.items():
+        enlist(home, name, seen_s=time.time() + moved_s)
+    looks(home, reaper, ticks, home.settings.work.lease_s)
+    assert {state_of(home, name) for name in dead} == {"alive"}
+    looks(home, reaper, ticks, 2 * home.settings.work.heartbeat_s)
+    assert {state_of(home, name) for name in dead} == {"dead"}
+
+
+def test_a_reaper_that_stood_still_does_not_blame_the_others(home: Home, reaper: Jobs, ticks: SetTicks) -> None:
+    enlist(home, "living")
+    looks(home, reaper, ticks, 2.0)
+    ticks.now_s += 100 * home.settings.work.lease_s
+    looks(home, reaper, ticks, home.settings.work.heartbeat_s)
+    assert state_of(home, "living") == "alive"
+
+
+def test_a_worker_that_said_goodbye_is_followed_at_once(home: Home, reaper: Jobs, ticks: SetTicks) -> None:
+    enlist(home, "gone", seen_s=0.0)
+    looks(home, reaper, ticks, home.settings.work.heartbeat_s)
+    assert state_of(home, "gone") == "dead"
+
+
+@pytest.mark.parametrize("moved_s", [JUMPS_S[0], JUMPS_S[1]])
+def test_the_part_of_a_dead_reaper_is_taken_over_after_a_lease(
+    home: Home, reaper: Jobs, ticks: SetTicks, moved_s: float
+) -> None:
+    enlist(home, "dead reaper")
+    enlist(home, "dead")
+    with home.catalog.transaction() as connection:
+        connection.execute(
+            sa.insert(tables.lock).values(name="reaper", holder="dead reaper", until_s=time.time() + moved_s)
+        )
+    looks(home, reaper, ticks, home.settings.work.lease_s)
+    assert holder(home) == "dead reaper"
+    looks(home, reaper, ticks, 2 * home.settings.work.heartbeat_s)
+    assert holder(home) == reaper.worker_id
+    assert (state_of(home, "dead reaper"), state_of(home, "dead")) == ("dead", "dead")
+
+
+def holder(home: Home) -> str:
+    with home.catalog.snapshot() as connection:
+        return str(connection.execute(sa.select(tables.lock.c.holder)).scalar_one())
+
+
+def test_every_beat_differs_from_the_last_even_where_the_clock_stands(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs_module, "_clock", lambda _: sa.literal(1_700_000_000.0, sa.Float))
+    worker = Jobs(home.catalog, home.settings.work, role="work")
+    enlist(home, worker.worker_id)
+    seen = set()
+    for _ in range(3):
+        assert worker._beat()
+        with home.catalog.snapshot() as connection:
+            seen.add(connection.execute(sa.select(tables.worker.c.seen_s)).scalar_one())
+    assert len(seen) == 3
+
+
+def test_a_retry_put_off_by_a_clock_since_set_back_comes_soon(home: Home, jobs: Jobs) -> None:
+    far, near = add(home, jobs, enqueue=False), add(home, jobs, enqueue=False)
+    with home.catalog.transaction() as connection:
+        jobs.enqueue(connection, far, "light", kind="photo", delay_s=315_576_000.0)
+        jobs.enqueue(connection, near, "light", kind="photo", delay_s=20.0)
+    jobs.shorten_delays()
+    listed = jobs._queue_client().list_workflows(status="DELAYED")
+    waits_s = {one.workflow_id.split(":")[1]: one.delay_until_epoch_ms / 1000 - time.time() for one in listed}
+    assert waits_s == {far: pytest.approx(600, abs=5), near: pytest.approx(20, abs=5)}
+
+
+def test_lost_work_is_noticed_though_the_clock_was_set_back(home: Home, jobs: Jobs) -> None:
+    lost = add(home, jobs, enqueue=False)
+    with home.catalog.transaction() as connection:
+        connection.execute(sa.update(tables.job).values(waiting_since=datetime.now(UTC) + timedelta(days=3652)))
+    assert jobs.stranded() == [(lost, "light")]
 
 
 def test_a_process_of_this_host_that_ended_is_known_to_be_gone() -> None:
