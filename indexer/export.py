@@ -16,7 +16,7 @@ import contextlib
 import getpass
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -34,7 +34,7 @@ from indexer.document import officer_of
 from indexer.exporting import listing, printed, proofs, report, selection
 from indexer.exporting.listing import Held, Way
 from indexer.exporting.selection import Missing, Part, Selection, What
-from pipeline.edges import disk, exports, failpoint
+from pipeline.edges import disk, drops, exports, failpoint
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.bag import TAG_MANIFEST, Bag, pack, partial_of, read_back
 from pipeline.edges.catalog import Catalog
@@ -384,8 +384,12 @@ class Exporter:
         case = selection.case_of(said, self._catalog)
         return selection.select(
             case, self._catalog, with_proposed=with_proposed, with_proxies=with_proxies, disposed=self._disposed,
-            may_view=lambda known: access.may(reviewer, "view", known),
+            may_view=lambda known: access.may(reviewer, "view", known), awaited=self._awaited,
         )  # fmt: skip
+
+    def _awaited(self, originals: Sequence[str]) -> list[tuple[str, str]]:
+        with self._catalog.snapshot() as connection:
+            return list(drops.awaited(connection, originals))
 
     def _disposed(self, sha256: str) -> str | None:
         tombstone = self._vault.tombstone(sha256)
@@ -463,8 +467,14 @@ def _purpose(said: str) -> str:
 
 
 def _folder(folder: Path) -> Path:
+    """The folder packages go into, made where only it is missing; a mistyped disk is not made up."""
     if not folder.is_dir():
-        raise BadInput(f"There is no folder {folder}: make it, or name another with --to", path=str(folder))
+        if not folder.parent.is_dir():
+            raise BadInput(f"There is no folder {folder.parent}: is the disk connected?", path=str(folder))
+        try:
+            folder.mkdir()
+        except FileExistsError as error:
+            raise BadInput(f"{folder} is no folder: name another with --to", path=str(folder)) from error
     return folder
 
 

@@ -15,7 +15,7 @@ from pipeline import case_numbers
 from pipeline.errors import BadInput
 from pipeline.records import Arrival, CaseLink, Derivative, Known
 
-What = Literal["proposed", "withheld", "gone", "broken", "disposed", "in_progress", "rejected", "no_proxy"]
+What = Literal["proposed", "withheld", "gone", "broken", "disposed", "in_progress", "rejected", "no_proxy", "awaited"]
 
 
 class Cases(Protocol):
@@ -109,10 +109,12 @@ def select(
     with_proxies: bool,
     disposed: Callable[[str], str | None],
     may_view: Callable[[Known], bool],
+    awaited: Callable[[Sequence[str]], Iterable[tuple[str, str]]] = lambda _: (),
 ) -> Selection:
     """What of the case goes into a package, and what is missing of it.
 
     disposed: why the original with this digest was disposed of, None where it was not.
+    awaited: (name, which list names it) of files that lists among these originals name and that never came.
     may_view: whether this person may see this original.
     """
     statuses = catalog.linked_to(case.key)
@@ -135,6 +137,7 @@ def select(
     ids = [part.known.original.id for part in parts]
     busy = catalog.at_work(ids) | {p.known.original.id for p in parts if p.known.original.state == "received"}
     missing += [_of(part.known, "in_progress") for part in parts if part.known.original.id in busy]
+    missing += [Missing(what="awaited", name=name, detail=listed) for name, listed in awaited(ids)]
     if with_proxies:
         missing += [
             _of(part.known, "no_proxy") for part in parts if needs_proxy(part.known) and not proxy_of(part.known)

@@ -22,6 +22,7 @@ WHY_MISSING: Final[Mapping[What, tuple[str, str]]] = {
     "disposed": ("已依规定处置，仅存处置记录", "disposed of under a rule; a tombstone remains"),
     "in_progress": ("文件已装入，但其时间、属性等尚在读取", "in the package; its facts are still being read"),
     "rejected": ("交来时未能接收", "handed over and could not be taken in"),
+    "awaited": ("交来的清单列有，但没有收到", "named by a list that was handed over, and never received"),
     "no_proxy": ("没有观看副本", "it has no viewing copy"),
 }  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -170,6 +170,23 @@ def drops(connection: sa.Connection, source: str | None = None, *, waiting: bool
     last = {(row.source, row.folder, row.name): row for row in connection.execute(query)}
     found = [Drop(**{name: getattr(row, name) for name in Drop.__dataclass_fields__}) for row in last.values()]
     return [one for one in found if one.state == "waiting"] if waiting else found
+
+
+def awaited(connection: sa.Connection, manifests: Collection[str]) -> Iterator[tuple[str, str]]:
+    """(name, list) of every file that one of these lists names and that did not come.
+
+    Where a list lacks more files than its judgement names, the last entry says how many more.
+    """
+    for drop in drops(connection):
+        names = list(drop.told.get("missing_names", ()))
+        if drop.manifest not in manifests:
+            continue
+        yield from ((name, drop.name) for name in names)
+        more = int(drop.told.get("missing", 0)) - len(names)
+        if more > 0:
+            yield f"… +{more}", drop.name
+        if drop.state == "waiting" and not drop.told:
+            yield drop.name, f"{drop.name}: {drop.listed}"
 
 
 def judge_drop(connection: sa.Connection, drop_id: str, state: str, told: Mapping[str, Any]) -> None:

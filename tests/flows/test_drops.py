@@ -13,6 +13,7 @@ import pytest
 
 from config.settings import Settings
 from pipeline.edges import drops as rows
+from tests.indexer import packages
 from tests.samples import making
 from workers.bootstrap import Home, build_accession, build_home, build_jobs, make_home
 from workers.rebuild import rebuild_catalog
@@ -97,6 +98,19 @@ def test_missing_strange_and_changed_files_are_told(dropped: tuple[Home, Path]) 
     assert "缺失" in text
     assert "视频/gone.mp4" in text
     assert text.index("收件回执") < text.index("Receipt")
+
+
+def test_what_a_list_still_awaits_is_missing_in_the_cases_package(dropped: tuple[Home, Path], tmp_path: Path) -> None:
+    home, folder = dropped
+    making.photo(folder / "0.jpg", 0)
+    (folder / "SHA256SUMS").write_text(sums(folder, "0.jpg") + "0" * 64 + "  视频/gone.mp4\n")
+    (folder / ".done").touch()
+    take(home)
+    for name in ("0.jpg", "SHA256SUMS"):
+        packages.link(home, home.catalog.find_original(name), "confirmed")
+    made = packages.make(home, tmp_path / "out")
+    assert ("awaited", "视频/gone.mp4", "SHA256SUMS") in [(one.what, one.name, one.detail) for one in made.missing]
+    assert "视频/gone.mp4" in (made.bag / "data" / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_list_before_its_files_waits_and_is_complete_when_they_came(dropped: tuple[Home, Path]) -> None:

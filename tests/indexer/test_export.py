@@ -240,6 +240,16 @@ def test_an_unknown_case_and_one_with_only_proposals_are_refused_with_what_to_do
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_the_folder_is_made_but_a_disk_that_is_not_there_is_not_made_up(sqlite_home: Home, tmp_path: Path) -> None:
+    [only] = with_photos(sqlite_home, tmp_path / "card", 1)
+    link(sqlite_home, only, "confirmed")
+    exporter = build_exporter(sqlite_home)
+    with pytest.raises(BadInput, match="is the disk connected"):
+        exporter.make(CLERK, Asked(case=CASE, to=tmp_path / "stick" / "out", purpose="x"))
+    made = exporter.make(CLERK, Asked(case=CASE, to=tmp_path / "out", purpose="x"))
+    assert made.bag.parent == tmp_path / "out"
+
+
 def test_a_shortened_number_that_means_two_cases_is_asked_back(sqlite_home: Home, tmp_path: Path) -> None:
     first, second = with_photos(sqlite_home, tmp_path / "card")
     link(sqlite_home, second, case="安商务罚字〔2021〕第3号", key="安商务罚-2021-3")
