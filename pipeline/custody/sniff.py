@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from pipeline.edges.fronts import id3_end
 from pipeline.records import Kind
 
 END_BYTES: Final = 64 << 10  # the head and the tail that callers hand over
@@ -202,17 +203,6 @@ def suits(name: str, format_name: str) -> bool:
     if form is None or not form.suffixes or suffix in form.suffixes:
         return True
     return not any(suffix in other.suffixes for other in FORMATS.values())
-
-
-def id3_end(head: bytes) -> int:
-    """Where the ID3v2 tags at the front end, 0 without one; may lie beyond the head."""
-    end = 0
-    while head[end : end + 3] == b"ID3" and head[end + 3 : end + 4] < b"\xff" and len(head) >= end + 10:
-        size = 0
-        for byte in head[end + 6 : end + 10]:
-            size = size << 7 | byte & 0x7F
-        end += 10 + size + (10 if head[end + 5] & 0x10 else 0)
-    return end
 
 
 # -- formats

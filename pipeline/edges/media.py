@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.edges.cage import Ended, Limits
-from pipeline.edges.tools import Tools
+from pipeline.edges.tools import DECODERS, Tools, bounds
 from pipeline.errors import Unreadable
 
 HOURS_MAX: Final = 24
@@ -131,7 +131,7 @@ def contents_of(path: str, demuxer: str) -> dict[str, Any]:
     import av
 
     held: dict[str, Any] = {"end_s": 0.0, "video": None, "audio": None}
-    with av.open(path, format=demuxer) as container:
+    with av.open(path, format=demuxer, options=_told(demuxer)) as container:
         ends = dict.fromkeys((stream.index for stream in container.streams), 0.0)
         for packet in container.demux():
             if packet.pts is not None and packet.time_base is not None:
@@ -147,14 +147,20 @@ def contents_of(path: str, demuxer: str) -> dict[str, Any]:
     return held
 
 
+def _told(demuxer: str) -> dict[str, str]:
+    """How FFmpeg's libraries are bounded as the program is."""
+    return {name: str(value) for name, value in bounds(demuxer).items() if name != "f"}
+
+
 def _decoded_size(path: str, demuxer: str, kind: str) -> tuple[int, dict[str, int]] | None:
     """The stream's index and its picture size, after its first frame and its last stretch decoded; None where not."""
     import av
 
-    with av.open(path, format=demuxer) as container:
+    with av.open(path, format=demuxer, options=_told(demuxer)) as container:
         stream = next((s for s in container.streams if s.type == kind), None)
         if stream is None:
             return None
+        stream.codec_context.options = {"codec_whitelist": ",".join(DECODERS)}
         try:
             first: Any = next(container.decode(stream), None)
             if first is None:

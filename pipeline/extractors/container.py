@@ -19,9 +19,10 @@ from typing import Any, Final
 
 import av
 
-from pipeline.custody.sniff import FORMATS, id3_end, sniff
+from pipeline.custody.sniff import FORMATS, sniff
+from pipeline.edges.fronts import id3_end
 from pipeline.edges.reading import CaveatRow, Row, answer, boxes_at, boxes_in, chunks_in, ends_of, fact, start_of
-from pipeline.edges.tools import DEMUXERS
+from pipeline.edges.tools import DECODERS, DEMUXERS
 from pipeline.errors import Unreadable
 from pipeline.records import Original
 from pipeline.stage import Extractor
@@ -49,6 +50,8 @@ SAMPLES_ALWAYS: Final = 1_000_000  # an index of so many samples is opened even 
 JUMP_BACK_S: Final = 10.0  # pictures are stored at most a few out of order
 JUMP_AHEAD_S: Final = 3600.0  # recorders that start on motion leave gaps of minutes
 TAGS_MAX: Final = 64
+# Said twice: the container decodes while it looks for its streams, and each stream's own decoder is opened later.
+KNOWN_DECODERS: Final = {"codec_whitelist": ",".join(DECODERS)}
 PACKETS_MAX: Final = 20_000_000
 
 TRUNCATED: Final = (
@@ -187,36 +190,22 @@ class _Seen:
         return max(ends) - min(track.first_s for track in self.tracks.values()) if ends else None
 
 
-class _Shifted:
-    """A file as if it began later; for demuxers that do not step over the tags in front of their format."""
-
-    def __init__(self, path: str, start: int) -> None:
-        self._stream, self._start = Path(path).open("rb"), start  # noqa: SIM115
-        self._stream.seek(start)
-
-    def read(self, size: int = -1) -> bytes:
-        return self._stream.read(size)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._stream.seek(offset + self._start if whence == 0 else offset, whence) - self._start
-
-    def tell(self) -> int:
-        return self._stream.tell() - self._start
-
-
 def _opened(path: str, format_name: str, tags_end: int) -> Any:
     av.logging.set_level(None)
-    options = {"protocol_whitelist": "file", "max_streams": "100"}
+    demuxer = DEMUXERS[format_name]
+    options = {
+        "protocol_whitelist": "file", "format_whitelist": demuxer, "max_streams": "100", **KNOWN_DECODERS,
+    }  # fmt: skip
     if format_name in LATE_STREAMS:
         options |= {"probesize": "20000000", "analyzeduration": "15000000"}
-    known: dict[str, Any] = {"format": DEMUXERS[format_name], "metadata_errors": "replace", "options": options}
+    known: dict[str, Any] = {"format": demuxer, "metadata_errors": "replace", "options": options}
     try:
         return av.open(f"file:{path}", **known)
     except av.FFmpegError:
         if not tags_end:
             raise
-        del options["protocol_whitelist"]  # no protocol is at work when we hand over the bytes
-        return av.open(_Shifted(path, tags_end), **known)
+        options["skip_initial_bytes"] = str(tags_end)  # some demuxers do not step over the tags by themselves
+        return av.open(f"file:{path}", **known)
 
 
 def _followed(container: Any) -> _Seen:
@@ -225,6 +214,7 @@ def _followed(container: Any) -> _Seen:
     for track in (seen.video, seen.audio):
         if track is not None:
             track.stream.codec_context.thread_count = 1
+            track.stream.codec_context.options = KNOWN_DECODERS
     _follow(container, seen, stop=True)
     if not seen.whole and container.duration:
         with contextlib.suppress(av.FFmpegError):

@@ -27,8 +27,6 @@ LONGEST_JOB_S = 150
 NOTHING_TO_SHOW = frozenset((
     "pypi__mutagen/data/2822400-1ch-0s-silence.dff", "pypi__mutagen/data/with-id3.dsf",
     "pypi__mutagen/data/nero-chapters.m4b", "pypi__pillow/decompression_bomb.ico",
-    # FFmpeg, told the demuxer, does not skip the tag in front of this Monkey's Audio.
-    "debian__taglib/mac-399-id3v2.ape",
     # pi_heif 1.4 crashes on this one's metadata.
     "pypi__pillow_heif/heif_special/invalid_metadata_type.heic",
 ))  # fmt: skip

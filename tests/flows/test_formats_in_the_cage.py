@@ -6,6 +6,7 @@ import functools
 import subprocess
 from pathlib import Path
 
+import av
 import ffmpeg
 import imageio_ffmpeg
 import pytest
@@ -63,3 +64,41 @@ def test_a_usual_kind_is_read_in_the_best_cage_there_is(name: str, tmp_path: Pat
     ended = tools().run(output, limits=LIMITS, pipes={3: out.extend})
     assert (ended.code, ended.why) == (0, ""), ended.stderr
     assert len(out) == 5 * 32 * 24 if has_picture else len(out) > 8000
+
+
+def heard(path: Path, format_name: str) -> bytes:
+    out = bytearray()
+    output = ffmpeg.output(tools().input(path, format_name, threads=1)["a:0"], "pipe:3", f="s16le")
+    assert tools().run(output, limits=LIMITS, pipes={3: out.extend}).code == 0
+    return bytes(out)
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.aiff", "a.wv", "a.mp3", "a.flac", "a.tta"])
+def test_tags_in_front_of_a_recording_take_nothing_away(name: str, tmp_path: Path) -> None:
+    plain, tagged = tmp_path / name, tmp_path / f"tagged-{name}"
+    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", *SOUND, str(plain)], check=True)
+    whole, tag_bytes = plain.read_bytes(), 100_000  # longer than the head that is looked at
+    size = bytes((tag_bytes >> 21 & 127, tag_bytes >> 14 & 127, tag_bytes >> 7 & 127, tag_bytes & 127))
+    tagged.write_bytes(b"ID3\x04\0\0" + size + bytes(tag_bytes) + whole)
+    found = sniff(whole[:END_BYTES], whole[-END_BYTES:], name)
+    assert len(heard(plain, found.format)) > 80_000
+    assert heard(tagged, found.format) == heard(plain, found.format)
+    facts = tools().call(container.extract, str(tagged), limits=LIMITS, reads=[tagged])
+    assert [one[0] for one in facts["caveats"]] == []
+
+
+def test_monkeys_audio_behind_tags_is_heard(corpus: Path) -> None:
+    """3.55 s of 44,100 Hz in two channels, as its own header and the other tools say."""
+    found = next(corpus.rglob("taglib/mac-399-id3v2.ape"), None) or next(corpus.rglob("mac-399-id3v2.ape"))
+    assert len(heard(found, "ape")) == pytest.approx(3.55 * 44_100 * 2 * 2, rel=0.01)
+
+
+def test_a_decoder_that_is_not_listed_decodes_nothing_in_the_reader_either(tmp_path: Path) -> None:
+    """QuickTime Animation: FFmpeg's libraries could, and this shows that the list is heard."""
+    made = tmp_path / "animation.mov"
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", *PICTURE, "-c:v", "qtrle", str(made)]
+    subprocess.run(command, check=True)
+    facts = tools().call(container.extract, str(made), limits=LIMITS, reads=[made])
+    assert [one[0] for one in facts["caveats"]] == ["undecodable"]
+    with av.open(str(made)) as opened:
+        assert next(opened.decode(video=0)).width == 320
