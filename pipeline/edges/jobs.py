@@ -348,10 +348,11 @@ class Jobs:
                 self._running.pop(workflow, None)
 
     def _beat_on(self) -> None:
+        """Beats until the end. Who takes turns ends itself when they may be another's by now; others beat again."""
         last_ok, audited, suspects = time.monotonic(), time.monotonic(), set[str]()
         while not self._stop.wait(self._settings.heartbeat_s):
             try:
-                if not self._beat():
+                if not self._beat() and self._role == "work":
                     _end_myself("another worker took this one for dead")
                 last_ok = time.monotonic()
                 if self._launched:
@@ -362,18 +363,19 @@ class Jobs:
                         self.shorten_delays()
             except Exception:
                 logger.warning("no sign of life could be written", exc_info=True)
-                if time.monotonic() - last_ok > self._settings.lease_s * 0.8:
+                if self._role == "work" and time.monotonic() - last_ok > self._settings.lease_s * 0.8:
                     _end_myself("the catalog could not be reached for most of the lease")
 
     def _beat(self) -> bool:
+        """A sign of life. False where another worker took this one's turns over; without turns it lives again."""
         with self._running_lock:
             said = {**self.said, "running": len(self._running)}
+        mine = sa.update(t.worker).where(t.worker.c.id == self.worker_id)
+        if self._role == "work":
+            mine = mine.where(t.worker.c.state == "alive")
         with self._catalog.transaction() as connection:
-            beaten = connection.execute(
-                sa.update(t.worker)
-                .where(t.worker.c.id == self.worker_id, t.worker.c.state == "alive")
-                .values(seen_s=_beat_after(connection, t.worker.c.seen_s), said=said)
-            )
+            seen_s = _beat_after(connection, t.worker.c.seen_s)
+            beaten = connection.execute(mine.values(seen_s=seen_s, said=said, state="alive"))
         return beaten.rowcount == 1
 
     def _reap(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +17,7 @@ from ulid import ULID
 from pipeline.edges import jobs as jobs_module
 from pipeline.edges import tables
 from pipeline.edges.jobs import Claim, Jobs, Vigil
-from pipeline.errors import BadInput, Superseded
+from pipeline.errors import BadInput, Superseded, TryAgain
 from pipeline.records import Original
 from pipeline.stages import ORDER
 from workers.bootstrap import Home
@@ -339,6 +340,33 @@ def test_every_beat_differs_from_the_last_even_where_the_clock_stands(
         with home.catalog.snapshot() as connection:
             seen.add(connection.execute(sa.select(tables.worker.c.seen_s)).scalar_one())
     assert len(seen) == 3
+
+
+@pytest.mark.parametrize(("role", "lives"), [("work", False), ("watch", True)])
+def test_who_takes_turns_stays_dead_and_a_watcher_lives_again(home: Home, role: str, lives: bool) -> None:
+    one = Jobs(home.catalog, home.settings.work, role=role)
+    enlist(home, one.worker_id)
+    with home.catalog.transaction() as connection:
+        connection.execute(sa.update(tables.worker).values(state="dead"))
+    assert one._beat() == lives
+    assert state_of(home, one.worker_id) == ("alive" if lives else "dead")
+
+
+@pytest.mark.parametrize(("role", "ends"), [("work", True), ("watch", False)])
+def test_only_who_takes_turns_ends_itself_without_a_catalog(
+    home: Home, role: str, ends: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(home.settings.work, heartbeat_s=0.01, lease_s=0.1)
+    one, ended = Jobs(home.catalog, settings, role=role), threading.Event()
+
+    def refuse() -> bool:
+        raise TryAgain("the disk is full")
+
+    monkeypatch.setattr(one, "_beat", refuse)
+    monkeypatch.setattr(jobs_module, "_end_myself", lambda _: ended.set())
+    one._start_heart()
+    assert ended.wait(5.0 if ends else 1.0) == ends
+    one._stop.set()
 
 
 def test_a_retry_put_off_by_a_clock_since_set_back_comes_soon(home: Home, jobs: Jobs) -> None:
