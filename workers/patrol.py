@@ -38,6 +38,7 @@ def round_of(home: Home, *, grace_s: float = GRACE_S, kept: Retention | None = N
         swept += disk.sweep(scratch_of(home.settings), grace_s=min(grace_s, 5.0))
         recovered = recover(home.vault, home.catalog, home.audit, jobs, "patrol", turns=ORDER, grace_s=grace_s)
         queued_again = jobs.queue_stranded(waiting_s=grace_s)
+        home.catalog.doubt_the_dead()
         home.audit.make_durable(home.catalog.last_event())
         disposed = _look_after_retention(home, kept)
         follower = build_follower(home)

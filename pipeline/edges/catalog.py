@@ -404,6 +404,18 @@ class Catalog:
             query = sa.select(t.event.c.line).where(t.event.c.type.in_(types)).order_by(t.event.c.seq)
             return list(connection.execute(query).scalars())
 
+    def doubt_the_dead(self, count: int = 100) -> int:
+        """The workers that died last are looked at once more by whoever takes over; how many there were.
+
+        A worker that stood still and wakes may claim work in the moment before it learns that it is dead, and nobody
+        looks at the dead again.
+        """
+        with self.transaction() as connection:
+            latest = sa.select(t.worker.c.id).where(t.worker.c.state == "dead", t.worker.c.role == "work")
+            latest = latest.order_by(t.worker.c.started_s.desc()).limit(count)
+            query = sa.update(t.worker).where(t.worker.c.id.in_(latest)).values(state="dying")
+            return connection.execute(query).rowcount
+
     def last_event(self) -> int:
         """The number of the latest event."""
         with self.snapshot() as connection:
@@ -419,15 +431,15 @@ class Catalog:
 
     def add_original(self, connection: sa.Connection, original: Original, seq: int) -> None:
         """A new original, changed at this event."""
-        connection.execute(sa.insert(t.original).values(**asdict(original), changed_seq=seq))
+        connection.execute(sa.insert(t.original), {**asdict(original), "changed_seq": seq})
 
     def add_arrival(self, connection: sa.Connection, arrival: Arrival, place: Mapping[str, Any]) -> None:
         """A new arrival. place: `path_raw`, `device_number`, `inode`, `sha256`, `place_key` as intake saw them."""
         values = {k: v for k, v in asdict(arrival).items() if k != "stated"}
         stated = {f"stated_{k}": v for k, v in asdict(arrival.stated).items()}
-        connection.execute(
-            sa.insert(t.arrival).values(**values, **stated, **place, stem=PurePosixPath(arrival.name).stem)
-        )
+        # Beside the statement, not within it: a replay does this for every arrival there was.
+        stem = PurePosixPath(arrival.name).stem
+        connection.execute(sa.insert(t.arrival), {**values, **stated, **place, "stem": stem})
 
     def arrival_at(self, connection: sa.Connection, place_key: str, sha256: str) -> Arrival | None:
         """The arrival of these bytes at this place, if they came there before."""

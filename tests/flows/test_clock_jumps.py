@@ -80,7 +80,7 @@ def test_a_clock_set_while_all_roles_run_releases_nothing_and_stops_nothing(
         for offset_s in OFFSETS_S:
             wall.put(offset_s)
             beaten = beats(home)
-            making.photo(settings.inbox / f"{offset_s}.jpg", abs(offset_s) % 9973, size=(32, 24))
+            making.photo(settings.inbox / f"{offset_s}.jpg", offset_s % 9973, size=(32, 24))
             jumps += 1
             wait_until(lambda n=jumps: len(moved(home)) == n, 90, f"the jump to {offset_s} s is told")  # type: ignore[misc]
             wait_until(lambda n=jumps: in_custody(home) == 2 + n, 90, f"intake goes on at {offset_s} s")  # type: ignore[misc]

@@ -86,3 +86,12 @@ def film(
     command += ["-metadata", f"comment={seed}", "-movflags", "+faststart", str(path)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
     return path
+
+
+def long_film(path: Path, seed: int, *, length_s: int, size: str = "1920x1080") -> Path:
+    """A silent film that is long to transcode and quick to make: one second of picture, shown again and again."""
+    short = film(path.with_name(f"second of {path.name}"), seed, size=size, with_sound=False)
+    again = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-stream_loop", str(length_s - 1), "-i", str(short)]
+    subprocess.run([*again, "-c", "copy", "-movflags", "+faststart", str(path)], check=True, stdin=subprocess.DEVNULL)
+    short.unlink()
+    return path
