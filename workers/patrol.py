@@ -24,39 +24,38 @@ logger = logging.getLogger(__name__)
 
 EVERY_S = 60.0
 GLANCE_S = 1.0
+# Every object and every derivative is looked up so often, and when the patrol begins: what a crash left lies there.
+WALK_EVERY_S = 3600.0
 
 
-def round_of(home: Home, *, grace_s: float = GRACE_S, kept: Retention | None = None) -> dict[str, int]:
+def round_of(
+    home: Home, *, grace_s: float = GRACE_S, kept: Retention | None = None, walks: bool = True
+) -> dict[str, int]:  # fmt: skip
     """One round; returns how much of each kind there was to do.
 
     grace_s: younger leftovers and objects are left alone, for they may belong to somebody at work. kept: the home's
-    retention where the caller has it already.
+    retention where the caller has it already. walks: vault and derivatives are gone through file by file as well.
     """
     jobs = build_jobs(home)
     try:
         swept = disk.sweep(home.vault.staging.root, grace_s=min(grace_s, 5.0))
         swept += disk.sweep(scratch_of(home.settings), grace_s=min(grace_s, 5.0))
-        recovered = recover(home.vault, home.catalog, home.audit, jobs, "patrol", turns=ORDER, grace_s=grace_s)
-        queued_again = jobs.queue_stranded(waiting_s=grace_s)
+        done = {"leftovers_removed": len(swept)}
+        if walks:
+            recovered = recover(home.vault, home.catalog, home.audit, jobs, "patrol", turns=ORDER, grace_s=grace_s)
+            done |= {"originals_recovered": len(recovered), "derivatives_dropped": drop_unrecorded_derivatives(home)}
+        done["lanes_queued_again"] = jobs.queue_stranded(waiting_s=grace_s)
         home.catalog.doubt_the_dead()
         home.audit.make_durable(home.catalog.last_event())
-        disposed = _look_after_retention(home, kept)
+        done["originals_disposed"] = _look_after_retention(home, kept)
         follower = build_follower(home)
-        behind = follower.state()["behind"]
+        done["index_was_behind"] = follower.state()["behind"]
         follower.follow()
-        done = {
-            "leftovers_removed": len(swept),
-            "originals_recovered": len(recovered),
-            "lanes_queued_again": queued_again,
-            "exports_cleared": _clear_exports(home),
-            "derivatives_dropped": _drop_unrecorded_derivatives(home),
-            "originals_disposed": disposed,
-            "index_was_behind": behind,
-            "queue_entries_pruned": jobs.prune(home.settings.work.keep_done_days),
-        }
+        done["exports_cleared"] = _clear_exports(home)
+        done["queue_entries_pruned"] = jobs.prune(home.settings.work.keep_done_days)
         # Last, for a log that does not hold ends the round.
-        signed = _sign(home, 0.0 if grace_s == 0.0 else home.settings.audit.sign_every_s)
-        return {**done, "log_signed_up_to": signed}
+        done["log_signed_up_to"] = _sign(home, 0.0 if grace_s == 0.0 else home.settings.audit.sign_every_s)
+        return done
     finally:
         jobs.close()
 
@@ -110,17 +109,18 @@ def _timestamp(home: Home) -> None:
         trouble.write_text(error.sentence, encoding="utf-8")
 
 
-def _drop_unrecorded_derivatives(home: Home) -> int:
-    """Files that a dead worker made and never recorded, of originals that nobody works on."""
-    dropped = 0
-    digests = home.catalog.digests()
-    for folder in sorted(home.vault.derived_root.glob("??/*")):
-        original = digests.get(folder.name)
-        if original is None or home.catalog.at_work([original]):
-            continue
-        recorded = home.catalog.derivative_paths(original)
-        for path in home.vault.derivative_files(folder.name):
-            if path not in recorded:
+def drop_unrecorded_derivatives(home: Home) -> int:
+    """Files that a dead worker made and never recorded, of originals that nobody works on; how many went."""
+    dropped, originals = 0, home.catalog.digests()
+    for shelf in sorted(home.vault.derived_root.glob("??")):
+        held = {originals[folder.name]: folder.name for folder in shelf.iterdir() if folder.name in originals}
+        busy = home.catalog.at_work(sorted(held))
+        recorded = home.catalog.derivative_paths(sorted(held))
+        for original in sorted(held.keys() - busy):
+            for path in set(home.vault.derivative_files(held[original])) - recorded:
+                # Asked anew, in this order: work may have begun or ended since.
+                if home.catalog.at_work([original]) or path in home.catalog.derivative_paths([original]):
+                    continue
                 home.vault.drop_derivative(path)
                 dropped += 1
     return dropped
@@ -132,11 +132,13 @@ def patrol(home: Home, stop: threading.Event) -> None:
     jobs.show_life()
     slow = threading.Thread(target=keep_fixity, args=(home, stop), daemon=True)
     slow.start()
-    kept = _retention_of(home)
+    kept, walked_s = _retention_of(home), -WALK_EVERY_S
     try:
         while not stop.is_set():
+            walks = time.monotonic() - walked_s >= WALK_EVERY_S
             try:
-                jobs.said = {"last": round_of(home, kept=kept)}
+                jobs.said = {"last": round_of(home, kept=kept, walks=walks)}
+                walked_s = time.monotonic() if walks else walked_s
             except CasereelError as error:
                 logger.warning("patrol: %s", error)
                 jobs.said = {"trouble": error.sentence}

@@ -421,11 +421,14 @@ class Catalog:
         with self.snapshot() as connection:
             return connection.execute(sa.select(t.log_head.c.seq)).scalar() or 0
 
-    def derivative_paths(self, original_id: str) -> set[str]:
-        """Where the recorded derivatives of this original lie."""
+    def derivative_paths(self, ids: Sequence[str]) -> set[str]:
+        """Where the recorded derivatives of these originals lie."""
+        found: set[str] = set()
         with self.snapshot() as connection:
-            rows = connection.execute(sa.select(t.derivative.c.path).where(t.derivative.c.original == original_id))
-            return set(rows.scalars())
+            for some in _in_pieces(ids):
+                query = sa.select(t.derivative.c.path).where(t.derivative.c.original.in_(some))
+                found |= set(connection.execute(query).scalars())
+        return found
 
     # -- writing, inside a transaction of the caller's
 

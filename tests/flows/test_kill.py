@@ -142,7 +142,7 @@ def judge(home: Home, recordings: Path) -> None:
     assert leftovers(home) == []
     for sha256, original in home.catalog.digests().items():
         assert home.vault.faults(sha256) == []
-        recorded = home.catalog.derivative_paths(original)
+        recorded = home.catalog.derivative_paths([original])
         assert set(home.vault.derivative_files(sha256)) == recorded
     log = home.audit.check(grace_s=0.0)
     assert log.faults == ()
