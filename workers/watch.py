@@ -117,9 +117,10 @@ class Watcher:
             )
         return "", ""
 
-    def waiting(self) -> list[tuple[str, str]]:
-        """(path, why) of every file that is seen and not yet taken."""
-        return [(os.fsdecode(one.path), one.why) for root in self.roots for one in list(root.tracked.values())]
+    def waiting(self) -> list[tuple[str, str, str]]:
+        """(path, why, why in Chinese) of every file that is seen and not yet taken."""
+        seen = [one for root in self.roots for one in list(root.tracked.values())]
+        return [(os.fsdecode(one.path), one.why, one.why_zh) for one in seen]
 
 
 def watch(home: Home, stop: threading.Event) -> None:

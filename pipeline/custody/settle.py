@@ -69,6 +69,7 @@ class Verdict:
 
     what: Literal["take", "wait", "ignore", "refuse"]
     why: str
+    why_zh: str
     again_s: float = 0.0
 
 
@@ -90,18 +91,21 @@ def decide(name: str, looks: Sequence[Look], now_s: float, rules: Rules) -> Verd
     """
     last = looks[-1]
     if not last.is_regular:
-        return Verdict("refuse", "it is a link, a pipe or a device and not a file")
+        return Verdict("refuse", "it is a link, a pipe or a device and not a file", "它是链接、管道或设备，不是文件")
     if is_partial(name):
-        return Verdict("wait", "its name says that it is still being copied", now_s + rules.quiet_s)
+        again = now_s + rules.quiet_s
+        return Verdict("wait", "its name says that it is still being copied", "文件名表明仍在复制", again)
     if last.written:
-        return Verdict("wait", "a program still has it open for writing", now_s + min(1.0, rules.quiet_s))
+        again = now_s + min(1.0, rules.quiet_s)
+        return Verdict("wait", "a program still has it open for writing", "仍有程序正在写入该文件", again)
     same = _unchanged(looks)
     patience = _patience(last, rules)
     quiet_since = same[0].at_s
     if now_s - quiet_since < patience or len(same) < rules.looks:
         again = max(quiet_since + patience, now_s + patience / (rules.looks * 4))
-        return Verdict("wait", _waiting_for(last, patience), min(again, now_s + max(patience / rules.looks, 0.05)))
-    return Verdict("take", "it stayed the same and nobody writes to it")
+        again = min(again, now_s + max(patience / rules.looks, 0.05))
+        return Verdict("wait", *_waiting_for(last, patience), again)
+    return Verdict("take", "it stayed the same and nobody writes to it", "文件不再变化，也没有程序写入")
 
 
 def _unchanged(looks: Sequence[Look]) -> Sequence[Look]:
@@ -120,9 +124,12 @@ def _patience(look: Look, rules: Rules) -> float:
     return quiet * (RESERVED_PATIENCE if look.zero_tail or look.holes else 1.0)
 
 
-def _waiting_for(look: Look, patience: float) -> str:
+def _waiting_for(look: Look, patience: float) -> tuple[str, str]:
+    """What is awaited, in English and Chinese."""
     if look.identity.size_bytes == 0:
-        return f"it is empty; it is taken in when it stays so for {patience:g} s"
-    if look.unfinished:
-        return f"its content ends in the middle; it is taken in when it stays so for {patience:g} s"
-    return f"it must stay unchanged for {patience:g} s"
+        en, zh = "it is empty; it is taken in when it stays so", "文件是空的；如保持不变"
+    elif look.unfinished:
+        en, zh = "its content ends in the middle; it is taken in when it stays so", "内容在中途结束；如保持不变"
+    else:
+        return f"it must stay unchanged for {patience:g} s", f"须保持不变 {patience:g} 秒"
+    return f"{en} for {patience:g} s", f"{zh} {patience:g} 秒即接收"

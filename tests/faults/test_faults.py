@@ -197,7 +197,7 @@ def resumes(settings: Settings, names: set[str]) -> float:
     return wait_until(lambda: names <= held(settings), RESUMES_S, f"{names} are in custody")
 
 
-def test_a_disk_that_fills_up_and_is_emptied(
+def test_e10_a_disk_that_fills_up_and_is_emptied(
     mounting: Callable[..., Path], environ: dict[str, str], tmp_path: Path
 ) -> None:
     place = mounting("-t", "tmpfs", "-o", "size=48m", "tmpfs")

@@ -256,6 +256,25 @@ def test_explain_tells_a_clerk_each_state(sqlite_home: Home, casereel: Callable[
     assert explained(casereel, folder / "never.mp4")["do"] == "check the path"
 
 
+def test_explain_tells_what_a_waiting_file_waits_for(sqlite_home: Home, casereel: Callable[..., Any]) -> None:
+    folder = sqlite_home.settings.inbox
+    for name in ("a.mp4.part", "b.mp4.part"):
+        (folder / name).write_bytes(b"x")
+    jobs = build_jobs(sqlite_home)
+    watcher = Watcher(sqlite_home, build_accession(sqlite_home, jobs))
+    watcher.run_once()
+    named = [list(one) for one in watcher.waiting()]
+    assert {one[0] for one in named} == {str(folder / "a.mp4.part"), str(folder / "b.mp4.part")}
+    seen = build_jobs(sqlite_home, "watch")
+    seen.show_life(watchers=watcher.standing(), waiting=[one for one in named if "a.mp4" in one[0]])
+    told = explained(casereel, folder / "a.mp4.part", "zh")
+    assert (told["why"], told["do"]) == ("文件名表明仍在复制", "请等待，会自动接收")
+    assert explained(casereel, folder / "b.mp4.part")["why"] == "2 files of its folder wait to be taken in"
+    assert explained(casereel, folder / "b.mp4.part", "zh")["why"] == "该文件夹有 2 个文件在等待接收"
+    seen.close()
+    jobs.close()
+
+
 def test_ingest_of_a_refused_file_is_a_new_try_and_no_second_arrival_for_the_watcher(
     sqlite_home: Home, casereel: Callable[..., Any]
 ) -> None:

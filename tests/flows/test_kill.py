@@ -51,7 +51,7 @@ def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
 
 
 @pytest.mark.slow
-def test_nothing_is_lost_or_doubled_on_sqlite(
+def test_e11_nothing_is_lost_or_doubled_on_sqlite(
     recordings: Path, nursery: Nursery, make_settings: Callable[..., Settings],
     record_property: Callable[[str, object], None],
 ) -> None:  # fmt: skip

@@ -70,7 +70,7 @@ def test_a_vault_that_lacks_what_the_log_tells_of_is_not_papered_over(sqlite_hom
     rebuilt.close()
 
 
-def test_an_object_that_was_never_recorded_is_entered_by_the_patrol(home: Home, tmp_path: Path) -> None:
+def test_e12_an_object_that_was_never_recorded_is_entered_by_the_patrol(home: Home, tmp_path: Path) -> None:
     """Intake died between the rename and the transaction, and the card was taken away meanwhile."""
     path = making.photo(tmp_path / "card" / "a.jpg", 1)
     jobs = build_jobs(home)

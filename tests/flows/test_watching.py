@@ -77,7 +77,7 @@ def test_a_slow_copy_with_pauses_is_one_original_of_the_whole_file(watched: Home
     assert set(watched.catalog.digests()) == set(digests_below(watched.settings.inbox))
 
 
-def test_a_copy_that_stalls_with_the_file_closed_is_taken_once_it_is_whole(watched: Home, tmp_path: Path) -> None:
+def test_e1_a_copy_that_stalls_with_the_file_closed_is_taken_once_it_is_whole(watched: Home, tmp_path: Path) -> None:
     """Some copiers close and open again; a container that ends in the middle is given more time."""
     data = making.photo(tmp_path / "a.jpg", 1).read_bytes()
     target = watched.settings.inbox / "a.jpg"
@@ -90,7 +90,7 @@ def test_a_copy_that_stalls_with_the_file_closed_is_taken_once_it_is_whole(watch
     assert set(watched.catalog.digests()) == set(digests_below(watched.settings.inbox))
 
 
-def test_a_partial_name_is_taken_after_its_rename(watched: Home, tmp_path: Path) -> None:
+def test_e3_a_partial_name_is_taken_after_its_rename(watched: Home, tmp_path: Path) -> None:
     path = making.photo(tmp_path / "a.jpg", 1)
     part = watched.settings.inbox / "a.jpg.filepart"
     with watching(watched):
@@ -182,7 +182,7 @@ def test_the_canary_shows_that_events_come_through(make_settings: Callable[..., 
     home.close()
 
 
-def test_stopped_in_the_middle_of_a_copy_and_started_again_it_is_one_original(
+def test_e2_stopped_in_the_middle_of_a_copy_and_started_again_it_is_one_original(
     make_settings: Callable[..., Settings], tmp_path: Path
 ) -> None:
     settings = make_settings()

@@ -95,7 +95,7 @@ def _receipt(built: Home, arrival: Arrival) -> str | None:
 def _unknown(app: App, built: Home, path: Path) -> tuple[dict[str, Any], str]:
     """The first of these that has something to say of a path that is not in custody."""
     why, do = next(
-        said for look in (_offline, _waiting, _refused, _missing, _unseen) if (said := look(app, built, path))
+        said for look in (_offline, _waiting, _refused, _missing, _in_line, _unseen) if (said := look(app, built, path))
     )
     data = {"state": "received" if path.exists() else "unknown", "why": why, "do": do}
     return data, f"{data['state']}: {why}\n-> {do}"
@@ -117,9 +117,10 @@ def _waiting(app: App, built: Home, path: Path) -> tuple[str, str] | None:
     from workers.watching.desk import Desk
 
     for worker in build_jobs(built).workers():
-        for waiting, why in worker.get("waiting", ()):
+        for waiting, said, said_zh in worker.get("waiting", ()):
             if Path(waiting) != path:
                 continue
+            why = app.in_words(said_zh, said)
             listed = Desk(built, built.actor).expected(str(path))
             if listed is not None and listed[1].size_bytes and path.exists():
                 share = min(100, 100 * path.stat().st_size // listed[1].size_bytes)
@@ -153,6 +154,21 @@ def _missing(app: App, built: Home, path: Path) -> tuple[str, str] | None:
     name = listed[0].name
     why = app.in_words(f"清单 {name} 列有该文件，但没有收到", f"the list {name} names it, and it did not arrive")
     return why, app.in_words("请补交该文件", "hand the file in")
+
+
+def _in_line(app: App, built: Home, path: Path) -> tuple[str, str] | None:
+    """A watcher names the first of its waiting files only; whether this may be one of the others."""
+    from workers.bootstrap import build_jobs
+
+    for worker in build_jobs(built).workers():
+        for root in worker.get("watchers", ()):
+            if path.exists() and path.is_relative_to(root["path"]) and root["waiting"] > len(worker.get("waiting", ())):
+                count = root["waiting"]
+                why = app.in_words(
+                    f"该文件夹有 {count} 个文件在等待接收", f"{count} files of its folder wait to be taken in"
+                )
+                return why, app.in_words("请等待，会自动接收", "wait; it is taken in by itself")
+    return None
 
 
 def _unseen(app: App, built: Home, path: Path) -> tuple[str, str]:  # noqa: ARG001  # one of the looks

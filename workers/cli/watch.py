@@ -36,8 +36,8 @@ def watch(once: bool) -> int:
                 "size": one.size_bytes, "reason": one.reason, "state": "in_custody" if one.original else "received",
             }  # fmt: skip
             app.emit(data, f"{one.status:9}  {one.original or '-':26}  {one.path}  {one.reason or ''}".rstrip())
-        for path, why in watcher.waiting():
-            app.note(f"{path}: {why}")
+        for path, why, why_zh in watcher.waiting():
+            app.note(f"{path}: {app.in_words(why_zh, why)}")
         if watcher.pause:
             app.note(watcher.pause)
         jobs.close()

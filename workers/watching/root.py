@@ -44,7 +44,8 @@ class Tracked:
     looks: list[settle.Look] = field(default_factory=list)
     first_s: float = field(default_factory=time.monotonic)
     due_s: float = 0.0
-    why: str = ""
+    why: str = "it was seen just now"
+    why_zh: str = "刚刚发现"
     ready_s: float = 0.0
 
     @property
@@ -105,9 +106,9 @@ class Root:
 
     def run_once(self) -> list[Receipt]:
         """Scans, waits until every file is settled or known to be stuck, takes them in and ends."""
-        receipts: list[Receipt] = []
         self.hearing.wanted = False
         self._scan()
+        receipts = self.step()
         while waiting := [one for one in self.tracked.values() if not settle.is_partial(os.fsdecode(one.path))]:
             receipts += (took := self.step())
             if self.pause:
@@ -275,11 +276,11 @@ class Root:
             return False
         except OSError as error:
             tracked.due_s = now + self._home.settings.watch.poll_s * 5
-            tracked.why = f"it cannot be opened: {error.strerror}"
+            tracked.why, tracked.why_zh = f"it cannot be opened: {error.strerror}", f"无法打开：{error.strerror}"
             return isinstance(error, PermissionError)  # taking it will refuse it by name
         del tracked.looks[:-LOOKS_KEPT]
         verdict = settle.decide(Path(os.fsdecode(tracked.path)).name, tracked.looks, now, self.rules)
-        tracked.why, tracked.due_s = verdict.why, verdict.again_s
+        tracked.why, tracked.why_zh, tracked.due_s = verdict.why, verdict.why_zh, verdict.again_s
         if verdict.what == "refuse":
             self._refuse(tracked, verdict.why)
             return False

@@ -127,7 +127,7 @@ def test_a_film_cut_off_in_the_middle_says_how_much_is_missing_or_plays_what_is_
     assert 2 < held["end_s"] < 9
 
 
-def test_a_remux_that_does_not_hold_what_it_should_is_transcoded(tmp_path):
+def test_e16_a_remux_that_does_not_hold_what_it_should_is_transcoded(tmp_path):
     """Only pictures are damaged: their packets can be copied, and not one of them decodes."""
     source = film(tmp_path / "a.mp4", "shapes", MELODY.format(seed=3), seconds=2)
     known = probed(source)

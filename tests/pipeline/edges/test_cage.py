@@ -110,14 +110,14 @@ def test_too_much_time_is_unreadable(cage: Cage) -> None:
     assert time.monotonic() - started < 15
 
 
-def test_a_program_that_says_much_does_not_block(cage: Cage) -> None:
+def test_e14_a_program_that_says_much_does_not_block(cage: Cage) -> None:
     """ffmpeg with a megabyte on standard error once stood still on a full pipe."""
     ended = run(cage, "import sys; sys.stderr.write('x' * 1_000_000); print('done')", wall_s=30)
     assert (ended.code, ended.stdout) == (0, b"done\n")
     assert len(ended.stderr) == cage_module.STDERR_KEPT_BYTES
 
 
-def test_a_program_that_shows_no_progress_is_ended(cage: Cage) -> None:
+def test_e14_a_program_that_shows_no_progress_is_ended(cage: Cage) -> None:
     ended = cage.run([PYTHON, "-c", "import time; time.sleep(60)"], limits=Limits(wall_s=60, stall_s=1.0))
     assert ended.why == "stalled"
 
@@ -129,7 +129,7 @@ def test_a_file_larger_than_allowed_is_not_written(cage: Cage, tmp_path: Path) -
     assert (tmp_path / "f").stat().st_size <= 1_000_000
 
 
-def test_a_job_that_is_no_longer_wanted_is_ended_with_all_it_started(cage: Cage, tmp_path: Path) -> None:
+def test_e14_a_job_that_is_no_longer_wanted_is_ended_with_all_it_started(cage: Cage, tmp_path: Path) -> None:
     mark = tmp_path / "pids"
     code = (
         "import os, subprocess, sys, time\n"
