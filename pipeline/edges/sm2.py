@@ -1,6 +1,6 @@
 """A second, detached signature over each signed head: SM2 with SM3, where a setting asks for it.
 
-Not faster than a few a second, for it is computed in Python; that is enough for heads. The head's own text names the
+Some 20 a second are signed, which is enough for heads; checking is quicker (sm2_curve). The head's own text names the
 key (`sm2 <fingerprint>`), so that a signature that was taken away is missed.
 Source: GB/T 32918.2 (SM2), GB/T 35276 (the signature as DER, the default identity), RFC 5480 (public keys).
 """
@@ -16,20 +16,18 @@ from typing import Final
 from gmalg import SM2
 
 from pipeline.custody.notes import Note
+from pipeline.custody.sm2_curve import IDENTITY, Sm2Key
 from pipeline.edges import keys
 from pipeline.errors import BadInput
 
 WORD: Final = "sm2"
 SUFFIX: Final = ".sm2.sig"
 PRIVATE: Final = "sm2.pem"
-IDENTITY: Final = b"1234567812345678"
 # SEQUENCE { SEQUENCE { id-ecPublicKey, 1.2.156.10197.1.301 }, BIT STRING } before the 65 bytes of the point.
 PUBLIC_HEAD: Final = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d034200")
 # PKCS #8 before the 32 bytes of the number, and between it and the point.
 PRIVATE_HEAD: Final = bytes.fromhex("308187020100301306072a8648ce3d020106082a811ccf5501822d046d306b0201010420")
 PRIVATE_MIDDLE: Final = bytes.fromhex("a144034200")
-# A check of one takes a tenth of a second.
-MOST_CHECKED: Final = 20
 
 
 def public_of(folder: Path) -> bytes:
@@ -84,13 +82,13 @@ def _integer(number: bytes) -> bytes:
     return bytes([0x02, len(data)]) + data
 
 
-def is_signed(public: bytes, signature: bytes, data: bytes) -> bool:
+def is_signed(key: Sm2Key, signature: bytes, data: bytes) -> bool:
     """Whether the key's owner signed the data; the signature only in its one form."""
     numbers = _read(signature)
-    return numbers is not None and bool(SM2(pk=public, uid=IDENTITY).verify(data, *numbers))
+    return numbers is not None and key.signed(*numbers, data)
 
 
-def _read(signature: bytes) -> tuple[bytes, bytes] | None:
+def _read(signature: bytes) -> tuple[int, int] | None:
     if len(signature) < 8 or len(signature) > 72 or signature[4 + signature[3] : 5 + signature[3]] != b"\x02":
         return None
     r = int.from_bytes(signature[4 : 4 + signature[3]])
@@ -98,21 +96,27 @@ def _read(signature: bytes) -> tuple[bytes, bytes] | None:
     if max(r, s) >> 256:
         return None
     body = _integer(r.to_bytes(32)) + _integer(s.to_bytes(32))
-    return (r.to_bytes(32), s.to_bytes(32)) if signature == bytes([0x30, len(body)]) + body else None
+    return (r, s) if signature == bytes([0x30, len(body)]) + body else None
 
 
 def faults(log: Path, heads: Mapping[int, Note], named: Mapping[int, str]) -> Iterator[str]:
-    """What is wrong with the newest signatures, and all that are missing. named: size -> fingerprint in the head."""
-    newest = sorted(named)[-MOST_CHECKED:]
+    """What is wrong with the signatures, and which are missing. named: size -> fingerprint in the head."""
+    known: dict[str, Sm2Key] = {}
+    for said in sorted(set(named.values())):
+        pem = public_file(log, said)
+        try:
+            data = pem.read_bytes()
+            public = base64.b64decode(b"".join(data.split(b"\n")[1:-2]))[-65:]
+            if fingerprint(public) != said or data != public_pem(public):
+                raise ValueError("it is another one")
+            known[said] = Sm2Key(public)
+        except FileNotFoundError:
+            yield f"The SM2 key {pem} is missing"
+        except (OSError, ValueError):
+            yield f"The SM2 key {pem} is not the one that the heads name"
     for size, said in sorted(named.items()):
-        path, pem = log / "checkpoints" / f"{size}.note{SUFFIX}", public_file(log, said)
+        path = log / "checkpoints" / f"{size}.note{SUFFIX}"
         if not path.exists():
             yield f"The SM2 signature {path} is missing"
-        elif not pem.exists():
-            yield f"The SM2 key {pem} is missing"
-        elif size in newest:
-            public = base64.b64decode(b"".join(pem.read_bytes().split(b"\n")[1:-2]))[-65:]
-            if fingerprint(public) != said or pem.read_bytes() != public_pem(public):
-                yield f"The SM2 key {pem} is not the one that the heads name"
-            elif not is_signed(public, path.read_bytes(), heads[size].whole.encode()):
-                yield f"The SM2 signature {path} does not hold"
+        elif said in known and not is_signed(known[said], path.read_bytes(), heads[size].whole.encode()):
+            yield f"The SM2 signature {path} does not hold"

@@ -30,3 +30,18 @@ def test_a_head_is_also_signed_with_sm2_as_openssl_sees_it_and_a_missing_or_chan
     signature.unlink()
     assert any("is missing" in fault for fault in home.check_log().faults)
     home.close()
+
+
+def test_an_old_head_is_checked_as_the_newest_is(make_settings: Callable[..., Settings]) -> None:
+    settings = make_settings(audit_sm2="true")
+    make_home(settings)
+    home = build_home(settings)
+    for _ in range(25):
+        home.tell("search")
+        home.checkpoints.sign_head()
+    first = home.checkpoints.folder / f"{home.checkpoints.sizes()[0]}.note.sm2.sig"
+    assert home.check_log().faults == ()
+    data = first.read_bytes()
+    first.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    assert home.check_log().faults == (f"The SM2 signature {first} does not hold",)
+    home.close()
