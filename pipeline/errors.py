@@ -8,12 +8,14 @@ from typing import Any
 class CasereelError(Exception):
     """One sentence for a person, with the facts of it as fields.
 
+    zh: the same sentence in Chinese; empty where it exists in English alone.
     fields: what a program needs of it (path, expected, found), also printed by `--json`.
     """
 
-    def __init__(self, sentence: str, **fields: Any) -> None:
+    def __init__(self, sentence: str, *, zh: str = "", **fields: Any) -> None:
         super().__init__(sentence)
         self.sentence = sentence
+        self.zh = zh
         self.fields = fields
 
     def __str__(self) -> str:

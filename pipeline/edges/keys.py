@@ -65,7 +65,10 @@ def signer(settings: Settings) -> Signer:
     """The key that signs this home's log now. Raises TryAgain where there is none yet or it is not here."""
     known = public_keys(settings.home / "log")
     if not known:
-        raise TryAgain("The log has no key yet; the first checkpoint makes one: run `casereel patrol --once`")
+        raise TryAgain(
+            "The log has no key yet; the first checkpoint makes one: run `casereel patrol --once`",
+            zh="日志还没有密钥，首次签名时生成：请运行 casereel patrol --once",
+        )
     return load(keys_folder(settings), known[-1][1])
 
 
@@ -148,14 +151,26 @@ def load(folder: Path, key: PublicKey) -> Signer:
         raise TryAgain(
             f"The key that signs the log is not at {path}: put it back, or set audit.keys to its folder; "
             'where it is lost for good, run `casereel log rotate-key --lost --reason "..."`',
+            zh=f"签名日志的密钥不在 {path}：请放回，或将 audit.keys 设为其所在文件夹；确已丢失，请运行 "
+            'casereel log rotate-key --lost --reason "..."',
             path=str(path),
         ) from error
     except OSError as error:
-        raise TryAgain(f"The key at {path} cannot be read: {error.strerror}", path=str(path)) from error
+        raise TryAgain(
+            f"The key at {path} cannot be read: {error.strerror}",
+            zh=f"无法读取密钥 {path}：{error.strerror}",
+            path=str(path),
+        ) from error
     except ValueError as error:
-        raise BadInput(f"The file at {path} is not a private key: {error}", path=str(path)) from error
+        raise BadInput(
+            f"The file at {path} is not a private key: {error}", zh=f"{path} 不是私钥：{error}", path=str(path)
+        ) from error
     if not isinstance(private, Ed25519PrivateKey) or private.public_key().public_bytes_raw() != key.public:
-        raise BadInput(f"The private key at {path} does not belong to the log's public key", path=str(path))
+        raise BadInput(
+            f"The private key at {path} does not belong to the log's public key",
+            zh=f"私钥 {path} 与日志的公钥不配对",
+            path=str(path),
+        )
     return Signer(key, private)
 
 

@@ -95,25 +95,36 @@ class Witness:
                 raise self._unknown_log(offered.head.origin, in_force.key)
             return
         if tuple(change.key.text for change in changes[: len(seen.keys)]) != seen.keys:
-            raise CustodyBroken("The log does not tell of the keys that were seen at the last visit: it was rewritten")
+            raise CustodyBroken(
+                "The log does not tell of the keys that were seen at the last visit: it was rewritten",
+                zh="日志中没有上次见证时所见的密钥：日志被重写过",
+            )
         before = notes.read_key(seen.keys[-1])
         for change in changes[len(seen.keys) :]:
             if change.why == "lost" and change.key.fingerprint != accept:
                 raise NotAllowed(
                     f"The key of entry {change.number} took the place of a lost one ({change.reason}). Ask who is "
                     f"responsible, and only if that is so add: --accept {change.key.fingerprint}",
+                    zh=f"第 {change.number} 条的密钥替换了一把丢失的密钥（{change.reason}）。请向负责人核实，属实再加："
+                    f"--accept {change.key.fingerprint}",
                     fingerprint=change.key.fingerprint,
                 )
             if change.why != "lost" and not _is_handed_over(change, before):
-                raise CustodyBroken(f"The key of entry {change.number} is not signed for by the one before it")
+                raise CustodyBroken(
+                    f"The key of entry {change.number} is not signed for by the one before it",
+                    zh=f"第 {change.number} 条的密钥没有前一把密钥的签名",
+                )
             before = change.key
 
     def _unknown_log(self, origin: str, key: PublicKey) -> NotAllowed:
         known = sorted(path.parent.name for path in self._folder.glob("*/seen.json"))
         others = f" What it has seen is {', '.join(known)}: if that was here, the log was rewritten." if known else ""
+        others_zh = f"它见过的是 {'、'.join(known)}：如果那就是这里的日志，则日志被重写过。" if known else ""
         return NotAllowed(
             f"This witness has never seen the log {origin}.{others} Compare the fingerprint of its key with the one "
             f"noted elsewhere, and only if they agree add: --accept {key.fingerprint}",
+            zh=f"本见证人从未见过日志 {origin}。{others_zh}请将其密钥指纹与另处记下的核对，一致再加："
+            f"--accept {key.fingerprint}",
             fingerprint=key.fingerprint,
         )
 
@@ -123,7 +134,7 @@ class Witness:
             return keys.load(self._folder, notes.read_key(path.read_text(encoding="utf-8").strip()))
         name = self._name or f"casereel/witness/{os.urandom(4).hex()}"
         if "+" in name or any(letter.isspace() for letter in name):
-            raise BadInput("A witness's name contains no spaces and no +")
+            raise BadInput("A witness's name contains no spaces and no +", zh="见证人的名称不能含空格和 +")
         made = keys.make(self._folder, name, COSIGNATURE)
         disk.write_whole(path, f"{made.key.text}\n".encode())
         return made
@@ -143,7 +154,10 @@ class Witness:
                 raise ValueError("the hashes do not give the root of the checkpoint")
             return _Seen(head, said["at_s"], tuple(said["keys"]), leaves)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CustodyBroken(f"What this witness keeps in {path.parent} is damaged: {error}") from error
+            raise CustodyBroken(
+                f"What this witness keeps in {path.parent} is damaged: {error}",
+                zh=f"本见证人保存在 {path.parent} 中的内容已损坏：{error}",
+            ) from error
 
     def _remember(self, offered: _Offered, given: Countersignature) -> None:
         """The hashes first, then what counts them: a stick pulled out between keeps the older memory whole."""
@@ -164,12 +178,18 @@ def _read_log(log: Path) -> _Offered:
         lines += file.read_bytes().split(b"\n")[:-1]
     current = log / "checkpoint"
     if not lines or not current.exists():
-        raise TryAgain(f"There is no signed log at {log}: run `casereel log head` there first", path=str(log))
+        raise TryAgain(
+            f"There is no signed log at {log}: run `casereel log head` there first",
+            zh=f"{log} 中没有已签名的日志：请先在那里运行 casereel log head",
+            path=str(log),
+        )
     try:
         note = notes.read_note(current.read_bytes())
         head = notes.read_head(note.text)
     except ValueError as error:
-        raise CustodyBroken(f"The checkpoint {current} is damaged: {error}", path=str(current)) from error
+        raise CustodyBroken(
+            f"The checkpoint {current} is damaged: {error}", zh=f"签名头 {current} 已损坏：{error}", path=str(current)
+        ) from error
     offered = _Offered(lines, Tree(map(leaf_hash, lines)), note, head, _changes(lines[: head.size]))
     _require_signed(offered)
     return offered
@@ -188,13 +208,21 @@ def _changes(lines: Sequence[bytes]) -> list[KeyChange]:
 def _require_signed(offered: _Offered) -> None:
     head = offered.head
     if head.origin != keys.name_of_log(offered.lines[0]):
-        raise CustodyBroken(f"The checkpoint is one of {head.origin}, and the log begins otherwise")
+        raise CustodyBroken(
+            f"The checkpoint is one of {head.origin}, and the log begins otherwise",
+            zh=f"签名头属于 {head.origin}，与日志的开头不符",
+        )
     if not offered.changes:
-        raise CustodyBroken("The log tells of no key that could have signed its checkpoint")
+        raise CustodyBroken(
+            "The log tells of no key that could have signed its checkpoint", zh="日志中没有可用于签名头的密钥"
+        )
     key = offered.changes[-1].key
     signed = [one for one in offered.note.signatures if (one.name, one.key_id) == (key.name, key.id)]
     if not signed or not keys.is_signed(key, signed[0].data, offered.note.text.encode()):
-        raise CustodyBroken(f"The checkpoint is not signed with the key in force, {key.fingerprint}")
+        raise CustodyBroken(
+            f"The checkpoint is not signed with the key in force, {key.fingerprint}",
+            zh=f"签名头不是用现行密钥 {key.fingerprint} 签名的",
+        )
 
 
 def _is_handed_over(change: KeyChange, before: PublicKey) -> bool:
@@ -213,21 +241,28 @@ def _require_same_past(log: Path, offered: _Offered, seen: _Seen) -> None:
         raise CustodyBroken(
             f"The log was rewritten: entry {changed + 1} is not the one that was seen on {when}, among "
             f"{seen.head.size} entries; it now reads {offered.lines[changed][:300].decode(errors='replace')}",
+            zh=f"日志被重写过：第 {changed + 1} 条已不是 {when} 所见（当时共 {seen.head.size} 条）的那一条；现在是 "
+            f"{offered.lines[changed][:300].decode(errors='replace')}",
             first_changed=changed + 1, seen=seen.head.size, seen_at=when,
         )  # fmt: skip
     if offered.tree.size < seen.head.size:
         raise CustodyBroken(
             f"The log was cut: it has {offered.tree.size} entries, and {seen.head.size} were seen on {when}",
+            zh=f"日志被截短：现有 {offered.tree.size} 条，{when} 时曾见到 {seen.head.size} 条",
             found=offered.tree.size, seen=seen.head.size, seen_at=when,
         )  # fmt: skip
     if offered.head.size < seen.head.size:
         raise CustodyBroken(
             f"The checkpoint is over {offered.head.size} entries, and one over {seen.head.size} was seen on {when}: "
             "an older one was put in its place",
+            zh=f"签名头只到第 {offered.head.size} 条，而 {when} 时曾见到第 {seen.head.size} 条：被换成了旧的",
             found=offered.head.size, seen=seen.head.size, seen_at=when,
         )  # fmt: skip
     if offered.head.size > offered.tree.size or offered.tree.root(offered.head.size) != offered.head.root:
-        raise CustodyBroken(f"The log's lines do not give the root of its checkpoint over {offered.head.size} entries")
+        raise CustodyBroken(
+            f"The log's lines do not give the root of its checkpoint over {offered.head.size} entries",
+            zh=f"由日志各条算出的根与前 {offered.head.size} 条的签名头不符",
+        )
     _require_proof(log, offered, seen)
 
 
@@ -235,9 +270,15 @@ def _require_proof(log: Path, offered: _Offered, seen: _Seen) -> None:
     try:
         proof = consistency_of(Tiles(log / "tile").at(offered.head.size), seen.head.size, offered.head.size)
     except LookupError as error:
-        raise CustodyBroken(f"The log gives no proof that it only grew: {error}; run `casereel verify`") from error
+        raise CustodyBroken(
+            f"The log gives no proof that it only grew: {error}; run `casereel verify`",
+            zh=f"日志无法证明自己只增不改：{error}；请运行 casereel verify",
+        ) from error
     if not verify_consistency(seen.head.size, seen.head.root, offered.head.size, offered.head.root, proof):
-        raise CustodyBroken("The log's proof that it only grew does not hold; run `casereel verify`")
+        raise CustodyBroken(
+            "The log's proof that it only grew does not hold; run `casereel verify`",
+            zh="日志只增不改的证明不成立；请运行 casereel verify",
+        )
 
 
 def _split(hashes: bytes) -> list[bytes]:
@@ -252,5 +293,7 @@ def _leave(folder: Path, given: Countersignature, note: str) -> None:
         disk.write_whole(folder / given.file_name, note.encode())
     except OSError as error:
         raise TryAgain(
-            f"The head was signed for, but the signature cannot be left in {folder}: {error.strerror}", path=str(folder)
+            f"The head was signed for, but the signature cannot be left in {folder}: {error.strerror}",
+            zh=f"已签名，但签名无法写入 {folder}：{error.strerror}",
+            path=str(folder),
         ) from error

@@ -105,6 +105,14 @@ def _plain(value: Any) -> Any:
 class _Group(click.Group):
     """Commands are the files of this folder, imported when they are called."""
 
+    def invoke(self, context: click.Context) -> Any:
+        """Runs the command; what goes wrong is told in the language asked for."""
+        try:
+            return super().invoke(context)
+        except CasereelError as error:
+            click.echo(f"casereel: {context.obj.in_words(error.zh or error.sentence, error.sentence)}", err=True)
+            raise click.exceptions.Exit(_code_of(error)) from error
+
     def list_commands(self, context: click.Context) -> list[str]:  # noqa: ARG002
         return sorted(name for _, name, _ in pkgutil.iter_modules(__path__) if not name.startswith("_"))
 
@@ -213,7 +221,11 @@ def run(arguments: Iterable[str] | None = None) -> int:
         return ALL_WELL
     except (CasereelError, SettingsError) as error:
         click.echo(f"casereel: {error}", err=True)
-        return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
+        return _code_of(error)
+
+
+def _code_of(error: BaseException) -> int:
+    return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
 
 
 def times(value: datetime | None, zone: str) -> str | None:

@@ -43,7 +43,7 @@ def _sign(built: Home) -> str | None:
     try:
         built.checkpoints.sign_head()
     except TryAgain as error:
-        return error.sentence
+        return app_of().in_words(error.zh or error.sentence, error.sentence)
     return None
 
 
@@ -111,11 +111,13 @@ def print_(to: Path | None) -> None:
 
     app = app_of()
     if to is not None and to.suffix.lower() not in (".svg", ".png"):
-        raise BadInput("The QR code is written to a file whose name ends in .svg or .png")
+        raise BadInput(
+            "The QR code is written to a file whose name ends in .svg or .png", zh="二维码只能写入 .svg 或 .png 文件"
+        )
     with home(app.settings) as built:
         latest = built.checkpoints.sign_head()
         if latest is None:
-            raise BadInput("The log is empty; there is nothing to print yet")
+            raise BadInput("The log is empty; there is nothing to print yet", zh="日志为空，还没有可打印的内容")
         built.tell("log.printed", facts={"size": latest.size, "root": latest.root.hex()})
         [*_, in_force] = [one for one in built.checkpoints.key_changes() if one.number <= latest.size]
     code = segno.make(latest.note, error="m", micro=False)
