@@ -35,11 +35,13 @@ from indexer.exporting import listing, printed, proofs, report, selection
 from indexer.exporting.listing import Held, Way
 from indexer.exporting.selection import Missing, Part, Selection, What
 from pipeline.edges import disk, drops, exports, failpoint
+from pipeline.edges.attested import Attested
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.bag import TAG_MANIFEST, Bag, pack, partial_of, read_back
 from pipeline.edges.catalog import Catalog
 from pipeline.edges.checkpoints import Checkpoints
 from pipeline.edges.exports import Export
+from pipeline.edges.keys import Signer
 from pipeline.edges.vault import Vault
 from pipeline.errors import BadInput, CasereelError, CustodyBroken, NotAllowed
 
@@ -62,7 +64,7 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """A finished package. broken: whether an original did not have its digest."""
+    """A finished package. heads: those that a second party stands for, and over how many of the originals they are."""
 
     export: str
     bag: Path
@@ -72,6 +74,8 @@ class Made:
     missing: tuple[Missing, ...]
     manifest: str
     key: str
+    heads: tuple[Attested, ...] = ()
+    attested: int = 0
 
     @property
     def broken(self) -> bool:
@@ -93,6 +97,14 @@ class _Work:
     held: list[Held] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
     copies: list[tuple[str, str]] = field(default_factory=list)
+    lines: dict[str, str] = field(default_factory=dict)
+    heads: list[Attested] = field(default_factory=list)
+
+    @property
+    def attested(self) -> int:
+        """How many of the originals were in the log when a second party signed for it."""
+        newest = max((head.size for head in self.heads), default=0)
+        return sum(json.loads(line)["seq"] <= newest for line in self.lines.values())
 
 
 class Exporter:
@@ -204,6 +216,8 @@ class Exporter:
             raise CustodyBroken("None of the case's originals has its digest; nothing was exported")
         if work.asked.with_proxies:
             self._add_copies(work)
+        work.lines = {held.number: self._accepted(held) for held in work.held}
+        work.heads = proofs.heads_over(self._checkpoints, self._catalog, self._settings, work.lines)
         work.bag.write("data/list.csv", listing.as_csv(work.held, work.way))
         told = self._told(reviewer, work, purpose, key)
         page = report.report_of(told, work.held, work.missing, work.copies, work.way)
@@ -214,15 +228,13 @@ class Exporter:
         self._seal(reviewer, work, manifest)
         failpoint.at("export.sealed")
         self._prove(work)
-        info = _info(told, key)
-        signature = key.sign(work.bag.close_tags(info))
-        work.bag.write("verify/tagmanifest.ed25519.sig", signature)
+        self._sign(work, _info(told, key), key)
         failpoint.at("export.signed")
         work.bag.place()
         return Made(
             export=work.id, bag=work.bag.final, archive=None, files=len(work.held), manifest=manifest,
             size_bytes=sum(held.part.known.original.size_bytes for held in work.held), missing=tuple(work.missing),
-            key=key.key.fingerprint,
+            key=key.key.fingerprint, heads=tuple(work.heads), attested=work.attested,
         )  # fmt: skip
 
     def _add(self, work: _Work, part: Part, moved: Callable[[int], None]) -> None:
@@ -282,30 +294,41 @@ class Exporter:
         facts = {
             "export": work.id, "case": work.chosen.case.printed, "manifest": manifest, "files": len(work.held),
             "size_bytes": sum(held.part.known.original.size_bytes for held in work.held),
-            "missing": len(work.missing),
+            "missing": len(work.missing), "second_party": [head.size for head in work.heads],
         }  # fmt: skip
         sealed = NewEvent(type="export.sealed", actor=reviewer.name, facts=facts)
         exports.tell(self._catalog, self._audit, [*copied, sealed])
 
     def _prove(self, work: _Work) -> None:
         """Event lines, their proofs, the checkpoint, keys and the means to check are in the bag."""
-        lines = {held.number: self._accepted(held) for held in work.held}
-        [lines["export"]] = [
+        [sealed] = [
             line
             for line in self._catalog.events_of_type(["export.sealed"])
             if json.loads(line)["facts"]["export"] == work.id
         ]
-        note, told = proofs.prove(self._checkpoints, lines)
+        lines = {**work.lines, "export": sealed}
+        proved = proofs.prove(self._checkpoints, lines, work.heads)
         for name, line in lines.items():
             work.bag.write(f"verify/events/{name}.jsonl", f"{line}\n".encode())
-            work.bag.write(f"verify/proofs/{name}.tlog-proof", told[name].encode())
-        work.bag.write("verify/checkpoint.note", note.encode())
+            work.bag.write(f"verify/proofs/{name}.tlog-proof", proved.proofs[name].encode())
+        work.bag.write("verify/checkpoint.note", proved.note.encode())
+        for name, data in proofs.head_files(work.heads, proved.growth, self._settings):
+            work.bag.write(name, data)
+        for name, data in proofs.sm2_files(self._settings, proved.note):
+            work.bag.write(name, data)
         work.bag.write("verify/keys/log.pem", proofs.signing_key(self._settings).public_pem.encode())
         sums = proofs.sm3_sums(work.held)
         if sums:
             work.bag.write("verify/SM3SUMS", sums)
         for name, data in proofs.means().items():
             work.bag.write(f"verify/{name}", data)
+
+    def _sign(self, work: _Work, info: dict[str, str], key: Signer) -> None:
+        """Tag files are listed; the list is signed by the key that signs the log, and by SM2 where it does too."""
+        tags = work.bag.close_tags(info)
+        work.bag.write("verify/tagmanifest.ed25519.sig", key.sign(tags))
+        if proofs.SM2_KEY in work.bag.digests:
+            work.bag.write("verify/tagmanifest.sm2.sig", proofs.sm2_signature(self._settings, tags))
 
     def _accepted(self, held: Held) -> str:
         """The line of the log that tells how this original was taken in."""
@@ -321,7 +344,7 @@ class Exporter:
             export=work.id, case=work.chosen.case.printed, purpose=purpose, by=f"{reviewer.name} ({login()})",
             at=work.began_at, approved=report.approval_of(work.approved, way),
             software=f"casereel {version('casereel')}",
-            key=key.key.fingerprint,
+            key=key.key.fingerprint, heads=work.heads, attested=work.attested,
         )  # fmt: skip
 
     # -- afterwards

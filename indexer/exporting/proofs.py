@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 from config.settings import Settings
 from indexer.exporting.listing import Held
 from indexer.exporting.selection import Part
-from pipeline.edges import keys
+from pipeline.custody import notes
+from pipeline.edges import countersigning, keys
+from pipeline.edges.attested import Attested, SecondParties
+from pipeline.edges.catalog import Catalog
 from pipeline.edges.checkpoints import Checkpoints
 from pipeline.edges.keys import Signer
 from pipeline.errors import CustodyBroken, TryAgain
 from pipeline.records import Known
 
 MEANS: Final = ("verify.sh", "verify.py", "VERIFY.zh.txt", "VERIFY.en.txt")
+SM2_KEY: Final = "verify/keys/log-sm2.pem"
 _TRIES: Final = 5
 
 
@@ -27,8 +32,17 @@ def signing_key(settings: Settings) -> Signer:
     return keys.signer(settings)
 
 
-def prove(checkpoints: Checkpoints, lines: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    """(checkpoint, name -> proof) of these lines of the log, all under the one checkpoint.
+@dataclass(frozen=True)
+class Proved:
+    """note: the signed head; proofs: name -> tlog-proof; growth: size of an older head -> that the log began so."""
+
+    note: str
+    proofs: dict[str, str]
+    growth: dict[int, str]
+
+
+def prove(checkpoints: Checkpoints, lines: Mapping[str, str], heads: Sequence[Attested]) -> Proved:
+    """These lines of the log, and the older heads, proved under one and the same checkpoint.
 
     Raises TryAgain where others sign newer heads faster than the proofs can be read.
     """
@@ -37,9 +51,62 @@ def prove(checkpoints: Checkpoints, lines: Mapping[str, str]) -> tuple[str, dict
         if signed is None:
             raise CustodyBroken("The log has no entries, and so nothing can be proved by it")
         told = {name: checkpoints.proof(json.loads(line)["seq"]) for name, line in lines.items()}
-        if all(proof.endswith(f"\n\n{signed.note}") for proof in told.values()):
-            return signed.note, told
+        growth = {head.size: checkpoints.growth(head.size) for head in heads}
+        if all(proof.endswith(f"\n\n{signed.note}") for proof in (*told.values(), *growth.values())):
+            return Proved(signed.note, told, growth)
     raise TryAgain("The log's head moves too fast for proofs of one state of it: export again in a quieter moment")
+
+
+def heads_over(
+    checkpoints: Checkpoints, catalog: Catalog, settings: Settings, lines: Mapping[str, str]
+) -> list[Attested]:
+    """The earliest heads over these lines of the log that each second party stands for."""
+    told = [countersigning.of_event(json.loads(line)) for line in catalog.events_of_type([countersigning.EVENT])]
+    parties = SecondParties(checkpoints, told, _timestamp_roots(settings))
+    return parties.heads_over(json.loads(line)["seq"] for line in lines.values())
+
+
+def _timestamp_roots(settings: Settings) -> Path | None:
+    return Path(settings.audit.timestamp_ca) if settings.audit.timestamp_ca else None
+
+
+def head_files(heads: Sequence[Attested], growth: Mapping[int, str], settings: Settings) -> Iterator[tuple[str, bytes]]:
+    """(name, bytes) of what shows that second parties stand for these heads, and that the log grew from them."""
+    witnesses = {one.key.id: one.key for head in heads for one in head.cosigned}
+    for head in heads:
+        yield f"verify/heads/{head.size}.note", head.checkpoint.note.encode()
+        yield f"verify/heads/{head.size}.consistency", growth[head.size].encode()
+        if head.cosigned:
+            yield f"verify/heads/{head.size}.cosigned.note", head.cosigned_note.encode()
+        if head.stamp:
+            yield f"verify/heads/{head.size}.note.tsr", head.stamp.response
+    for id, key in sorted(witnesses.items()):
+        yield f"verify/keys/witness-{id.hex()}.pem", keys.pem_of(key).encode()
+    roots = _timestamp_roots(settings)
+    if roots is not None and any(head.stamp for head in heads):
+        yield "verify/keys/timestamp-ca.pem", roots.read_bytes()
+
+
+def sm2_files(settings: Settings, note: str) -> Iterator[tuple[str, bytes]]:
+    """(name, bytes) of the SM2 key that the head names and its signature over it; nothing where it names none."""
+    named = notes.read_head(notes.read_note(note.encode()).text).extension("sm2")
+    if named is None:
+        return
+    from pipeline.edges import sm2
+
+    folder = keys.keys_folder(settings)
+    public = sm2.public_of(folder)
+    if sm2.fingerprint(public) != named:
+        raise TryAgain("The SM2 key changed while the package was made: export again")
+    yield SM2_KEY, sm2.public_pem(public)
+    yield f"verify/checkpoint.note{sm2.SUFFIX}", sm2.sign(folder, note.encode())
+
+
+def sm2_signature(settings: Settings, data: bytes) -> bytes:
+    """The SM2 key's signature over the data, as DER."""
+    from pipeline.edges import sm2
+
+    return sm2.sign(keys.keys_folder(settings), data)
 
 
 def sm3_sums(parts: Sequence[Held]) -> bytes:

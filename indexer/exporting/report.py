@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from indexer.exporting import words
 from indexer.exporting.listing import Held, Way, headings, row_of
 from indexer.exporting.selection import Missing
+from pipeline.edges.attested import Attested
 from pipeline.edges.exports import Export
 
 # Columns of the table on the first pages; all of them stand with each file after it.
@@ -25,6 +26,7 @@ class Told:
     """What is to be said of the package itself.
 
     approved: who approved it and when, empty where no approval was asked. key: fingerprint of the signing key.
+    heads: those that a second party stands for; attested: how many of the originals they are over.
     """
 
     export: str
@@ -35,6 +37,8 @@ class Told:
     approved: str
     software: str
     key: str
+    heads: Sequence[Attested]
+    attested: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +126,53 @@ def _facts(told: Told, parts: Sequence[Held], way: Way) -> list[tuple[str, str]]
         (way.say("文件", "Files"), way.say(f"{len(parts)} 件，{size} 字节", f"{len(parts)}, {size} bytes")),
         (way.say("软件", "Software"), told.software),
         (way.say("签名公钥指纹", "Fingerprint of the signing key"), told.key),
+        (way.say("第二方", "Second party"), second_party_line(told.heads, told.attested, len(parts), way)),
     ]  # fmt: skip
+
+
+def second_party_line(heads: Sequence[Attested], attested: int, files: int, way: Way) -> str:
+    """Who beside this bureau signed that these files were in its log, in one line."""
+    if not heads:
+        return way.say(
+            "无：没有第二方为日志签名，只由本单位自己的密钥证明",
+            "none: nobody else signed the log; only this bureau's own key proves it",
+        )
+    said = [_party_words(who, seen, way) for who, seen in _seen_by_party(heads, way).items()]
+    if alone := files - attested:
+        zh, en = (
+            f"其后入库的 {alone} 件只由本单位自己的密钥证明",
+            f"for {alone} files taken in later only this bureau's own key does",
+        )
+    else:
+        zh, en = f"本包 {files} 件原始文件均在其中", f"all {files} files of this package were in it"
+    return way.say("；", "; ").join([*said, way.say(zh, en)])
+
+
+def _seen_by_party(heads: Sequence[Attested], way: Way) -> dict[str, list[tuple[int, datetime]]]:
+    """Who -> (up to which entry, when), fewest entries first."""
+    found: dict[str, list[tuple[int, datetime]]] = {}
+    for head in heads:
+        for one in head.cosigned:
+            mark = one.key.fingerprint[:16]
+            who = way.say(f"见证 {one.key.name}（密钥 {mark}…）", f"the witness {one.key.name} (key {mark}...)")
+            found.setdefault(who, []).append((head.size, one.at))
+        if head.stamp:
+            found.setdefault(way.say("时间戳服务器", "a timestamp server"), []).append((head.size, head.stamp.at))
+    return found
+
+
+def _party_words(who: str, seen: Sequence[tuple[int, datetime]], way: Way) -> str:
+    (first, first_at), (last, last_at) = seen[0], seen[-1]
+    if len(seen) == 1:
+        return way.say(
+            f"{who}于 {way.at(first_at)} 为日志前 {first} 条签名",
+            f"{who} signed for the first {first} entries of the log at {way.at(first_at)}",
+        )
+    return way.say(
+        f"{who}签名 {len(seen)} 次，从 {way.at(first_at)} 日志前 {first} 条到 {way.at(last_at)} 前 {last} 条",
+        f"{who} signed {len(seen)} times, from the first {first} entries of the log at {way.at(first_at)} to the first "
+        f"{last} at {way.at(last_at)}",
+    )
 
 
 def _notes(way: Way) -> tuple[str, ...]:

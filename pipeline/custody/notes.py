@@ -2,7 +2,7 @@
 
 A note is read only in the very form it is written in; another spelling of the same bytes (base64 with other spare
 bits, another order of nothing) is refused, so that a changed byte is always seen.
-Source: C2SP signed-note, tlog-checkpoint, tlog-cosignature and tlog-proof.
+Source: C2SP signed-note, tlog-checkpoint, tlog-cosignature, tlog-proof and, for growth, tlog-witness (add-checkpoint).
 """
 
 from __future__ import annotations
@@ -184,6 +184,12 @@ def read_proof(text: str) -> tuple[int, list[bytes], Note]:
     if not gap or lines[0] != PROOF_FIRST_LINE or len(lines) < 2 or not lines[1].startswith("index "):
         raise ValueError("it is not a tlog-proof")
     return int(lines[1][6:]), [from_base64(line) for line in lines[2:]], read_note(note.encode())
+
+
+def growth_text(old: int, path: Sequence[bytes], note: str) -> str:
+    """That the log of `old` entries is the beginning of the one under this checkpoint, as tlog-witness writes it."""
+    hashes = "".join(f"{base64.b64encode(one).decode()}\n" for one in path)
+    return f"old {old}\n{hashes}\n{note}"
 
 
 def with_signatures(note: Note, more: Iterable[Signature]) -> Note:

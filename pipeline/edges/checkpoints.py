@@ -132,7 +132,8 @@ class Checkpoints:
             if json.loads(line)["prev"] != previous:
                 raise CustodyBroken(
                     f"Entry {old + len(leaves) + 1} of the log does not carry the hash of the one before it; "
-                    "run `casereel verify`"
+                    "run `casereel verify`",
+                    zh=f"日志第 {old + len(leaves) + 1} 条没有前一条的校验值；请运行 casereel verify",
                 )
             previous = _chained(line)
             leaves.append(leaf_hash(line))
@@ -140,6 +141,7 @@ class Checkpoints:
             raise CustodyBroken(
                 f"The log has fewer entries than the {old} of its last checkpoint: lines were removed; "
                 "keep the disk as it is and run `casereel verify`",
+                zh=f"日志少于上一签名头的 {old} 条：有条目被删除；请保持磁盘原样并运行 casereel verify",
                 expected=old,
             )
         return leaves
@@ -160,6 +162,7 @@ class Checkpoints:
             raise CustodyBroken(
                 f"The first {latest.size} entries of the log are not those that the checkpoint over them was signed "
                 "for; keep the disk as it is and run `casereel verify`",
+                zh=f"日志前 {latest.size} 条已不是签名时的内容；请保持磁盘原样并运行 casereel verify",
                 path=str(latest.path),
             )
         old = 0
@@ -229,13 +232,18 @@ class Checkpoints:
         Raises BadInput where a lost key is given no reason, or one that is not lost is called so.
         """
         if lost and not reason:
-            raise BadInput("A key that is replaced without the old one's word needs a reason: --reason")
+            raise BadInput(
+                "A key that is replaced without the old one's word needs a reason: --reason",
+                zh="没有旧密钥签名而更换密钥，须说明理由：--reason",
+            )
         if not lost:
             self.sign_head()
         with self.alone():
             known = self.key_changes()
             if not known:
-                raise BadInput("The log has no key yet; its first checkpoint makes one")
+                raise BadInput(
+                    "The log has no key yet; its first checkpoint makes one", zh="日志还没有密钥；首次签名时生成"
+                )
             folder, old = keys.keys_folder(self._settings), known[-1].key
             made = keys.make(folder, old.name)
             self._tell_key(made.key, "lost" if lost else "rotation", reason, None if lost else keys.load(folder, old))
@@ -271,6 +279,10 @@ class Checkpoints:
         for size in self.sizes():
             yield self._read(self.folder / f"{size}.note")
 
+    def at(self, size: int) -> Checkpoint:
+        """The checkpoint over so many lines. Raises CustodyBroken where it is missing or damaged."""
+        return self._read(self.folder / f"{size}.note")
+
     def sizes(self) -> list[int]:
         """How many lines each checkpoint is over, ascending."""
         found = self.folder.glob("*.note") if self.folder.is_dir() else ()
@@ -281,9 +293,15 @@ class Checkpoints:
             note = notes.read_note(path.read_bytes())
             head = notes.read_head(note.text)
         except (OSError, ValueError) as error:
-            raise CustodyBroken(f"The checkpoint at {path} is damaged: {error}", path=str(path)) from error
+            raise CustodyBroken(
+                f"The checkpoint at {path} is damaged: {error}", zh=f"签名头 {path} 已损坏：{error}", path=str(path)
+            ) from error
         if path.name != f"{head.size}.note":
-            raise CustodyBroken(f"The checkpoint at {path} is one over {head.size} entries", path=str(path))
+            raise CustodyBroken(
+                f"The checkpoint at {path} is one over {head.size} entries",
+                zh=f"签名头 {path} 实际是前 {head.size} 条的",
+                path=str(path),
+            )
         return Checkpoint(head.size, head.root, note.whole, path)
 
     def is_due(self, every_s: float) -> bool:
@@ -308,10 +326,21 @@ class Checkpoints:
         latest = self.latest()
         if latest is None or not 1 <= seq <= latest.size:
             raise BadInput(
-                f"Entry {seq} is not under a checkpoint yet: run `casereel log head`, or the log has no such entry"
+                f"Entry {seq} is not under a checkpoint yet: run `casereel log head`, or the log has no such entry",
+                zh=f"第 {seq} 条尚未签名：请运行 casereel log head；或者日志没有这一条",
             )
         node = self._proved_node(latest)
         return notes.proof_text(seq - 1, inclusion_of(node, seq - 1, latest.size), latest.note)
+
+    def growth(self, old: int) -> str:
+        """The proof that the log of `old` entries is the beginning of the one under the latest checkpoint, as text.
+
+        Raises BadInput, CustodyBroken as `proof` does.
+        """
+        latest = self.latest()
+        if latest is None or not 1 <= old <= latest.size:
+            raise BadInput(f"There is no checkpoint over {old} or more entries")
+        return notes.growth_text(old, consistency_of(self._proved_node(latest), old, latest.size), latest.note)
 
     def consistency(self, old: int) -> list[bytes]:
         """What proves that the log of `old` lines is the beginning of the one under the latest checkpoint."""
@@ -327,6 +356,7 @@ class Checkpoints:
                 return node
         raise CustodyBroken(
             "The tiles beside the log do not give the root of its last checkpoint; run `casereel verify`",
+            zh="由日志旁的散列算出的根与最后的签名头不符；请运行 casereel verify",
             path=str(self.log / "tile"),
         )
 

@@ -21,6 +21,7 @@ from pipeline.edges.keys import Signer
 from pipeline.errors import CustodyBroken
 
 EVENT: Final = "log.witnessed"
+TIMESTAMP: Final = "timestamp"
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def check(
 ) -> tuple[list[Countersignature], list[str]]:
     """(cosignatures that hold, what is wrong with the others or missing). heads: the checkpoints that hold."""
     folder = log / "witness"
-    known = {one.key.id: one.key for one in told} | _keys_in(folder)
+    known = known_keys(log, told)
     holding: dict[str, Countersignature] = {}
     faults = list(_told_faults(folder, heads, told))
     for path in sorted(folder.glob("*.vkey")) if folder.is_dir() else ():
@@ -105,17 +106,42 @@ def check(
     return sorted(holding.values(), key=lambda one: (one.size, one.at_s)), faults
 
 
-def latest_sizes(log: Path) -> dict[str, int]:
-    """Who signed beside this machine -> up to which entry, by the names of the files alone."""
-    found: dict[str, int] = {}
+def known_keys(log: Path, told: Sequence[Countersignature]) -> dict[bytes, PublicKey]:
+    """id -> key of the witnesses that the log tells of or that left their key beside it."""
+    return {one.key.id: one.key for one in told} | _keys_in(log / "witness")
+
+
+def given_for(log: Path, size: int, head: Note, known: Mapping[bytes, PublicKey]) -> list[Countersignature]:
+    """The cosignatures that hold for this head, the earliest of each witness. known: id -> key."""
+    found: dict[bytes, Countersignature] = {}
+    for path in sorted((log / "witness").glob(f"{size}-*-*.note")):
+        try:
+            one = _read(path, known)
+        except (OSError, ValueError):
+            continue
+        if one.holds_for(head.text) and (one.key.id not in found or one.at_s < found[one.key.id].at_s):
+            found[one.key.id] = one
+    return [found[id] for id in sorted(found)]
+
+
+def sizes(log: Path) -> dict[str, list[int]]:
+    """Who signed beside this machine (a witness's id, or `timestamp`) -> over how many entries, ascending.
+
+    By the names of the files alone.
+    """
+    found: dict[str, set[int]] = {}
     for path in (log / "witness").glob("*-*-*.note"):
         size, _, rest = path.name.partition("-")
-        who = rest.partition("-")[0]
-        if size.isdigit():
-            found[who] = max(found.get(who, 0), int(size))
-    tokens = [path.name.partition(".")[0] for path in (log / "checkpoints").glob("*.note.tsr")]
-    sizes = [int(size) for size in tokens if size.isdigit()]
-    return found | ({"timestamp": max(sizes)} if sizes else {})
+        found.setdefault(rest.partition("-")[0], set()).add(int(size) if size.isdigit() else 0)
+    for path in (log / "checkpoints").glob("*.note.tsr"):
+        size = path.name.partition(".")[0]
+        found.setdefault(TIMESTAMP, set()).add(int(size) if size.isdigit() else 0)
+    return {who: sorted(signed - {0}) for who, signed in found.items() if signed - {0}}
+
+
+def latest_sizes(log: Path) -> dict[str, int]:
+    """Who signed beside this machine -> up to which entry, by the names of the files alone."""
+    return {who: signed[-1] for who, signed in sizes(log).items()}
 
 
 def _told_faults(folder: Path, heads: Mapping[int, Note], told: Sequence[Countersignature]) -> Iterator[str]:

@@ -11,8 +11,10 @@ import sqlalchemy as sa
 from indexer.access import Reviewer
 from indexer.export import Asked, Made
 from pipeline.custody.accession import Candidate
-from pipeline.edges import tables
+from pipeline.edges import countersigning, tables, tokens
 from pipeline.edges.audit import NewEvent
+from pipeline.edges.countersigning import Countersignature
+from pipeline.edges.witness import Witness
 from pipeline.records import CaseLink, Facts, Stated
 from tests.samples import making
 from workers.bootstrap import Home, build_accession, build_exporter, build_jobs
@@ -56,6 +58,31 @@ def with_photos(home: Home, folder: Path, count: int = 2, *, officer: str | None
     for one in originals:
         link(home, one)
     return originals
+
+
+def with_photo(home: Home, folder: Path, seed: int) -> str:
+    """One photo more in the case, unlike those of another seed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    [original] = take(home, [making.photo(folder / f"现场{seed}.jpg", seed, size=(32, 24))])
+    link(home, original)
+    return original
+
+
+def witnessed(home: Home, folder: Path) -> Countersignature:
+    """A witness whose folder this is signed for all there is, as `casereel witness` does it."""
+    home.checkpoints.sign_head()
+    accept = home.checkpoints.key_changes()[-1].key.fingerprint
+    given = Witness(folder).visit(home.checkpoints.log, accept=accept).cosignature
+    home.tell(countersigning.EVENT, facts=given.facts())
+    return given
+
+
+def stamped(home: Home) -> int:
+    """The timestamp server of the settings signed for all there is; how many entries that are."""
+    signed = home.checkpoints.sign_head()
+    assert signed is not None
+    tokens.stamp(home.settings, signed, home.tell)
+    return signed.size
 
 
 def make(home: Home, to: Path, **choices: Any) -> Made:

@@ -437,8 +437,10 @@ def test_the_command_prints_what_the_contract_names(
     said = json.loads(ended.stdout)
     assert (said["files"], said["missing"]) == (2, [])
     assert said["bytes"] == sum(path.stat().st_size for path in (tmp_path / "card").iterdir())
+    assert said["second_party"] == {"attested": 0, "heads": []}
     checked = casereel("export", "check", said["bag"], "--key", said["key"], "--json")
     assert (checked.returncode, json.loads(checked.stdout)["whole"]) == (0, True)
+    assert json.loads(checked.stdout)["second_party"] == []
     other = casereel("export", "check", said["bag"], "--key", "0" * 64, "--json")
     assert (other.returncode, json.loads(other.stdout)["faults"]) == (4, [{"fault": "other_key", "file": said["key"]}])
 

@@ -36,7 +36,7 @@ def held(name: str) -> Held:
 def report(name: str = "现场.mp4", missing: tuple[Missing, ...] = (), lang: str = "zh") -> Report:
     told = Told(
         export="E1", case="平商务罚字〔2021〕第3号", purpose="行政复议答复", by="张三", at=AT, approved="",
-        software="casereel", key="f" * 64,
+        software="casereel", key="f" * 64, heads=(), attested=0,
     )  # fmt: skip
     return report_of(told, [held(name)], missing, [], Way(lang, ZoneInfo("Asia/Shanghai")))
 

@@ -155,6 +155,8 @@ def check(bag: Path, key: str | None) -> int:
     data = {
         "whole": found.whole, "files": found.files, "originals": found.originals, "key": found.key,
         "faults": [{"fault": code, "file": where} for code, where in found.faults],
+        "second_party": [pair[app.lang != "zh"] for pair in found.parties],
+        "notes": [pair[app.lang != "zh"] for pair in found.notes],
     }  # fmt: skip
     app.emit(data, "\n".join(verify.said(found, app.lang == "zh")))
     return ALL_WELL if found.whole else CUSTODY_BROKEN
@@ -165,6 +167,16 @@ def _made(made: Made) -> dict[str, Any]:
         "bag": str(made.bag), "files": made.files, "bytes": made.size_bytes,
         "missing": [asdict(one) for one in made.missing], "export": made.export,
         "zip": str(made.archive) if made.archive else None, "manifest": made.manifest, "key": made.key,
+        "second_party": {
+            "attested": made.attested,
+            "heads": [
+                {
+                    "size": head.size, "witnesses": [one.key.name for one in head.cosigned],
+                    "stamped_at": head.stamp.at if head.stamp else None,
+                }
+                for head in made.heads
+            ],
+        },
     }  # fmt: skip
 
 
@@ -172,7 +184,7 @@ def _page(app: App, made: Made, zone: str) -> str:
     from zoneinfo import ZoneInfo
 
     from indexer.exporting.listing import Way
-    from indexer.exporting.report import missing_line
+    from indexer.exporting.report import missing_line, second_party_line
 
     way = Way(app.lang, ZoneInfo(zone))
     lines = [
@@ -181,6 +193,7 @@ def _page(app: App, made: Made, zone: str) -> str:
             f"  原始文件 {made.files} 件，{made.size_bytes} 字节", f"  {made.files} originals, {made.size_bytes} bytes"
         ),
         app.in_words(f"  签名公钥指纹 {made.key}", f"  fingerprint of the signing key {made.key}"),
+        app.in_words("  第二方：", "  second party: ") + second_party_line(made.heads, made.attested, made.files, way),
     ]
     lines += [f"  ! {missing_line(one, way)}" for one in made.missing]
     return "\n".join(lines)
