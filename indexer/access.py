@@ -65,4 +65,7 @@ def may(reviewer: Reviewer, action: str, known: Known | None = None) -> bool:
 def require(reviewer: Reviewer, action: str, known: Known | None = None) -> None:
     """Raises NotAllowed where this person may not do this."""
     if not may(reviewer, action, known):
-        raise NotAllowed(f"{reviewer.name} ({reviewer.role}) may not {action}", action=action, role=reviewer.role)
+        raise NotAllowed(
+            f"{reviewer.name} ({reviewer.role}) may not {action} / {reviewer.role} 角色无权办理此事项",
+            action=action, role=reviewer.role,
+        )  # fmt: skip

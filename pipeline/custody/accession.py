@@ -59,6 +59,10 @@ DISPOSED: Final = (
     "the same bytes were disposed of at the end of their period; the file was left where it is; ask the legal office "
     "/ 相同内容已按保管期限处置，未再接收，文件原样保留，请咨询法制部门"
 )
+GOING: Final = (
+    "the same bytes are being disposed of at this moment; the file was left where it is, take it once more later "
+    "/ 相同内容正在处置中，文件原样保留，请稍后再收"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,11 +236,27 @@ class Accession:
 
     def _leave_disposed(self, taking: dict[int, _Taking], receipts: list[Receipt | None]) -> None:
         """What was disposed of does not come back unseen; the file stays where it is."""
-        disposed = self._catalog.disposed_among([one.staged.sha256 for one in taking.values()])
-        for place in [place for place, one in taking.items() if one.staged.sha256 in disposed]:
+        digests = {one.staged.sha256 for one in taking.values()}
+        disposed = self._catalog.disposed_among(sorted(digests))
+        going = {one for one in digests if self._vault.tombstone_is_there(one)}
+        for place in [place for place, one in taking.items() if one.staged.sha256 in disposed | going]:
             one = taking.pop(place)
             self._vault.staging.discard([one.staged])
-            receipts[place] = self._refuse(one.candidate, DISPOSED, kind="disposed")
+            if one.staged.sha256 not in disposed:
+                receipts[place] = _rejected(one.candidate, GOING, again=True)
+                continue
+            with self._catalog.transaction() as connection:
+                receipts[place], seq = self._refuse_disposed(connection, one)
+            self._audit.make_durable(seq)
+
+    def _refuse_disposed(self, connection: sa.Connection, taking: _Taking) -> tuple[Receipt, int]:
+        """The refusal stands in the log under the original that went, with the digest that proves it."""
+        sha256, candidate = taking.staged.sha256, taking.candidate
+        original = self._catalog.original_with(connection, sha256)
+        facts = {"reason": DISPOSED, "kind": "disposed", "sha256": sha256}
+        about = None if original is None else original.id
+        seq = self._note(connection, "arrival.rejected", candidate.path, facts, original=about)
+        return replace(_rejected(candidate, DISPOSED, again=False), sha256=sha256), seq
 
     def _commit(self, taking: dict[int, _Taking]) -> None:
         accepted, settings = clock.moment(), self._settings.digest
@@ -261,6 +281,7 @@ class Accession:
             # Rows of jobs are locked before the log's head, here as everywhere: who waits for whom has no circle.
             for one in taking.values():
                 self._wake(connection, one.candidate, one.staged)
+            self._audit.record(connection, [])  # whoever disposes of one of them has done so, or waits
             for place, one in taking.items():
                 receipts[place], seq = self._enter(connection, one)
                 last = max(last, seq)
@@ -282,6 +303,10 @@ class Accession:
         staged, sniffed, arrival = taking.staged, taking.sniffed, taking.arrival
         place = _place(taking.candidate, staged)
         before = self._catalog.original_with(connection, staged.sha256)
+        if before is not None and before.state == "disposed":
+            return self._refuse_disposed(connection, taking)
+        if self._vault.tombstone_is_there(staged.sha256):
+            return _rejected(taking.candidate, GOING, again=True), 0
         known = self._catalog.arrival_at(connection, place["place_key"], staged.sha256)
         if known is not None and before is not None:
             seq = self._see_again(connection, known, staged)
@@ -359,17 +384,23 @@ class Accession:
 
     def note(self, event: str, path: Path, facts: dict[str, Any]) -> None:
         """An event about a path that did not become an arrival is in the log, durable."""
+        with self._catalog.transaction() as connection:
+            seq = self._note(connection, event, path, facts)
+        self._audit.make_durable(seq)
+
+    def _note(
+        self, connection: sa.Connection, event: str, path: Path, facts: dict[str, Any], *, original: str | None = None
+    ) -> int:
         raw, shown = os.fsencode(path), _shown(path)
         now = datetime.now(UTC)
         facts = {"path_b64": _b64(raw), "path": shown, **drops.state_of(raw), **facts}
         if event == "arrival.rejected":
             facts["refused_at"] = now.isoformat()
-        with self._catalog.transaction() as connection:
-            told = NewEvent(type=event, actor=self._actor, outcome="refused", facts=facts)
-            [seq] = self._audit.record(connection, [told])
-            if event == "arrival.rejected":
-                drops.add_rejection(connection, raw, seq, facts, now)
-        self._audit.make_durable(seq)
+        told = NewEvent(type=event, actor=self._actor, outcome="refused", original=original, facts=facts)
+        [seq] = self._audit.record(connection, [told])
+        if event == "arrival.rejected":
+            drops.add_rejection(connection, raw, seq, facts, now)
+        return seq
 
 
 def _batches(candidates: Sequence[Candidate]) -> list[list[int]]:

@@ -178,7 +178,8 @@ class Retention:
 
     def _is_back(self, sha256: str) -> bool:
         """Whether the original of a disposal that was cut off is, or is now again, in the vault."""
-        return self._vault.has(sha256) or self._vault.take_back(sha256)
+        # The second look: a run that waited for nobody may have put it back while this waited for the vault.
+        return self._vault.has(sha256) or self._vault.take_back(sha256) or self._vault.has(sha256)
 
     def release_hold(self, hold_id: str, person: Person, reason: str) -> Hold:
         """The release is asked for by the first person, and done by the second; the hold as it is then.
@@ -302,6 +303,8 @@ class Retention:
             [standing] = self._standings(connection, [disposal.original], clock, self.rules)
             if disposal.rules != self.rules.stamp:
                 raise NotAllowed("The rules were changed since the proposal; propose it again / 规则已变更，请重新提出")
+            if disposals.came_since(connection, disposal.original):
+                standing = replace(standing, why=(*standing.why, retention.CAME))
             if not standing.may_go:
                 raise NotAllowed(_must_stay(standing), original=standing.original)
             disposal = replace(disposal, state="approved", approved_by=person.name, approved_role=person.role,
@@ -339,8 +342,9 @@ class Retention:
             disposal = disposals.one(connection, Disposal, disposal_id)
             [row] = disposals.originals(connection, [disposal.original])
             if disposal.state == "approved":
-                if not retention.is_due(disposal, self.rules, clock.earliest):
-                    due = retention.due_at(disposal.approved_at or clock.latest, self.rules).isoformat()
+                confirmed_at = disposals.clock_confirmed_at(connection, disposal.original)
+                if not retention.is_due(disposal, self.rules, clock.earliest, confirmed_at=confirmed_at):
+                    due = retention.due_at(disposal.approved_at or clock.latest, self.rules, confirmed_at).isoformat()
                     return Outcome(disposal=disposal, name=row.name, ended="waits",
                                    why=((f"冷静期至 {due}", f"it cools until {due}"),))  # fmt: skip
                 why = self._hindrances(connection, disposal, clock)
@@ -431,7 +435,8 @@ class Retention:
 
     def _hindrances(self, connection: sa.Connection, disposal: Disposal, clock: Clock) -> Sequence[tuple[str, str]]:
         [standing] = self._standings(connection, [disposal.original], clock, self.rules)
-        return retention.hindrances(disposal, standing, self.rules)
+        came = disposals.came_since(connection, disposal.original)
+        return retention.hindrances(disposal, standing, self.rules, came=came)
 
     def _certificate(self, disposal: Disposal, row: Any) -> dict[str, Any]:
         with self._catalog.snapshot() as connection:
@@ -505,9 +510,10 @@ class Retention:
     def _record(self, connection: sa.Connection, type: str, actor: str, record: Hold | Retained | Disposal) -> int:
         disposals.put(connection, self._catalog, record)
         facts = {disposals.EVENTS[type][1]: disposals.told(record)}
-        return self._audit.record(
-            connection, [NewEvent(type=type, actor=actor, original=record.original, facts=facts)]
-        )[0]  # fmt: skip
+        event = NewEvent(type=type, actor=actor, original=record.original, facts=facts)
+        [seq] = self._audit.record(connection, [event])
+        failpoint.at("retention.recorded")
+        return seq
 
 
 def text_of(certificate: Mapping[str, Any]) -> str:

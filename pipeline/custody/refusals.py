@@ -18,6 +18,18 @@ class Told(NamedTuple):
 # A word of the reason in the log -> what the clerk reads. The first that is found counts.
 _WORDS: Final = (
     (
+        r"being disposed of",
+        "相同内容的原件正在处置中", "the same bytes are being disposed of at this moment",
+        "文件原样保留，稍后会自动再试", "leave the file here; it is tried again by itself",
+    ),
+    (
+        r"disposed of",
+        "相同内容的原件已按保管期限处置（有销毁凭证），没有再次接收，文件仍在原处",
+        "the same bytes were in custody and were disposed of at the end of their period; they were not taken in again",
+        "请勿删除该文件，先咨询法制部门；casereel explain 该文件可查看是哪一份原件",
+        "keep the file and ask the legal office; `casereel explain` this file says which original it was",
+    ),
+    (
         r"link, a pipe or a device|not a file|symbolic|link",
         "它是链接、快捷方式或设备，不是文件", "it is a link or a device and not a file",
         "把真正的文件复制到这里", "copy the file itself into this folder",

@@ -24,6 +24,11 @@ KIND_WORDS: Final = {
     "petition": ("信访", "petition"),
 }  # fmt: skip
 
+CAME: Final = (
+    "提出后又收到相同内容的文件，请核查原因，取消本次处置后重新提出",
+    "the same bytes came again since it was proposed: look why, cancel it and propose it anew",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Linked:
@@ -203,9 +208,14 @@ def require_sure(doubt: bool) -> None:
         )
 
 
-def hindrances(disposal: Disposal, standing: Standing, rules: Rules) -> Sequence[tuple[str, str]]:
-    """What speaks against unlinking now, for ever: (Chinese, English); the disposal must be stopped for any of it."""
+def hindrances(disposal: Disposal, standing: Standing, rules: Rules, *, came: bool) -> Sequence[tuple[str, str]]:
+    """What speaks against unlinking now, for ever: (Chinese, English); the disposal must be stopped for any of it.
+
+    came: the same bytes were handed in once more since the proposal, so somebody may need them.
+    """
     found = list(standing.why)
+    if came:
+        found.append(CAME)
     if disposal.approved_by is None or disposal.approved_role is None or disposal.approved_at is None:
         found.append(("未经第二人批准", "no second person has approved it"))
     elif same_person(disposal.proposed_by, disposal.approved_by) or disposal.proposed_role == disposal.approved_role:
@@ -215,11 +225,15 @@ def hindrances(disposal: Disposal, standing: Standing, rules: Rules) -> Sequence
     return found
 
 
-def is_due(disposal: Disposal, rules: Rules, earliest: datetime) -> bool:
-    """Whether the cooling is over."""
-    return disposal.approved_at is not None and earliest >= due_at(disposal.approved_at, rules)
+def is_due(disposal: Disposal, rules: Rules, earliest: datetime, *, confirmed_at: datetime | None = None) -> bool:
+    """Whether the cooling is over. confirmed_at: as `due_at` takes it."""
+    return disposal.approved_at is not None and earliest >= due_at(disposal.approved_at, rules, confirmed_at)
 
 
-def due_at(approved_at: datetime, rules: Rules) -> datetime:
-    """When the cooling ends."""
-    return approved_at + timedelta(hours=rules.cooling_h)
+def due_at(approved_at: datetime, rules: Rules, confirmed_at: datetime | None = None) -> datetime:
+    """When the cooling ends.
+
+    confirmed_at: what the clock said when a person confirmed it after the approval; it cools anew from there, so that
+    no one person's word about the clock brings a disposal nearer.
+    """
+    return max(approved_at, confirmed_at or approved_at) + timedelta(hours=rules.cooling_h)

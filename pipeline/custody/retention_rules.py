@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -60,7 +60,9 @@ def read(path: Path) -> Rules:
         data = path.read_bytes()
         said = tomllib.loads(data.decode("utf-8-sig"))
     except (OSError, ValueError) as error:
-        raise BadInput(f"{path} cannot be read as retention rules: {error}", path=str(path)) from error
+        raise BadInput(
+            f"{path} cannot be read as retention rules: {error} / 该文件无法作为保管规则读取", path=str(path)
+        ) from error
     try:
         limits = said["limits"]
         rules = Rules(
@@ -71,10 +73,16 @@ def read(path: Path) -> Rules:
                                                        "off_days")},
         )  # fmt: skip
     except (KeyError, TypeError) as error:
-        raise BadInput(f"{path} lacks {error} or has it in a wrong form", path=str(path)) from error
+        raise BadInput(
+            f"{path} lacks {error} or has it in a wrong form / 保管规则缺少此项或写法有误：{error}", path=str(path)
+        ) from error
     faults = list(_faults(rules, said["class"]))
     if faults:
-        raise BadInput(f"{path} cannot be used: {'; '.join(faults)}", path=str(path), found=faults)
+        chinese, english = "；".join(zh for zh, _ in faults), "; ".join(en for _, en in faults)
+        raise BadInput(
+            f"{path} cannot be used: {english} / 保管规则不可用：{chinese}", path=str(path),
+            found=[english for _, english in faults],
+        )  # fmt: skip
     return rules
 
 
@@ -90,22 +98,31 @@ def _class(said: Mapping[str, Any]) -> RetentionClass:
     return RetentionClass(months=_count(said, "months") or None, **texts)
 
 
-def _faults(rules: Rules, listed: Any) -> Any:
+def _faults(rules: Rules, listed: Any) -> Iterator[tuple[str, str]]:
+    """(Chinese, English) of all that forbids these rules."""
     if not isinstance(rules.valid_from, date):
-        yield "valid_from is not a date"
+        yield "valid_from 不是日期", "valid_from is not a date"
     if len(rules.classes) != len(listed):
-        yield "two classes have the same code"
+        yield "有两个类别代码相同", "two classes have the same code"
     for one in rules.classes.values():
         least = LEAST_MONTHS.get(one.basis)
         if least is None:
-            yield f"class {one.code} has the basis '{one.basis}', which is none of {', '.join(LEAST_MONTHS)}"
+            bases = ", ".join(LEAST_MONTHS)
+            yield (f"类别 {one.code} 的 basis '{one.basis}' 不在 {bases} 之中",
+                   f"class {one.code} has the basis '{one.basis}', which is none of {bases}")  # fmt: skip
         elif one.months is not None and one.months < least:
-            yield f"class {one.code} keeps for {one.months} months; {one.basis} asks for at least {least}"
+            yield (
+                f"类别 {one.code} 保管 {one.months} 个月，{one.basis} 至少 {least} 个月",
+                f"class {one.code} keeps for {one.months} months; {one.basis} asks for at least {least}",
+            )
         if not one.source:
-            yield f"class {one.code} names no source"
-    if rules.floor_months < LEAST_MONTHS["floor"]:
-        yield f"floor_months is {rules.floor_months}; at least {LEAST_MONTHS['floor']} are asked for"
-    if rules.cooling_h < LEAST_COOLING_H:
-        yield f"cooling_h is {rules.cooling_h}; at least {LEAST_COOLING_H} are asked for"
-    if rules.approve_within_days > MOST_APPROVAL_DAYS:
-        yield f"approve_within_days is {rules.approve_within_days}; at most {MOST_APPROVAL_DAYS} are allowed"
+            yield f"类别 {one.code} 没有写明依据", f"class {one.code} names no source"
+    for name, value, least in (
+        ("floor_months", rules.floor_months, LEAST_MONTHS["floor"]), ("cooling_h", rules.cooling_h, LEAST_COOLING_H),
+    ):  # fmt: skip
+        if value < least:
+            yield f"{name} 为 {value}，至少应为 {least}", f"{name} is {value}; at least {least} are asked for"
+    within = rules.approve_within_days
+    if within > MOST_APPROVAL_DAYS:
+        yield (f"approve_within_days 为 {within}，至多 {MOST_APPROVAL_DAYS}",
+               f"approve_within_days is {within}; at most {MOST_APPROVAL_DAYS} are allowed")  # fmt: skip

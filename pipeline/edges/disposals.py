@@ -6,6 +6,7 @@ Everything here runs inside a transaction of the caller's.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
@@ -171,6 +172,24 @@ def entry_of(connection: sa.Connection, type: str, original: str) -> dict[str, A
     query = sa.select(t.event.c.seq, t.event.c.hash).where(t.event.c.type == type, t.event.c.original == original)
     row = connection.execute(query.order_by(t.event.c.seq.desc()).limit(1)).one()
     return {"seq": row.seq, "hash": row.hash}
+
+
+def came_since(connection: sa.Connection, original: str) -> bool:
+    """Whether the same bytes were handed in from elsewhere after the original's disposal was proposed."""
+    event = t.event.c
+    latest = sa.select(sa.func.max(event.seq)).where(event.original == original)
+    came = connection.execute(latest.where(event.type == "arrival.duplicate")).scalar() or 0
+    proposed = connection.execute(latest.where(event.type == "disposal.proposed")).scalar() or 0
+    return bool(came > proposed)
+
+
+def clock_confirmed_at(connection: sa.Connection, original: str) -> datetime | None:
+    """What the clock said when a person confirmed it, where that was after the original's disposal was approved."""
+    event = t.event.c
+    approved = sa.select(sa.func.max(event.seq)).where(event.original == original, event.type == "disposal.approved")
+    query = sa.select(event.line).where(event.type == "clock.confirmed", event.seq > approved.scalar_subquery())
+    line = connection.execute(query.order_by(event.seq.desc()).limit(1)).scalar()
+    return None if line is None else datetime.fromisoformat(json.loads(line)["facts"]["to"])
 
 
 def told(record: Hold | Retained | Disposal) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from ulid import ULID
 from pipeline.edges import copies as copies_of
 from pipeline.edges import copying, disk, failpoint, ocfl
 from pipeline.edges.staging import MANY, Staged, Staging
-from pipeline.errors import BadInput, CustodyBroken, NotAllowed
+from pipeline.errors import BadInput, CustodyBroken
 
 LAYOUT: Final = "0003-hash-and-id-n-tuple-storage-layout"
 PIECE_BYTES: Final = 1 << 20
@@ -186,16 +186,13 @@ class Vault:
         """The staged copies are objects of the vault, durable; the folders of those already there are dropped.
 
         records: digest -> intake facts. Several at once share two syncs of the file system.
-        Returns the digests whose objects, with their records, were made now.
+        Returns the digests whose objects, with their records, were made now; where a tombstone lies it stays.
         Raises CustodyBroken where an object with this digest is there and damaged.
         """
         assert all(one.proved for one in staged), "only proved copies become objects"
-        for one in staged:
-            if (self._object(one.sha256) / TOMBSTONE).exists():
-                raise NotAllowed(f"The original {one.sha256} was disposed of", expected=one.sha256)
         fresh: dict[str, Staged] = {}
         for one in staged:
-            if one.sha256 not in fresh and not self.has(one.sha256):
+            if one.sha256 not in fresh and not self.holds(one.sha256):
                 fresh[one.sha256] = one
         together = len(fresh) >= MANY and disk.capabilities()["syncfs"]
         for one in fresh.values():
@@ -227,13 +224,13 @@ class Vault:
                 disk.sync_folder(folder)
 
     def _place(self, one: Staged) -> bool:
-        """Whether it became the object; not where another process placed the same bytes at this moment."""
+        """Whether it became the object; not where another process placed the same bytes, or a tombstone, meanwhile."""
         target = self._object(one.sha256)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             one.folder.rename(target)
         except OSError as error:
-            if not (error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.EACCES) and self.has(one.sha256)):
+            if not (error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.EACCES) and self.holds(one.sha256)):
                 raise
             return False
         return True
@@ -325,16 +322,27 @@ class Vault:
             except BaseException:
                 self._put_back(sha256)
                 raise
-            if not place.exists():
-                (out / "tombstone").rename(place)
-                disk.sync_folder(place.parent)
-                disk.sync_folder(out)
+            if (out / "tombstone").exists():
+                self._place_tombstone(out, place)
             failpoint.at("purge.placed")
             # The original first: where it is still there, so is all of the object, and can be put back.
             (out / "object" / ORIGINAL).unlink(missing_ok=True)
             failpoint.at("purge.unlinked")
             shutil.rmtree(out)
             disk.sync_folder(self._disposing)
+
+    def _place_tombstone(self, out: Path, place: Path) -> None:
+        """The tombstone lies in the object's place; the same bytes taken in again meanwhile go with the others."""
+        while not (place / TOMBSTONE).exists():
+            if place.exists():
+                place.rename(out / f"again-{ULID()}")
+            try:
+                (out / "tombstone").rename(place)
+            except OSError:
+                if not place.exists():
+                    raise
+        disk.sync_folder(place.parent)
+        disk.sync_folder(out)
 
     def _prepare_tombstone(self, sha256: str, facts: Mapping[str, Any], out: Path) -> None:
         """A whole tombstone object lies ready, synced."""

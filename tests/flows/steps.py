@@ -32,10 +32,11 @@ NUMBERED: Final[dict[str, tuple[str, ...]]] = {
 }
 INTAKE: Final = tuple(name for names in NUMBERED.values() for name in names)
 
+# A disposal's run, and every deed of retention: tried in test_disposal_kills.py.
+RUN: Final = ("disposal", "purge")
+DEEDS: Final = ("retention", "hold")
 # The other places, by the word before their dot, have tests beside what they belong to.
-ELSEWHERE: Final = frozenset(
-    ("worker", "disposal", "hold", "version", "purge", "repair", "checkpoint", "tiles", "key", "backup", "export")
-)
+ELSEWHERE: Final = frozenset(("worker", "version", "repair", "checkpoint", "tiles", "key", "backup", "export"))
 
 
 def every() -> dict[str, str]:

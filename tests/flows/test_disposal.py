@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from config.settings import SHIPPED, Settings, load
+from pipeline.custody.accession import Candidate, Receipt
 from pipeline.custody.disposal import text_of
 from pipeline.custody.retention_rules import read
 from pipeline.edges import tables
@@ -20,6 +21,7 @@ from pipeline.errors import BadInput, NotAllowed, TryAgain
 from pipeline.records import Facts, Fingerprint, Property
 from tests.conftest import QUICK
 from tests.flows.keeping import AUDITOR, CASE, OPERATOR, REVIEWER, YEAR, SetClock, approved, kept, link, over, take
+from tests.samples import making
 from workers.bootstrap import Home, build_accession, build_home, build_jobs, make_home
 from workers.patrol import round_of
 from workers.rebuild import rebuild_catalog
@@ -524,25 +526,140 @@ def test_a_rebuilt_catalog_knows_every_hold_decision_and_disposal(
     rebuilt.close()
 
 
+def drop(home: Home, path: Path, *more: Path) -> list[Receipt]:
+    """A clerk hands these in, together."""
+    jobs = build_jobs(home)
+    try:
+        candidates = [Candidate(path=one, root=one.parent, source="card again") for one in (path, *more)]
+        return build_accession(home, jobs).take(candidates)
+    finally:
+        jobs.close()
+
+
 def test_bytes_that_were_disposed_of_are_not_taken_in_again_and_not_lost(
+    home: Home, tmp_path: Path, clock: SetClock
+) -> None:
+    retention = kept(home, clock)
+    [original] = take(home, tmp_path / "card", "a.jpg")
+    [disposal] = approved(retention, clock, original)
+    clock.pass_(COOLED)
+    retention.run("patrol")
+    path, neighbour = tmp_path / "card" / "a.jpg", making.photo(tmp_path / "card" / "new.jpg", 7, size=(32, 24))
+    again, taken = drop(home, path, neighbour)
+    assert (again.status, again.original, again.again, again.sha256) == (
+        "rejected", None, False, sha256_of(home, original),
+    )  # fmt: skip
+    assert "disposed of" in str(again.reason)
+    assert "已按保管期限处置" in str(again.reason)
+    assert taken.status == "accepted"
+    assert path.exists()
+    [told] = events(home, "arrival.rejected")
+    assert (told["original"], told["facts"]["kind"]) == (original, "disposed")  # type: ignore[index]
+    tombstone = home.vault.tombstone(sha256_of(home, original))
+    assert tombstone is not None
+    assert tombstone["disposal"] == disposal
+    assert len(home.catalog.known_of(original).arrivals) == 1
+
+
+def test_the_same_bytes_after_the_proposal_stop_the_disposal(
     sqlite_home: Home, tmp_path: Path, clock: SetClock
 ) -> None:
-    from pipeline.custody.accession import Candidate
+    retention = kept(sqlite_home, clock)
+    approved_one, proposed_one = take(sqlite_home, tmp_path / "card", "a.jpg", "b.jpg")
+    approved(retention, clock, approved_one)
+    over(retention, clock, proposed_one)
+    [proposal] = retention.propose([proposed_one], OPERATOR, "期满")
+    for name in ("a.jpg", "b.jpg"):
+        copy = tmp_path / "另案" / name
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copy(tmp_path / "card" / name, copy)
+        assert [one.status for one in drop(sqlite_home, copy)] == ["duplicate"]
+    with pytest.raises(NotAllowed, match=r"came again.*提出后又收到"):
+        retention.approve(proposal.id, REVIEWER)
+    clock.pass_(COOLED)
+    [outcome] = retention.run("patrol")
+    assert (outcome.ended, is_here(sqlite_home, approved_one)) == ("stopped", True)
+    retention.cancel(proposal.id, REVIEWER, "核查")
+    [again] = retention.propose([proposed_one], OPERATOR, "已核查，期满")
+    assert retention.approve(again.id, REVIEWER).state == "approved"
 
-    home = sqlite_home
+
+@pytest.mark.parametrize("place", PLACES)
+def test_the_same_bytes_after_a_death_in_a_disposal_get_a_clear_answer(
+    sqlite_home: Home, tmp_path: Path, clock: SetClock, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, retention = sqlite_home, kept(sqlite_home, clock)
+    [original] = take(home, tmp_path / "card", "a.jpg")
+    approved(retention, clock, original)
+    clock.pass_(COOLED)
+    with monkeypatch.context() as patched:
+        patched.setattr("pipeline.edges.failpoint.at", die_at(place))
+        patched.setattr("pipeline.edges.vault.Vault._put_back", lambda *_: False)
+        with pytest.raises(Died):
+            retention.run("patrol")
+    copy = tmp_path / "again" / "a.jpg"
+    copy.parent.mkdir()
+    shutil.copy(tmp_path / "card" / "a.jpg", copy)
+    has_tombstone = PLACES.index(place) >= PLACES.index("purge.placed")
+    is_told = home.catalog.known_of(original).original.state == "disposed"
+    [receipt] = drop(home, copy)
+    # The tombstone lies there and nobody was told of it yet: the file is tried again by itself.
+    assert (receipt.status, receipt.again) == (
+        "rejected" if has_tombstone else "duplicate", has_tombstone and not is_told,
+    )  # fmt: skip
+    kept(home, clock).run("patrol")
+    [disposal] = retention.disposals(all_=True)
+    assert (disposal.state, is_here(home, original)) == (("done", False) if has_tombstone else ("stopped", True))
+    assert (home.vault.tombstone(sha256_of(home, original)) is not None) is has_tombstone
+    if has_tombstone:
+        assert [(one.status, one.again) for one in drop(home, copy)] == [("rejected", False)]
+    assert list(home.vault.strays()) == []
+
+
+def test_the_same_bytes_in_the_middle_of_a_purge_go_with_the_others_and_are_refused(
+    home: Home, tmp_path: Path, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their object is placed while the place is empty, and told of only when the original is gone."""
     retention = kept(home, clock)
     [original] = take(home, tmp_path / "card", "a.jpg")
     approved(retention, clock, original)
     clock.pass_(COOLED)
-    retention.run("patrol")
-    path = tmp_path / "card" / "a.jpg"
-    jobs = build_jobs(home)
-    [receipt] = build_accession(home, jobs).take([Candidate(path=path, root=path.parent, source="card again")])
-    jobs.close()
-    assert receipt.status == "rejected"
-    assert "disposed of" in str(receipt.reason)
-    assert path.exists()
+    other, receipts = build_home(home.settings), []
+    placed, looked = threading.Event(), threading.Event()
+    thread = threading.Thread(target=lambda: receipts.extend(drop(other, tmp_path / "card" / "a.jpg")))
+
+    def at(name: str) -> None:
+        if threading.current_thread() is thread:
+            if name == "record.before":
+                placed.set()
+                assert looked.wait(30)
+        elif name == "purge.moved":
+            thread.start()
+            assert placed.wait(30)
+            assert home.vault.has(sha256_of(home, original))
+        elif name == "disposal.last_look":
+            looked.set()
+
+    monkeypatch.setattr("pipeline.edges.failpoint.at", at)
+    assert [one.ended for one in retention.run("patrol")] == ["done"]
+    thread.join(60)
+    other.close()
+    assert [(one.status, one.again) for one in receipts] == [("rejected", False)]
+    assert "disposed of" in str(receipts[0].reason)
     assert home.vault.tombstone(sha256_of(home, original)) is not None
+    assert not home.vault.has(sha256_of(home, original))
+    assert len(home.catalog.known_of(original).arrivals) == 1
+
+
+def test_a_confirmed_clock_lets_a_disposal_cool_anew(sqlite_home: Home, tmp_path: Path, clock: SetClock) -> None:
+    retention = kept(sqlite_home, clock)
+    [original] = take(sqlite_home, tmp_path / "card", "a.jpg")
+    approved(retention, clock, original)
+    clock.set(timedelta(days=4))
+    retention.confirm_clock(AUDITOR, "已核对")
+    assert [one.ended for one in retention.run("patrol")] == ["waits"]
+    clock.pass_(COOLED)
+    assert [one.ended for one in retention.run("patrol")] == ["done"]
 
 
 def test_what_keeps_an_original_is_written_beside_its_bytes(sqlite_home: Home, tmp_path: Path, clock: SetClock) -> None:

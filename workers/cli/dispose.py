@@ -13,6 +13,13 @@ from workers.cli._persons import allowed, as_person, because, retention_of_home
 if TYPE_CHECKING:
     from pipeline.records import Disposal
 
+# The state of a disposal, and how it ended in a run: Chinese and English.
+WORDS = {
+    "proposed": ("已提出", "proposed"), "approved": ("已批准", "approved"), "begun": ("执行中", "begun"),
+    "done": ("已处置", "done"), "waits": ("等待", "waits"), "stopped": ("已停止", "stopped"),
+    "cancelled": ("已取消", "cancelled"),
+}  # fmt: skip
+
 
 @click.group(short_help="Disposal by two persons: propose, approve, cancel, run, list, certificate.")
 def dispose() -> None:
@@ -93,7 +100,7 @@ def run() -> int:
         for one in outcomes:
             why = "; ".join(pair[0 if app.lang == "zh" else 1] for pair in one.why)
             data = {**_said(one.disposal), "name": one.name, "ended": one.ended, "why": why}
-            app.emit(data, f"{one.ended}  {one.disposal.original}  {one.name}  {why}")
+            app.emit(data, f"{app.in_words(*WORDS[one.ended])}  {one.disposal.original}  {one.name}  {why}")
         return SOME_FAILED if any(one.ended == "stopped" for one in outcomes) else 0
 
 
@@ -109,7 +116,8 @@ def list_(all_: bool) -> None:
         found = kept.disposals(all_=all_)
         names = built.catalog.names(one.original for one in found)
         for one in found:
-            app.emit(_said(one), f"{one.id}  {one.state}  {names.get(one.original, one.original)}  {one.reason}")
+            name, state = names.get(one.original, one.original), app.in_words(*WORDS[one.state])
+            app.emit(_said(one), f"{one.id}  {state}  {name}  {one.reason}")
 
 
 @dispose.command(short_help="Print the certificate of a disposal.")

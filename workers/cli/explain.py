@@ -55,12 +55,12 @@ def explain(path_or_id: str) -> None:
                 original = built.catalog.find_original(meant)
             except BadInput:
                 continue
-            app.emit(*_known(app, built, original))
+            app.emit(*_known(app, built, original, path))
             return
         app.emit(*_unknown(app, built, path))
 
 
-def _known(app: App, built: Home, original: str) -> tuple[dict[str, Any], str]:
+def _known(app: App, built: Home, original: str, path: Path) -> tuple[dict[str, Any], str]:
     from workers.bootstrap import build_jobs
 
     known = built.catalog.known_of(original)
@@ -75,6 +75,9 @@ def _known(app: App, built: Home, original: str) -> tuple[dict[str, Any], str]:
     why += [one.text_zh if app.lang == "zh" and one.text_zh else one.text for one in known.caveats]
     why += [f"{job.stage}: {job.reason}" for job in failed]
     do = app.in_words(*WORDS[known.original.state][2:])
+    if known.original.state == "disposed" and (refused := _refused(app, built, path)):
+        why.append(refused[0])
+        do = f"{refused[1]}; {do}"
     if failed:
         do = f"casereel jobs retry {failed[0].job}"
     data = {
@@ -137,7 +140,7 @@ def _refused(app: App, built: Home, path: Path) -> tuple[str, str] | None:
         found = drops.rejection_of(connection, os.fsencode(path))
     if found is not None:
         told = told_of(found.reason)
-        return app.in_words(told.why_zh, found.reason), app.in_words(told.do_zh, told.do)
+        return app.in_words(told.why_zh, found.reason.partition(" / ")[0]), app.in_words(told.do_zh, told.do)
     gone = [one for one in built.catalog.events_of_type(["arrival.gone"]) if _is_about(one, path)]
     if gone and not path.exists():
         why = app.in_words("接收之前它已被移走或删除", json.loads(gone[-1])["facts"]["reason"])

@@ -73,12 +73,14 @@ def list_(all_: bool) -> None:
 
     Example: casereel hold list --all
     """
+    from pipeline.custody.retention import KIND_WORDS
+
     app = app_of()
     with retention_of_home() as (built, retention):
         names = built.catalog.names(one.original for one in retention.holds(all_=True) if one.original)
         for one in retention.holds(all_=all_):
             about = one.printed or names.get(one.original or "", one.original)
-            state = app.in_words("已解除", "released") if one.released_at else one.kind
+            state = app.in_words("已解除", "released") if one.released_at else app.in_words(*KIND_WORDS[one.kind])
             app.emit(
                 {"hold": one.id, "original": one.original, "case": one.printed, "kind": one.kind, "reason": one.reason,
                  "by": one.by, "role": one.role, "from": one.from_at, "release_asked_by": one.release_asked_by,

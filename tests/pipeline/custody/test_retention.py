@@ -188,7 +188,21 @@ def disposal(**values: object) -> Disposal:
 )
 def test_what_speaks_against_unlinking(values: dict[str, object], said: list[str]) -> None:
     standing = standing_of(subject(decision=decision("floor")), RULES, LATE)
-    assert [one for _, one in hindrances(disposal(**values), standing, RULES)] == said
+    assert [one for _, one in hindrances(disposal(**values), standing, RULES, came=False)] == said
+
+
+def test_the_same_bytes_once_more_speak_against_it() -> None:
+    standing = standing_of(subject(decision=decision("floor")), RULES, LATE)
+    [(chinese, english)] = hindrances(disposal(), standing, RULES, came=True)
+    assert "相同内容" in chinese
+    assert "came again" in english
+
+
+def test_a_confirmed_clock_begins_the_cooling_anew() -> None:
+    confirmed_at = IN + timedelta(days=5)
+    assert not is_due(disposal(), RULES, confirmed_at + timedelta(hours=71), confirmed_at=confirmed_at)
+    assert is_due(disposal(), RULES, confirmed_at + timedelta(hours=72), confirmed_at=confirmed_at)
+    assert is_due(disposal(), RULES, IN + timedelta(hours=72), confirmed_at=IN - timedelta(days=5))
 
 
 def test_the_cooling_is_three_days() -> None:
