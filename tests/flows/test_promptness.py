@@ -50,7 +50,9 @@ def test_e13_a_photo_is_findable_within_two_seconds_while_films_take_longer_than
             assert heavy_running(home) == 2, "the films were done too early for this to show anything"
         print(f"\nfrom settled to findable, s: {[round(one, 2) for one in waited]}")
         assert sorted(waited)[len(waited) // 2] < 2.0
-        wait_until(lambda: all((one.running_s or 0.0) > 2 * settings.work.lease_s for one in heavy(home)), 60, "leases pass")
+        wait_until(
+            lambda: all((one.running_s or 0.0) > 2 * settings.work.lease_s for one in heavy(home)), 60, "leases pass"
+        )
         assert {one.attempts for one in heavy(home)} == {1}
         for job in [one.job for one in heavy(home)]:
             cancel = casereel("jobs", "cancel", job)

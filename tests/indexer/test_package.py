@@ -777,6 +777,16 @@ def test_a_head_that_others_signed_and_that_the_log_does_not_begin_with_stops_th
         assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_timestamps_count_only_where_it_is_set_whose_are_believed(tmp_path: Path, server: Server) -> None:
+    with home_in(tmp_path, **stamping(server)) as home:
+        with_photo(home, tmp_path / "card", 0)
+        stamped(home)
+    unset = build_home(load(tmp_path / "home", QUICK))
+    made = packed(unset, tmp_path / "out")
+    unset.close()
+    assert (made.heads, verify.check(str(made.bag)).faults) == ((), [])
+
+
 def test_what_does_not_hold_is_no_second_party(tmp_path: Path, server: Server) -> None:
     with home_in(tmp_path, **stamping(server)) as home:
         with_photo(home, tmp_path / "card", 0)
