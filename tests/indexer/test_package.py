@@ -111,6 +111,21 @@ def made(attested: Attested) -> Made:
     return attested.made
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A package of one file of another home, that nobody else signed anything of."""
+    return exported(tmp_path_factory.mktemp("plain"), 1)
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A timestamp server of the same name as the bureau's, with a key of its own."""
+    given = Server(tmp_path_factory.mktemp("stranger"))
+    yield given
+    given.server.shutdown()
+    given.server.server_close()
+
+
 @pytest.fixture
 def bag(made: Made, tmp_path: Path) -> Path:
     """A copy that a test may spoil."""
@@ -372,9 +387,9 @@ def _list_again(bag: Path, private: Ed25519PrivateKey) -> bytes:
     return listed
 
 
-def test_a_whole_package_of_another_log_is_told_by_its_key_only(made: Made, tmp_path: Path) -> None:
+def test_a_whole_package_of_another_log_is_told_by_its_key_only(made: Made, plain: Made) -> None:
     """What nobody can find without a fingerprint: everything rewritten and signed by another log's key."""
-    forged = exported(tmp_path, 1)
+    forged = plain
     assert verify.check(str(forged.bag)).whole
     assert verify.check(str(forged.bag), made.key).faults == [("other_key", forged.key)]
     assert by_shell(forged.bag).returncode == 0
@@ -470,22 +485,22 @@ def test_both_say_who_else_signed_the_log_and_for_which_originals(attested: Atte
     assert all(key[:64] in by for key, _ in found.keys)
 
 
-def test_both_say_when_nobody_else_signed(tmp_path: Path) -> None:
-    bag = exported(tmp_path, 1).bag
-    assert not (bag / "verify/heads").exists()
-    for said in (by_shell(bag).stdout, by_python(bag).stdout):
+def test_both_say_when_nobody_else_signed(plain: Made) -> None:
+    assert not (plain.bag / "verify/heads").exists()
+    by = by_shell(plain.bag).stdout
+    for said in (by, by_python(plain.bag).stdout):
         assert "no second party has signed: only this bureau's own key proves" in said
-    assert "没有第二方签名" in by_shell(bag).stdout
-    assert "SM2" not in by_shell(bag).stdout
+    assert "没有第二方签名" in by
+    assert "SM2" not in by
 
 
-def test_the_report_says_in_one_line_who_else_signed(attested: Attested, tmp_path: Path) -> None:
+def test_the_report_says_in_one_line_who_else_signed(attested: Attested, plain: Made) -> None:
     page = (attested.made.bag / "data/report.html").read_text("utf-8")
     [line] = [line for line in page.splitlines() if "<th>第二方</th>" in line]
     assert line.count(f"为日志前 {attested.witnessed} 条签名") == 2
     assert "时间戳服务器于 20" in line
     assert f"为日志前 {attested.stamped} 条签名；其后入库的 1 件只由本单位自己的密钥证明" in line
-    page = (exported(tmp_path, 1).bag / "data/report.html").read_text("utf-8")
+    page = (plain.bag / "data/report.html").read_text("utf-8")
     assert "无：没有第二方为日志签名，只由本单位自己的密钥证明" in page
 
 
@@ -505,75 +520,75 @@ def seal(bag: Path, attested: Attested) -> None:
     (bag / "verify/tagmanifest.sm2.sig").write_bytes(sm2.sign(attested.keys, listed))
 
 
-Forge = Callable[[Path, Attested, Path], None]
+Forge = Callable[[Path, Attested, Path, Server], None]
 
 
 def head_of(bag: Path, size: int, suffix: str = "note") -> Path:
     return bag / f"verify/heads/{size}.{suffix}"
 
 
-def no_head(bag: Path, of: Attested, _: Path) -> None:
+def no_head(bag: Path, of: Attested, _: Path, *_others: Server) -> None:
     for path in (bag / "verify/heads").glob(f"{of.witnessed}.*"):
         path.unlink()
 
 
-def no_text(bag: Path, of: Attested, _: Path) -> None:
+def no_text(bag: Path, of: Attested, _: Path, *_others: Server) -> None:
     head_of(bag, of.witnessed).unlink()
 
 
-def no_proof(bag: Path, of: Attested, _: Path) -> None:
+def no_proof(bag: Path, of: Attested, _: Path, *_others: Server) -> None:
     head_of(bag, of.stamped, "consistency").unlink()
 
 
-def no_cosignature(bag: Path, of: Attested, _: Path) -> None:
+def no_cosignature(bag: Path, of: Attested, _: Path, *_others: Server) -> None:
     head_of(bag, of.witnessed, "cosigned.note").unlink()
 
 
-def no_lines(bag: Path, of: Attested, _: Path) -> None:
+def no_lines(bag: Path, of: Attested, _: Path, *_others: Server) -> None:
     shutil.copy(head_of(bag, of.witnessed), head_of(bag, of.witnessed, "cosigned.note"))
 
 
-def no_token(bag: Path, of: Attested, _: Path) -> None:
+def no_token(bag: Path, of: Attested, _: Path, *_others: Server) -> None:
     head_of(bag, of.stamped, "note.tsr").unlink()
 
 
-def no_witness_key(bag: Path, _: Attested, __: Path) -> None:
+def no_witness_key(bag: Path, _: Attested, __: Path, *_others: Server) -> None:
     min((bag / "verify/keys").glob("witness-*")).unlink()
 
 
-def another_witness_key(bag: Path, _: Attested, __: Path) -> None:
+def another_witness_key(bag: Path, _: Attested, __: Path, *_others: Server) -> None:
     min((bag / "verify/keys").glob("witness-*")).write_bytes(_pem_of(Ed25519PrivateKey.generate()))
 
 
-def the_other_witness_key(bag: Path, _: Attested, __: Path) -> None:
+def the_other_witness_key(bag: Path, _: Attested, __: Path, *_others: Server) -> None:
     one, other = sorted((bag / "verify/keys").glob("witness-*"))
     shutil.copy(one, other)
 
 
-def swapped_heads(bag: Path, of: Attested, _: Path) -> None:
+def swapped_heads(bag: Path, of: Attested, _: Path, *_others: Server) -> None:
     one, other = head_of(bag, of.witnessed), head_of(bag, of.stamped)
     first, second = one.read_bytes(), other.read_bytes()
     one.write_bytes(second)
     other.write_bytes(first)
 
 
-def swapped_proofs(bag: Path, of: Attested, _: Path) -> None:
+def swapped_proofs(bag: Path, of: Attested, _: Path, *_others: Server) -> None:
     one, other = head_of(bag, of.witnessed, "consistency"), head_of(bag, of.stamped, "consistency")
     first, second = one.read_bytes(), other.read_bytes()
     one.write_bytes(second)
     other.write_bytes(first)
 
 
-def another_size(bag: Path, of: Attested, _: Path) -> None:
+def another_size(bag: Path, of: Attested, _: Path, *_others: Server) -> None:
     for path in (bag / "verify/heads").glob(f"{of.witnessed}.*"):
         path.rename(path.with_name(f"{of.witnessed + 1}.{path.name.partition('.')[2]}"))
 
 
-def one_head_more(bag: Path, of: Attested, _: Path) -> None:
+def one_head_more(bag: Path, of: Attested, _: Path, *_others: Server) -> None:
     shutil.copy(head_of(bag, of.witnessed), head_of(bag, of.witnessed + 1))
 
 
-def a_later_time(bag: Path, of: Attested, _: Path) -> None:
+def a_later_time(bag: Path, of: Attested, _: Path, *_others: Server) -> None:
     path = head_of(bag, of.witnessed, "cosigned.note")
     *before, last = path.read_text("utf-8").splitlines()
     start, _, encoded = last.rpartition(" ")
@@ -582,13 +597,13 @@ def a_later_time(bag: Path, of: Attested, _: Path) -> None:
     path.write_text("\n".join([*before, f"{start} {base64.b64encode(data).decode()}", ""]), "utf-8")
 
 
-def another_text(bag: Path, of: Attested, _: Path) -> None:
+def another_text(bag: Path, of: Attested, _: Path, *_others: Server) -> None:
     for suffix in ("note", "cosigned.note"):
         path = head_of(bag, of.witnessed, suffix)
         path.write_bytes(path.read_bytes().replace(b"previous 0", b"previous 1"))
 
 
-def of_another_log(bag: Path, of: Attested, folder: Path) -> None:
+def of_another_log(bag: Path, of: Attested, folder: Path, *_others: Server) -> None:
     """A head of the same size of a log that the same witness saw too, with all that belongs to it."""
     with home_in(folder / "else") as home:
         with_photo(home, folder / "card", 8)
@@ -603,7 +618,7 @@ def of_another_log(bag: Path, of: Attested, folder: Path) -> None:
         head_of(bag, given.size, "consistency").write_text(grown, "utf-8")
 
 
-def hashes_of_another_log(bag: Path, of: Attested, _: Path) -> None:
+def hashes_of_another_log(bag: Path, of: Attested, _: Path, *_others: Server) -> None:
     path = head_of(bag, of.stamped, "consistency")
     top, gap, note = path.read_text("utf-8").partition("\n\n")
     old, *hashes = top.split("\n")
@@ -611,58 +626,53 @@ def hashes_of_another_log(bag: Path, of: Attested, _: Path) -> None:
     path.write_text("\n".join([old, *strange]) + gap + note, "utf-8")
 
 
-def token_over_something_else(bag: Path, of: Attested, folder: Path) -> None:
-    given = stamp_by(folder / "tsa", b"something else")
+def token_over_something_else(bag: Path, of: Attested, __: Path, stranger: Server) -> None:
+    given = stamp_by(stranger, b"something else")
     head_of(bag, of.stamped, "note.tsr").write_bytes(given)
-    shutil.copy(folder / "tsa" / "tsa.pem", bag / "verify/keys/timestamp-ca.pem")
+    shutil.copy(stranger.folder / "tsa.pem", bag / "verify/keys/timestamp-ca.pem")
 
 
-def no_sm2_key(bag: Path, _: Attested, __: Path) -> None:
+def no_sm2_key(bag: Path, _: Attested, __: Path, *_others: Server) -> None:
     (bag / "verify/keys/log-sm2.pem").unlink()
 
 
-def another_sm2_key(bag: Path, _: Attested, folder: Path) -> None:
+def another_sm2_key(bag: Path, _: Attested, folder: Path, *_others: Server) -> None:
     public = sm2.public_of(folder / "sm2")
     (bag / "verify/keys/log-sm2.pem").write_bytes(sm2.public_pem(public))
     note = (bag / "verify/checkpoint.note").read_bytes()
     (bag / "verify/checkpoint.note.sm2.sig").write_bytes(sm2.sign(folder / "sm2", note))
 
 
-def sm2_over_something_else(bag: Path, of: Attested, _: Path) -> None:
+def sm2_over_something_else(bag: Path, of: Attested, _: Path, *_others: Server) -> None:
     (bag / "verify/checkpoint.note.sm2.sig").write_bytes(sm2.sign(of.keys, b"something else"))
 
 
-def no_certificate(bag: Path, _: Attested, __: Path) -> None:
+def no_certificate(bag: Path, _: Attested, __: Path, *_others: Server) -> None:
     (bag / "verify/keys/timestamp-ca.pem").unlink()
 
 
 # What only openssl sees, and so the shell's check alone.
 
 
-def token_of_a_stranger(bag: Path, of: Attested, folder: Path) -> None:
+def token_of_a_stranger(bag: Path, of: Attested, __: Path, stranger: Server) -> None:
     """Over the right head, by somebody of the same name."""
-    given = stamp_by(folder / "tsa", head_of(bag, of.stamped).read_bytes())
+    given = stamp_by(stranger, head_of(bag, of.stamped).read_bytes())
     head_of(bag, of.stamped, "note.tsr").write_bytes(given)
 
 
-def signature_of_the_token(bag: Path, of: Attested, _: Path) -> None:
+def signature_of_the_token(bag: Path, of: Attested, _: Path, *_others: Server) -> None:
     path = head_of(bag, of.stamped, "note.tsr")
     data = path.read_bytes()
     path.write_bytes(data[:-9] + bytes([data[-9] ^ 1]) + data[-8:])
 
 
-def certificate_of_a_stranger(bag: Path, _: Attested, folder: Path) -> None:
-    Server(folder / "tsa").server.server_close()
-    shutil.copy(folder / "tsa" / "tsa.pem", bag / "verify/keys/timestamp-ca.pem")
+def certificate_of_a_stranger(bag: Path, _: Attested, __: Path, stranger: Server) -> None:
+    shutil.copy(stranger.folder / "tsa.pem", bag / "verify/keys/timestamp-ca.pem")
 
 
-def stamp_by(folder: Path, data: bytes) -> bytes:
-    """The answer of a timestamp server of its own about the data."""
-    stranger = Server(folder)
-    response, _ = tokens.ask(stranger.url, data, "sha256", folder / "tsa.pem")
-    stranger.server.shutdown()
-    stranger.server.server_close()
-    return response
+def stamp_by(stranger: Server, data: bytes) -> bytes:
+    """The answer of this timestamp server about the data."""
+    return tokens.ask(stranger.url, data, "sha256", stranger.folder / "tsa.pem")[0]
 
 
 BOTH_SEE: tuple[Forge, ...] = (
@@ -676,11 +686,10 @@ SHELL_SEES: tuple[Forge, ...] = (token_of_a_stranger, signature_of_the_token, ce
 
 @pytest.mark.parametrize("forge", [*BOTH_SEE, *SHELL_SEES], ids=lambda forge: forge.__name__)
 def test_what_the_bureau_itself_forges_of_others_signatures_is_found(
-    attested: Attested, bag: Path, tmp_path: Path, forge: Forge
+    attested: Attested, bag: Path, tmp_path: Path, forge: Forge, stranger: Server
 ) -> None:
     """The package is listed and signed anew with the real keys; only what others signed stands against it."""
-    (tmp_path / "tsa").mkdir()
-    forge(bag, attested, tmp_path)
+    forge(bag, attested, tmp_path, stranger)
     seal(bag, attested)
     found = verify.check(str(bag), attested.made.key)
     assert bool(found.faults) == (forge in BOTH_SEE), found.faults
