@@ -39,6 +39,8 @@ from pipeline.records import (
 )
 
 BUSY_MS: Final = 30_000
+# Nor longer does PostgreSQL keep a writing session open whose process stands still within a transaction. Below a lease.
+IDLE_MS: Final = 30_000
 REVISION: Final = "0005"
 
 
@@ -46,13 +48,11 @@ def make_engine(url: str, *, writes: bool) -> sa.Engine:
     """An engine with what each database needs to keep its word.
 
     SQLite: WAL and synchronous FULL (NORMAL loses acknowledged rows in a power cut), and for writing an
-    immediate transaction. PostgreSQL: the psycopg driver.
+    immediate transaction. PostgreSQL: the psycopg driver, and for writing an end of sessions that stand still.
     """
     address = sa.make_url(url)
     if address.get_backend_name() == "postgresql":
-        return sa.create_engine(
-            address.set(drivername="postgresql+psycopg"), pool_size=10, max_overflow=10, pool_pre_ping=True
-        )
+        return _make_postgres_engine(address.set(drivername="postgresql+psycopg"), writes=writes)
     engine = sa.create_engine(address, pool_size=10, max_overflow=20, connect_args={"timeout": BUSY_MS / 1000})
 
     @sa.event.listens_for(engine, "connect")
@@ -67,6 +67,18 @@ def make_engine(url: str, *, writes: bool) -> sa.Engine:
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _make_postgres_engine(address: sa.URL, *, writes: bool) -> sa.Engine:
+    engine = sa.create_engine(address, pool_size=10, max_overflow=10, pool_pre_ping=True)
+    if writes:
+
+        @sa.event.listens_for(engine, "connect")
+        def _limit(connection: Any, _: Any) -> None:
+            connection.execute(f"SET idle_in_transaction_session_timeout = {IDLE_MS}")
+            connection.commit()
 
     return engine
 
@@ -603,8 +615,11 @@ class Catalog:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except sa.exc.OperationalError as error:
-        raise TryAgain(f"The catalog's database does not answer as it should: {error.orig}") from error
+    except sa.exc.DBAPIError as error:
+        # A session that PostgreSQL ended for standing still comes as an internal error over a lost connection.
+        if isinstance(error, sa.exc.OperationalError) or error.connection_invalidated:
+            raise TryAgain(f"The catalog's database does not answer as it should: {error.orig}") from error
+        raise
 
 
 def _in_pieces(ids: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:

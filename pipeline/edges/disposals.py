@@ -163,7 +163,9 @@ def noted(connection: sa.Connection) -> list[tuple[str, dict[str, Any]]]:
 
 
 def lock_work(connection: sa.Connection, original: str) -> None:
-    """No turn of this original begins or ends until the transaction does."""
+    """No turn of this original begins or ends until the transaction does, however long its process stands still."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 0"))
     connection.execute(sa.select(t.job.c.id).where(t.job.c.original == original).with_for_update()).all()
 
 

@@ -10,10 +10,8 @@ commit together. `begin` and `finish` decide what is recorded, and never the que
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 import os
-import signal
 import socket
 import sys
 import threading
@@ -21,14 +19,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
 from ulid import ULID
 
 from config.settings import WorkSettings
-from pipeline.edges import failpoint
+from pipeline.edges import failpoint, processes
 from pipeline.edges import tables as t
 from pipeline.edges.catalog import Catalog, make_engine
 from pipeline.errors import BadInput, Superseded
@@ -111,6 +108,7 @@ class Jobs:
         self._dbos_engine: sa.Engine | None = None
         self._stop = threading.Event()
         self._heart: threading.Thread | None = None
+        self._guard: threading.Thread | None = None
         self._running: dict[str, float] = {}
         self._running_lock = threading.Lock()
         self._launched = False
@@ -304,12 +302,13 @@ class Jobs:
     def show_life(self, **said: Any) -> None:
         """This process is listed among the workers, and its heart beats. said: what `status` shows of it."""
         self.said = said
+        self._start_guard()  # first, for the catalog itself may be what a stopped worker holds locked
         with self._catalog.transaction() as connection:
             connection.execute(
                 sa.insert(t.worker).values(
-                    id=self.worker_id, role=self._role, host=_this_host(), pid=os.getpid(),
+                    id=self.worker_id, role=self._role, host=processes.this_host(), pid=os.getpid(),
                     generation=GENERATION, started_s=_clock(connection), seen_s=_clock(connection), state="alive",
-                    said=said,
+                    said=self._says(),
                 )
             )  # fmt: skip
         if self._role != "work":
@@ -319,6 +318,14 @@ class Jobs:
         self._heart = threading.Thread(target=self._beat_on, name="heartbeat", daemon=True)
         self._heart.start()
 
+    def _start_guard(self) -> None:
+        self._guard = threading.Thread(target=self._stand_guard, name="guard", daemon=True)
+        self._guard.start()
+
+    def _says(self) -> dict[str, Any]:
+        with self._running_lock:
+            return {**self.said, "running": len(self._running), "born": processes.born(os.getpid())}
+
     def close(self, drain_s: int = 20) -> None:
         """No work is taken any more; what is unfinished after the drain is taken over by others at once."""
         if self._launched:
@@ -327,6 +334,8 @@ class Jobs:
             DBOS.destroy(workflow_completion_timeout_sec=drain_s)
             self._launched = False
         self._stop.set()
+        if self._guard is not None:
+            self._guard.join(timeout=5)
         if self._heart is not None:
             self._heart.join(timeout=5)
             with contextlib.suppress(Exception), self._catalog.transaction() as connection:
@@ -368,15 +377,35 @@ class Jobs:
 
     def _beat(self) -> bool:
         """A sign of life. False where another worker took this one's turns over; without turns it lives again."""
-        with self._running_lock:
-            said = {**self.said, "running": len(self._running)}
         mine = sa.update(t.worker).where(t.worker.c.id == self.worker_id)
         if self._role == "work":
             mine = mine.where(t.worker.c.state == "alive")
         with self._catalog.transaction() as connection:
             seen_s = _beat_after(connection, t.worker.c.seen_s)
-            beaten = connection.execute(mine.values(seen_s=seen_s, said=said, state="alive"))
+            beaten = connection.execute(mine.values(seen_s=seen_s, said=self._says(), state="alive"))
         return beaten.rowcount == 1
+
+    def _stand_guard(self) -> None:
+        """Ends workers of this host that stand still past their lease, and so frees all that they hold locked.
+
+        Beside the heart and only reading: the heart itself may be waiting for what they hold.
+        """
+        vigil = Vigil(longest_s=2 * self._settings.heartbeat_s)
+        while not self._stop.wait(self._settings.heartbeat_s):
+            try:
+                self._end_the_standing(vigil)
+            except Exception:
+                logger.warning("nobody could be looked after", exc_info=True)
+
+    def _end_the_standing(self, vigil: Vigil) -> None:
+        """One look. The dead are looked at too: whoever took over from them may be on another host."""
+        here = sa.select(t.worker).where(t.worker.c.role == "work", t.worker.c.host == processes.this_host())
+        with self._catalog.snapshot() as connection:
+            rows = connection.execute(here).all()
+        standing = {row.id: row for row in rows if processes.stands_still(row.pid, row.said.get("born"))}
+        for worker, still_s in vigil.unchanged_s({one: row.seen_s for one, row in standing.items()}).items():
+            if still_s > self._settings.lease_s and processes.end(standing[worker].pid):
+                logger.warning("ended %s: it stood still for its whole lease", worker)
 
     def _reap(self) -> None:
         """Takes over the work of workers that show no life: one reaper at a time."""
@@ -403,7 +432,7 @@ class Jobs:
         return {
             row.id for row in rows
             if row.state == "dying" or row.seen_s == 0.0 or unchanged_s[row.id] > self._settings.lease_s
-            or _is_gone(row.host, row.pid)
+            or processes.is_gone(row.host, row.pid)
         }  # fmt: skip
 
     def shorten_delays(self) -> None:
@@ -544,9 +573,10 @@ class Jobs:
         return [
             {
                 "worker": row.id, "role": row.role, "host": row.host, "pid": row.pid, "state": row.state,
-                "seen_s_ago": round(max(now - row.seen_s, 0.0), 1), **row.said,
+                "seen_s_ago": round(max(now - row.seen_s, 0.0), 1),
+                **{name: value for name, value in row.said.items() if name != "born"},
             }
-            for row in rows if not _is_gone(row.host, row.pid)
+            for row in rows if not processes.is_gone(row.host, row.pid)
         ]  # fmt: skip
 
     def stranded(self, *, waiting_s: float = 60.0, limit: int = 500) -> list[tuple[str, str]]:
@@ -648,36 +678,11 @@ def _clock(connection: sa.Connection) -> sa.ColumnElement[float]:
     return sa.literal_column("extract(epoch from clock_timestamp())::float8", sa.Float)
 
 
-@functools.cache
-def _this_host() -> str:
-    """This host as far as process numbers go: two containers of one name do not see each other's processes."""
-    name = socket.gethostname()
-    with contextlib.suppress(OSError):
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
-        return f"{name}/{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
-    return name
-
-
-def _is_gone(host: str, pid: int) -> bool:
-    """Whether this process of this very host has surely ended; on another host nobody can say."""
-    if host != _this_host() or os.name != "posix":
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    with contextlib.suppress(OSError, IndexError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    return False
-
-
 def _end_myself(why: str) -> None:
     """The work of this process belongs to others now; its children end with it."""
     logger.error("ending: %s", why)
     failpoint.at("worker.fenced")
-    os.kill(os.getpid(), signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+    processes.end(os.getpid())
 
 
 def _job_row(row: Any) -> JobRow:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+import sqlalchemy as sa
 from ulid import ULID
 
+from config.settings import Settings
+from pipeline.edges import catalog as catalog_module
+from pipeline.edges import disposals, tables
 from pipeline.edges.audit import NewEvent
-from pipeline.errors import BadInput
+from pipeline.edges.catalog import Catalog
+from pipeline.errors import BadInput, TryAgain
 from pipeline.records import CaseLink, Caveat, DecidedTime, Facts, Fingerprint, Original, Property, TimeClaim
-from workers.bootstrap import Home
+from workers.bootstrap import Home, build_home, make_home
 
 AT = datetime(2021, 8, 3, 2, 10, 10, 123456, tzinfo=UTC)
 PROPERTY = Property(name="video.width", found="1920", value=1920, finder="container/1")
@@ -154,3 +162,31 @@ def test_the_migrated_tables_are_those_of_the_code(home: Home) -> None:
             connection, opts={"include_object": is_ours, "version_table": "cr_version"}
         )
         assert compare_metadata(context, tables.metadata) == []
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("disposes", [False, True], ids=["anybody", "whoever unlinks"])
+def test_postgres_ends_who_stands_still_within_a_transaction_unless_it_unlinks(
+    disposes: bool, fresh_database: Callable[[], str], make_settings: Callable[..., Settings],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    settings = make_settings(catalog_url=fresh_database())
+    make_home(settings)
+    other = build_home(settings).catalog
+    monkeypatch.setattr(catalog_module, "IDLE_MS", 300)
+    still = Catalog(settings.catalog_url)
+    lock = sa.select(tables.log_head).with_for_update()
+    with contextlib.nullcontext() if disposes else pytest.raises(TryAgain), still.transaction() as connection:
+        if disposes:
+            disposals.lock_work(connection, "nobody")
+        connection.execute(lock).all()
+        time.sleep(1.0)
+        with other.transaction() as waiting:
+            waiting.execute(sa.text("SET LOCAL lock_timeout = '100ms'"))
+            with pytest.raises(sa.exc.OperationalError) if disposes else contextlib.nullcontext():
+                waiting.execute(lock).all()
+        connection.execute(lock).all()
+    with still.transaction() as connection:
+        assert connection.execute(lock).all()
+    still.close()
+    other.close()

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from filelock import FileLock, Timeout
 from ulid import ULID
 
 from pipeline.edges import jobs as jobs_module
-from pipeline.edges import tables
+from pipeline.edges import processes, tables
 from pipeline.edges.jobs import Claim, Jobs, Vigil
 from pipeline.errors import BadInput, Superseded, TryAgain
 from pipeline.records import Original
 from pipeline.stages import ORDER
 from workers.bootstrap import Home
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -232,14 +240,13 @@ def reaper(home: Home, ticks: SetTicks) -> Jobs:
     return jobs
 
 
-def enlist(home: Home, worker: str, *, seen_s: float | None = None, host: str = "elsewhere") -> None:
+def enlist(home: Home, worker: str, **changed: Any) -> None:
+    row = {
+        "id": worker, "role": "work", "host": "elsewhere", "pid": 1, "generation": jobs_module.GENERATION,
+        "started_s": 0.0, "seen_s": time.time(), "state": "alive", "said": {},
+    }  # fmt: skip
     with home.catalog.transaction() as connection:
-        connection.execute(
-            sa.insert(tables.worker).values(
-                id=worker, role="work", host=host, pid=1, generation=jobs_module.GENERATION, started_s=0.0,
-                seen_s=time.time() if seen_s is None else seen_s, state="alive", said={},
-            )
-        )  # fmt: skip
+        connection.execute(sa.insert(tables.worker).values({**row, **changed}))
 
 
 def beat(home: Home, worker: str, seen_s: float) -> None:
@@ -387,16 +394,109 @@ def test_lost_work_is_noticed_though_the_clock_was_set_back(home: Home, jobs: Jo
     assert jobs.stranded() == [(lost, "light")]
 
 
-def test_a_process_of_this_host_that_ended_is_known_to_be_gone() -> None:
-    pid = os.fork()
-    if pid == 0:
-        os._exit(0)
-    time.sleep(0.2)  # ended and not yet collected
-    assert jobs_module._is_gone(jobs_module._this_host(), pid)
-    os.waitpid(pid, 0)
-    assert jobs_module._is_gone(jobs_module._this_host(), pid)
-    assert not jobs_module._is_gone(jobs_module._this_host(), os.getpid())
-    assert not jobs_module._is_gone("another host", pid)
+LOCKED_AND_STOPPED = """
+import os, signal, sys
+import sqlalchemy as sa
+from filelock import FileLock
+from pipeline.edges import processes, tables
+from pipeline.edges.catalog import make_engine
+url, lock = sys.argv[1:]
+with make_engine(url, writes=True).begin() as connection, FileLock(lock):
+    connection.execute(sa.select(tables.log_head).with_for_update()).all()
+    os.kill(os.getpid(), signal.SIGSTOP)
+"""
+
+
+@pytest.fixture
+def started() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Starts Python with this code and gives the process."""
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start(code: str, *arguments: str) -> subprocess.Popen[bytes]:
+        running.append(subprocess.Popen([sys.executable, "-c", code, *arguments], cwd=ROOT))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.kill()
+        one.wait()
+
+
+def until_it_stands(pid: int) -> None:
+    until_s = time.monotonic() + 30
+    while not processes.stands_still(pid, processes.born(pid)):
+        assert time.monotonic() < until_s
+        time.sleep(0.02)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="stops a process by SIGSTOP and reads /proc")
+def test_a_stopped_worker_of_this_host_is_ended_and_frees_what_it_holds_locked(
+    home: Home, tmp_path: Path, started: Callable[..., subprocess.Popen[bytes]]
+) -> None:
+    stopped = started(LOCKED_AND_STOPPED, home.catalog.url, str(tmp_path / "a.lock"))
+    enlist(home, "stopped", host=processes.this_host(), pid=stopped.pid, said={"born": processes.born(stopped.pid)})
+    until_it_stands(stopped.pid)
+    with pytest.raises(Timeout), FileLock(tmp_path / "a.lock", timeout=0.1):
+        pass
+    began_s = time.monotonic()
+    one = Jobs(home.catalog, replace(home.settings.work, heartbeat_s=0.1, lease_s=1.0), role="watch")
+    one.show_life()  # on SQLite it waits for the stopped one itself
+    with home.catalog.transaction() as connection:
+        connection.execute(sa.select(tables.log_head).with_for_update()).all()
+    with FileLock(tmp_path / "a.lock", timeout=5):
+        pass
+    assert stopped.wait(5) == -signal.SIGKILL
+    assert 1.0 < time.monotonic() - began_s < 10.0
+    one.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="stops a process by SIGSTOP and reads /proc")
+@pytest.mark.parametrize(
+    ("changed", "ends"),
+    [
+        ({}, True),
+        ({"role": "watch"}, False),
+        ({"host": "elsewhere"}, False),
+        ({"said": {"born": 1}}, False),
+        ({"said": {}}, False),
+        ({"beats": True}, False),
+        ({"runs": True}, False),
+    ],
+    ids=["a worker", "a watcher", "on another host", "the number given anew", "of an older version", "beats", "runs"],
+)
+def test_only_a_worker_that_stands_still_for_its_lease_is_ended(
+    sqlite_home: Home, changed: dict[str, Any], ends: bool, started: Callable[..., subprocess.Popen[bytes]]
+) -> None:
+    other = started("import time; time.sleep(60)")
+    if not changed.pop("runs", False):
+        other.send_signal(signal.SIGSTOP)
+        until_it_stands(other.pid)
+    beats = changed.pop("beats", False)
+    row = {"host": processes.this_host(), "pid": other.pid, "said": {"born": processes.born(other.pid)}, **changed}
+    enlist(sqlite_home, "other", **row)
+    one = Jobs(sqlite_home.catalog, replace(sqlite_home.settings.work, lease_s=10.0))
+    ticks_s = iter([0.0, 0.0, 6.0, 12.0])
+    vigil = Vigil(longest_s=60.0, ticks_s=lambda: next(ticks_s))
+    for look in range(3):
+        assert other.poll() is None
+        if beats:
+            beat(sqlite_home, "other", float(look))
+        one._end_the_standing(vigil)
+    if ends:
+        assert other.wait(10) == -signal.SIGKILL
+    time.sleep(0.2)
+    assert (other.poll() is not None) == ends
+
+
+def test_a_living_process_says_when_it_began(home: Home) -> None:
+    one = Jobs(home.catalog, home.settings.work, role="watch")
+    one.show_life(queues=["light"])
+    with home.catalog.snapshot() as connection:
+        said = connection.execute(sa.select(tables.worker.c.said)).scalar_one()
+    assert said == {"queues": ["light"], "running": 0, "born": processes.born(os.getpid())}
+    [shown] = one.workers()
+    assert "born" not in shown
+    one.close()
 
 
 def test_ended_entries_of_the_queue_are_pruned_and_our_rows_stay(home: Home) -> None:
