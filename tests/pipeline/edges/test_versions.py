@@ -195,9 +195,11 @@ def test_purging_twice_changes_nothing(vault: Vault, sha256: str) -> None:
 
 def test_the_bytes_of_a_disposed_original_do_not_come_back_unseen(vault: Vault, sha256: str, tmp_path: Path) -> None:
     vault.purge(sha256, TOMBSTONE)
-    with pytest.raises(NotAllowed):
-        put(vault, tmp_path, b"evidence" * 1000)
+    before = files_of(vault)
+    put(vault, tmp_path, b"evidence" * 1000)
     assert list(vault.digests()) == []
+    assert list(vault.tombstones()) == [sha256]
+    assert files_of(vault) == before
 
 
 def test_a_last_look_that_says_no_leaves_the_object_as_it_was(vault: Vault, sha256: str) -> None:
