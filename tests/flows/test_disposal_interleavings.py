@@ -2,7 +2,7 @@
 
 Nothing goes that must stay, what goes leaves its whole story, and what was cut off is ended and told once. What is
 played is remembered here apart from the catalog; after every step vault, catalog and log are held against it.
-CASEREEL_TEST_COUNTS=full plays 10,000 orders on SQLite and 400 on PostgreSQL, and longer ones.
+CASEREEL_TEST_COUNTS=full plays 10,000 orders on SQLite and 200 on PostgreSQL, and longer ones.
 """
 
 from __future__ import annotations

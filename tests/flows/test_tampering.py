@@ -1,4 +1,4 @@
-"""Whatever is changed in the vault is found: G10. CASEREEL_TEST_MUTATIONS=10000 for the full count."""
+"""Whatever is changed in the vault is found: G10. CASEREEL_TEST_COUNTS=full makes 10,000 changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.samples.taking import stage
 from workers.bootstrap import Home
 from workers.keeping import build_fixity
 
-MUTATIONS = int(os.environ.get("CASEREEL_TEST_MUTATIONS", "300"))
+MUTATIONS = 10_000 if os.environ.get("CASEREEL_TEST_COUNTS") == "full" else 300
 Undo = Callable[[], None]
 
 

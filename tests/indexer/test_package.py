@@ -32,7 +32,7 @@ from tests.timestamping import Server
 from workers.bootstrap import Home, build_home, make_home
 
 # How many changed packages are tried; the full count of the promise is 3,000.
-MUTATIONS = int(os.environ.get("EXPORT_MUTATIONS", "150"))
+MUTATIONS = 3000 if os.environ.get("CASEREEL_TEST_COUNTS") == "full" else 150
 BY_SHELL = 8
 PACKAGE = Path(verify.__file__).parent
 

@@ -27,7 +27,7 @@ from tests.samples.taking import stage
 from workers.bootstrap import Home, build_accession, build_jobs
 from workers.keeping import build_fixity, fixity_round
 
-FLIPS = int(os.environ.get("CASEREEL_TEST_FLIPS", "50"))
+FLIPS = 1000 if os.environ.get("CASEREEL_TEST_COUNTS") == "full" else 50
 
 
 def take(home: Home, folder: Path, count: int = 1) -> list[str]:
@@ -200,7 +200,7 @@ def test_an_older_copy_does_not_take_back_what_came_to_be_known_later(sqlite_hom
 def test_every_flip_is_found_and_repaired_by_itself_where_the_second_copy_is_good(
     sqlite_home: Home, tmp_path: Path
 ) -> None:
-    """Flips anywhere in the objects, several in some. G14; CASEREEL_TEST_FLIPS=1000 for the full count."""
+    """Flips anywhere in the objects, several in some. G14; CASEREEL_TEST_COUNTS=full makes 1,000."""
     target = tmp_path / "disk"
     home = replace(sqlite_home, settings=replace(sqlite_home.settings, backup=BackupSettings(target=str(target))))
     originals = take(home, tmp_path / "card", max(10, FLIPS // 2))
