@@ -7,6 +7,7 @@ stays so until a repair from a good copy, or a person who looked, closes it. Not
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from pipeline.edges.catalog import Catalog
 from pipeline.edges.jobs import Jobs
 from pipeline.edges.vault import Vault
 from pipeline.errors import BadInput, CustodyBroken
+
+logger = logging.getLogger(__name__)
 
 BATCH_COUNT: Final = 500  # so many identifiers make a line of 16 KB; an entry of the log may have 64
 BATCH_BYTES: Final = 4 << 30
@@ -102,7 +105,8 @@ class Fixity:
 
     def faults(self, original: str, sha256: str, moved: Callable[[int], None] = lambda _: None) -> list[str]:
         """What does not hold of one original's object; a tombstone holds only where the log tells of a disposal."""
-        self._vault.settle_one(sha256)
+        if said := self._vault.settle_one(sha256):
+            logger.warning("vault: %s", said)
         if not self._vault.holds(sha256) and sha256 in self._vault.unfinished_purges():
             return []  # on its way out: whoever disposes of it goes on
         found = self._vault.faults(sha256, moved=moved)

@@ -59,10 +59,13 @@ def removed(root: Path, chance: random.Random) -> Undo:
 
 def added(root: Path, chance: random.Random) -> Undo:
     folder = chance.choice([root, *(one for one in sorted(root.rglob("*")) if one.is_dir())])
-    path = folder / chance.choice(["x", "original.bak", "inventory.json.tmp", "v9", ".hidden", "现场.jpg"])
+    names = ["x", "original.bak", "inventory.json.tmp", ".hidden", "现场.jpg"]
     if chance.random() < 0.3:
+        path = folder / chance.choice(names)
         path.mkdir()
         return path.rmdir
+    # A folder of this name is what a dead writer leaves, and is moved aside; a file of this name nobody leaves.
+    path = folder / chance.choice([*names, "v9"])
     path.write_bytes(b"x")
     return path.unlink
 
