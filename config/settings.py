@@ -173,6 +173,12 @@ class Settings:
         return self.home / "inbox"
 
     @property
+    def watched(self) -> dict[str, Path]:
+        """Source -> folder that is watched: the inbox, and those of the settings."""
+        folders = {f"folder:{path}": Path(path) for path in self.watch.folders}
+        return {source: path.absolute() for source, path in {"inbox": self.inbox, **folders}.items()}
+
+    @property
     def catalog_url(self) -> str:
         """The database's address; the home's own SQLite file unless one is set."""
         return self.catalog.url or f"sqlite:///{self.home / 'catalog.sqlite3'}"

@@ -52,15 +52,12 @@ class Home:
         """Everything that can be said of the log; nobody signs meanwhile. grace_s: as in AuditLog.check."""
         from pipeline.edges.audit import GRACE_S
         from pipeline.edges.log_check import check_log
+        from pipeline.edges.tokens import roots_of
 
         checkpoints = self.checkpoints
         with checkpoints.alone():
-            return check_log(
-                self.audit,
-                checkpoints.log,
-                grace_s=GRACE_S if grace_s is None else grace_s,
-                roots=Path(self.settings.audit.timestamp_ca) if self.settings.audit.timestamp_ca else None,
-            )
+            grace_s = GRACE_S if grace_s is None else grace_s
+            return check_log(self.audit, checkpoints.log, grace_s=grace_s, roots=roots_of(self.settings))
 
     def tell(self, type: str, *, original: str | None = None, outcome: str = "done", facts: Any = None) -> None:
         """The deed is an event, durable when this returns: before the first byte of evidence is shown."""

@@ -26,7 +26,7 @@ from pipeline.custody.fixity import DISPOSED, Fixity
 from pipeline.custody.inspection import inspect
 from pipeline.custody.recovery import catch_up, recover
 from pipeline.custody.tree import Tree, leaf_hash
-from pipeline.edges import disk, keys
+from pipeline.edges import disk, disposals, keys
 from pipeline.edges.audit import AuditLog
 from pipeline.edges.catalog import Catalog, migrate
 from pipeline.edges.jobs import Jobs
@@ -162,19 +162,9 @@ def _dispose_again(home: Home) -> list[str]:
         event = json.loads(line)
         sha256 = known.get(event["original"])
         if sha256 is not None and home.vault.has(sha256):
-            home.vault.purge(sha256, _certificate_in(event["facts"]) or {**event["facts"], "log": event["seq"]})
+            home.vault.purge(sha256, disposals.certificate_in(event) or {**event["facts"], "log": event["seq"]})
             done.append(sha256)
     return done
-
-
-def _certificate_in(facts: Any) -> dict[str, Any] | None:
-    """The certificate that the disposal's event carries, which was its tombstone."""
-    for value in facts.values() if isinstance(facts, dict) else ():
-        if isinstance(value, dict):
-            found = value.get("certificate") or _certificate_in(value)
-            if found:
-                return dict(found)
-    return facts.get("certificate") if isinstance(facts, dict) else None
 
 
 def rehearse(source: Path, settings: Settings, moved: Moved = lambda _: None) -> dict[str, Any]:

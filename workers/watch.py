@@ -12,7 +12,6 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 from pipeline.custody.accession import Receipt
@@ -38,8 +37,7 @@ class Watcher:
         self._silent_s = silent_s
         self._threads: dict[str, threading.Thread] = {}
         self._fell: dict[str, float] = {}
-        self.roots = [Root(home, accession, "inbox", settings.inbox)]
-        self.roots += [Root(home, accession, f"folder:{path}", Path(path)) for path in settings.watch.folders]
+        self.roots = [Root(home, accession, source, path) for source, path in settings.watched.items()]
 
     def run(self, stop: threading.Event) -> None:
         """Watches until told to stop. Raises CustodyBroken where the vault or the log do not hold."""

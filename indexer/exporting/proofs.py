@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.resources import files
-from pathlib import Path
 from typing import Any, Final
 
 from config.settings import Settings
 from indexer.exporting.listing import Held
 from indexer.exporting.selection import Part
 from pipeline.custody import notes
-from pipeline.edges import countersigning, keys
+from pipeline.edges import countersigning, keys, tokens
 from pipeline.edges.attested import Attested, SecondParties
 from pipeline.edges.catalog import Catalog
 from pipeline.edges.checkpoints import Checkpoints
@@ -62,12 +61,8 @@ def heads_over(
 ) -> list[Attested]:
     """The earliest heads over these lines of the log that each second party stands for."""
     told = [countersigning.of_event(json.loads(line)) for line in catalog.events_of_type([countersigning.EVENT])]
-    parties = SecondParties(checkpoints, told, _timestamp_roots(settings))
+    parties = SecondParties(checkpoints, told, tokens.roots_of(settings))
     return parties.heads_over(json.loads(line)["seq"] for line in lines.values())
-
-
-def _timestamp_roots(settings: Settings) -> Path | None:
-    return Path(settings.audit.timestamp_ca) if settings.audit.timestamp_ca else None
 
 
 def head_files(heads: Sequence[Attested], growth: Mapping[int, str], settings: Settings) -> Iterator[tuple[str, bytes]]:
@@ -82,7 +77,7 @@ def head_files(heads: Sequence[Attested], growth: Mapping[int, str], settings: S
             yield f"verify/heads/{head.size}.note.tsr", head.stamp.response
     for id, key in sorted(witnesses.items()):
         yield f"verify/keys/witness-{id.hex()}.pem", keys.pem_of(key).encode()
-    roots = _timestamp_roots(settings)
+    roots = tokens.roots_of(settings)
     if roots is not None and any(head.stamp for head in heads):
         yield "verify/keys/timestamp-ca.pem", roots.read_bytes()
 

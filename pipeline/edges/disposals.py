@@ -147,18 +147,22 @@ def erase(connection: sa.Connection, original: str, seq: int) -> None:
 
 def noted(connection: sa.Connection) -> list[tuple[str, dict[str, Any]]]:
     """(digest, its holds and decisions) of every original here that one of them was ever about, also through cases."""
-    about: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: {"holds": [], "retained": []})
-    links = links_of(connection)
+    kinds: tuple[tuple[str, type[Any]], ...] = (("holds", Hold), ("retained", Retained))
+    rows = [
+        (name, kind, row)
+        for name, kind in kinds
+        for row in connection.execute(sa.select(TABLES[kind]).order_by(TABLES[kind].c.id))
+    ]
+    if not rows:  # as in most homes, and the patrol asks every minute
+        return []
+    about: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: {name: [] for name, _ in kinds})
     by_case: dict[str, list[str]] = defaultdict(list)
-    for original, cases in links.items():
+    for original, cases in links_of(connection).items():
         for case, _, _ in cases:
             by_case[case].append(original)
-    kinds: tuple[tuple[str, type[Any]], ...] = (("holds", Hold), ("retained", Retained))
-    for name, kind in kinds:
-        table = TABLES[kind]
-        for row in connection.execute(sa.select(table).order_by(table.c.id)):
-            for original in [row.original] if row.original else by_case.get(row.case, []):
-                about[original][name].append(told(_read(kind, row)))
+    for name, kind, row in rows:
+        for original in [row.original] if row.original else by_case.get(row.case, []):
+            about[original][name].append(told(_read(kind, row)))
     return [(row.sha256, about[row.id]) for row in originals(connection) if row.id in about]
 
 
@@ -208,6 +212,13 @@ def read_told(kind: type[R], data: Mapping[str, Any]) -> R:
         for field in fields(kind)
     }
     return kind(**values)
+
+
+def certificate_in(event: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The certificate that the event of a finished disposal carries, which was its tombstone."""
+    kind, name = EVENTS[event["type"]]
+    record = event["facts"].get(name)
+    return None if record is None else read_told(kind, record).certificate
 
 
 def replay(catalog: Catalog, connection: sa.Connection, event: Mapping[str, Any]) -> None:

@@ -136,6 +136,11 @@ def time_of(response: bytes, data: bytes, roots: Path | None, nonce: int | None 
     return decoded.tst_info.gen_time
 
 
+def roots_of(settings: Settings) -> Path | None:
+    """PEM of the certificates that timestamps must lead to; None where no setting says whose are believed."""
+    return Path(settings.audit.timestamp_ca) if settings.audit.timestamp_ca else None
+
+
 def trusted(roots: Path) -> list[x509.Certificate]:
     """The certificates in a PEM file. Raises BadInput where it has none."""
     try:

@@ -33,7 +33,7 @@ from pipeline.errors import TryAgain, Unreadable
 LIMITS: Final = Limits(wall_s=20, cpu_s=5, memory_bytes=2 << 30, file_bytes=16 << 20)
 RATE_HZ: Final = 8000
 SECRET: Final = struct.pack("<h", 0x1234) * (RATE_HZ // 10)
-PROVING: Final = ("cage", "confining", "landlock", "seccomp", "tools", "trial")
+PROVING: Final = ("cage", "confining", "fronts", "landlock", "seccomp", "tools", "trial")
 
 
 @dataclass(frozen=True)

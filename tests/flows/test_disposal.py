@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from config.settings import SHIPPED, Settings, load
 from pipeline.custody.accession import Candidate, Receipt
-from pipeline.custody.disposal import text_of
+from pipeline.custody.disposal import Retention, text_of
 from pipeline.custody.retention_rules import read
 from pipeline.edges import tables
 from pipeline.errors import BadInput, NotAllowed, TryAgain
@@ -457,6 +457,16 @@ def die_at(place: str) -> Callable[[str], None]:
     return at
 
 
+def run_dies(retention: Retention, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run ends at this place."""
+    with monkeypatch.context() as patched:
+        patched.setattr("pipeline.edges.failpoint.at", die_at(place))
+        # A killed process puts nothing back.
+        patched.setattr("pipeline.edges.vault.Vault._put_back", lambda *_: False)
+        with pytest.raises(Died):
+            retention.run("patrol")
+
+
 @pytest.mark.parametrize("held", [False, True], ids=["free", "held"])
 @pytest.mark.parametrize("place", PLACES)
 def test_a_disposal_that_died_anywhere_is_ended_by_the_next_run(
@@ -467,12 +477,7 @@ def test_a_disposal_that_died_anywhere_is_ended_by_the_next_run(
     [original] = take(home, tmp_path / "card", "a.jpg")
     approved(retention, clock, original)
     clock.pass_(COOLED)
-    with monkeypatch.context() as patched:
-        patched.setattr("pipeline.edges.failpoint.at", die_at(place))
-        # A killed process puts nothing back.
-        patched.setattr("pipeline.edges.vault.Vault._put_back", lambda *_: False)
-        with pytest.raises(Died):
-            retention.run("patrol")
+    run_dies(retention, place, monkeypatch)
     too_late = place in BYTES_ARE_GONE
     if held:
         if home.catalog.known_of(original).original.state == "disposed":
@@ -592,11 +597,7 @@ def test_the_same_bytes_after_a_death_in_a_disposal_get_a_clear_answer(
     [original] = take(home, tmp_path / "card", "a.jpg")
     approved(retention, clock, original)
     clock.pass_(COOLED)
-    with monkeypatch.context() as patched:
-        patched.setattr("pipeline.edges.failpoint.at", die_at(place))
-        patched.setattr("pipeline.edges.vault.Vault._put_back", lambda *_: False)
-        with pytest.raises(Died):
-            retention.run("patrol")
+    run_dies(retention, place, monkeypatch)
     copy = tmp_path / "again" / "a.jpg"
     copy.parent.mkdir()
     shutil.copy(tmp_path / "card" / "a.jpg", copy)

@@ -60,13 +60,19 @@ def packed(home: Home, to: Path) -> Made:
         return make(home, to)
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A timestamp server on loopback."""
-    given = Server(tmp_path_factory.mktemp("tsa"))
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[Server]:
+    given = Server(folder)
     yield given
     given.server.shutdown()
     given.server.server_close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A timestamp server on loopback."""
+    with serving(tmp_path_factory.mktemp("tsa")) as given:
+        yield given
 
 
 @dataclass(frozen=True)
@@ -120,10 +126,8 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Made:
 @pytest.fixture(scope="module")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A timestamp server of the same name as the bureau's, with a key of its own."""
-    given = Server(tmp_path_factory.mktemp("stranger"))
-    yield given
-    given.server.shutdown()
-    given.server.server_close()
+    with serving(tmp_path_factory.mktemp("stranger")) as given:
+        yield given
 
 
 @pytest.fixture

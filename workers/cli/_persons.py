@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.errors import BadInput
 from workers.cli import app_of
 
 if TYPE_CHECKING:
@@ -19,6 +20,12 @@ as_person: Callable[[Any], Any] = click.option(
     "--as", "as_", metavar="PERSON", help="Who does this; the setting access.person where it is left out."
 )
 because: Callable[[Any], Any] = click.option("--reason", required=True, help="Why; it stands in the log for ever.")
+
+
+def require_one(id: str | None, case: str | None) -> None:
+    """Raises BadInput where not either an original or a case is named."""
+    if (id is None) == (case is None):
+        raise BadInput("Name one original or one case / 请指明一份原件或一个案件")
 
 
 @contextmanager

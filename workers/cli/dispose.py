@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.errors import BadInput
-from workers.cli import SOME_FAILED, app_of
+from workers.cli import SOME_FAILED, App, app_of
 from workers.cli._persons import allowed, as_person, because, retention_of_home
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def propose(id: tuple[str, ...], reason: str, as_: str | None, yes: bool) -> int
         if not yes:
             standings = kept.standings(ids)
             for one in standings:
-                why = "; ".join(pair[0 if app.lang == "zh" else 1] for pair in one.why)
+                why = _why(app, one.why)
                 data = {"original": one.original, "name": one.name, "may_go": one.may_go, "why": why}
                 said = why or app.in_words("可以提出", "may be proposed")
                 app.emit(data, f"{one.original}  {one.name}  {said}")
@@ -98,7 +99,7 @@ def run() -> int:
     with retention_of_home() as (built, kept):
         outcomes = kept.run(built.actor)
         for one in outcomes:
-            why = "; ".join(pair[0 if app.lang == "zh" else 1] for pair in one.why)
+            why = _why(app, one.why)
             data = {**_said(one.disposal), "name": one.name, "ended": one.ended, "why": why}
             app.emit(data, f"{app.in_words(*WORDS[one.ended])}  {one.disposal.original}  {one.name}  {why}")
         return SOME_FAILED if any(one.ended == "stopped" for one in outcomes) else 0
@@ -135,6 +136,10 @@ def certificate(disposal_id: str) -> None:
         if not found or found[0].certificate is None:
             raise BadInput(f"{disposal_id} names no disposal that was done / 没有已执行的此项处置", found=disposal_id)
         app.emit(found[0].certificate, text_of(found[0].certificate))
+
+
+def _why(app: App, pairs: Iterable[tuple[str, str]]) -> str:
+    return "; ".join(app.in_words(*pair) for pair in pairs)
 
 
 def _said(disposal: Disposal) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ from workers.cli import App, app_of
 if TYPE_CHECKING:
     from pipeline.records import Arrival
     from workers.bootstrap import Home
+
+# As `Jobs.workers` gives them.
+Workers = Sequence[Mapping[str, Any]]
 
 # state -> what it means, and what to do: Chinese and English.
 WORDS = {
@@ -97,17 +101,23 @@ def _receipt(built: Home, arrival: Arrival) -> str | None:
 
 def _unknown(app: App, built: Home, path: Path) -> tuple[dict[str, Any], str]:
     """The first of these that has something to say of a path that is not in custody."""
-    why, do = next(
-        said for look in (_offline, _waiting, _refused, _missing, _in_line, _unseen) if (said := look(app, built, path))
+    from workers.bootstrap import build_jobs
+
+    workers = build_jobs(built).workers()
+    why, do = (
+        _offline(app, workers, path)
+        or _waiting(app, built, workers, path)
+        or _refused(app, built, path)
+        or _missing(app, built, path)
+        or _in_line(app, workers, path)
+        or _unseen(app, path)
     )
     data = {"state": "received" if path.exists() else "unknown", "why": why, "do": do}
     return data, f"{data['state']}: {why}\n-> {do}"
 
 
-def _offline(app: App, built: Home, path: Path) -> tuple[str, str] | None:
-    from workers.bootstrap import build_jobs
-
-    for worker in build_jobs(built).workers():
+def _offline(app: App, workers: Workers, path: Path) -> tuple[str, str] | None:
+    for worker in workers:
         for root in worker.get("watchers", ()):
             if root.get("mode") == "offline" and path.is_relative_to(root["path"]):
                 do = app.in_words("连接磁盘或共享；之后会自动继续", "connect the disk or share; it goes on by itself")
@@ -115,11 +125,10 @@ def _offline(app: App, built: Home, path: Path) -> tuple[str, str] | None:
     return None
 
 
-def _waiting(app: App, built: Home, path: Path) -> tuple[str, str] | None:
-    from workers.bootstrap import build_jobs
+def _waiting(app: App, built: Home, workers: Workers, path: Path) -> tuple[str, str] | None:
     from workers.watching.desk import Desk
 
-    for worker in build_jobs(built).workers():
+    for worker in workers:
         for waiting, said, said_zh in worker.get("waiting", ()):
             if Path(waiting) != path:
                 continue
@@ -159,11 +168,9 @@ def _missing(app: App, built: Home, path: Path) -> tuple[str, str] | None:
     return why, app.in_words("请补交该文件", "hand the file in")
 
 
-def _in_line(app: App, built: Home, path: Path) -> tuple[str, str] | None:
+def _in_line(app: App, workers: Workers, path: Path) -> tuple[str, str] | None:
     """A watcher names the first of its waiting files only; whether this may be one of the others."""
-    from workers.bootstrap import build_jobs
-
-    for worker in build_jobs(built).workers():
+    for worker in workers:
         for root in worker.get("watchers", ()):
             if path.exists() and path.is_relative_to(root["path"]) and root["waiting"] > len(worker.get("waiting", ())):
                 count = root["waiting"]
@@ -174,7 +181,7 @@ def _in_line(app: App, built: Home, path: Path) -> tuple[str, str] | None:
     return None
 
 
-def _unseen(app: App, built: Home, path: Path) -> tuple[str, str]:  # noqa: ARG001  # one of the looks
+def _unseen(app: App, path: Path) -> tuple[str, str]:
     if not path.exists():
         why = app.in_words(
             "没有这个文件，也没有收过这个名称的文件", "there is no such file, and none of this name was taken in"

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import click
 
-from pipeline.errors import BadInput
+from pipeline.states import HOLD_KINDS
 from workers.cli import SOME_FAILED, app_of
-from workers.cli._persons import allowed, as_person, because, retention_of_home
-
-KINDS = ("hold", "review", "litigation", "petition")
+from workers.cli._persons import allowed, as_person, because, require_one, retention_of_home
 
 
 @click.group(short_help="Holds on originals and cases: place, release, list.")
@@ -22,7 +20,7 @@ def hold() -> None:
 @hold.command(short_help="Keep an original or a case from disposal.")
 @click.argument("id", required=False)
 @click.option("--case", help="All originals of this case, those linked later too.")
-@click.option("--kind", type=click.Choice(KINDS), default="hold", show_default=True,
+@click.option("--kind", type=click.Choice(HOLD_KINDS), default="hold", show_default=True,
               help="What asks for it: administrative review, litigation, a petition.")  # fmt: skip
 @because
 @as_person
@@ -32,8 +30,7 @@ def place(id: str | None, case: str | None, kind: str, reason: str, as_: str | N
     Example: casereel hold place --case 平商务罚字〔2021〕第3号 --kind litigation --reason 一审应诉 --as 王审计
     """
     app = app_of()
-    if (id is None) == (case is None):
-        raise BadInput("Name one original or one case / 请指明一份原件或一个案件")
+    require_one(id, case)
     with retention_of_home() as (built, retention):
         person = allowed(built, as_, "hold")
         original = None if id is None else built.catalog.find_original(id)
@@ -77,8 +74,9 @@ def list_(all_: bool) -> None:
 
     app = app_of()
     with retention_of_home() as (built, retention):
-        names = built.catalog.names(one.original for one in retention.holds(all_=True) if one.original)
-        for one in retention.holds(all_=all_):
+        found = retention.holds(all_=all_)
+        names = built.catalog.names(one.original for one in found if one.original)
+        for one in found:
             about = one.printed or names.get(one.original or "", one.original)
             state = app.in_words("已解除", "released") if one.released_at else app.in_words(*KIND_WORDS[one.kind])
             app.emit(

@@ -72,8 +72,7 @@ def _candidates(paths: Sequence[Path], built: Home, stated: Stated, partial: boo
         return is_ignored([os.fsdecode(name)], built.settings.watch.ignore)
 
     # What lies in a watched folder comes from there, be it given here: the watcher does not take it once more.
-    roots = {"inbox": built.settings.inbox.absolute()}
-    roots |= {f"folder:{one}": Path(one).absolute() for one in built.settings.watch.folders}
+    roots = built.settings.watched
 
     def candidate(path: Path, below: Path, found: Found | None = None) -> Candidate:
         source, root = next(

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.errors import BadInput
 from workers.cli import App, app_of
-from workers.cli._persons import allowed, as_person, because, retention_of_home
+from workers.cli._persons import allowed, as_person, because, require_one, retention_of_home
 
 if TYPE_CHECKING:
     from pipeline.custody.retention import Standing
@@ -51,7 +50,7 @@ def classify(id: str | None, case: str | None, code: str, from_: datetime | None
     Example: casereel retention classify --case AJ2021-0042 --class decision --from 2021-12-01 --reason 结案 --as 李法制
     """
     app = app_of()
-    _one_of(id, case)
+    require_one(id, case)
     with retention_of_home() as (built, kept):
         person = allowed(built, as_, "decide_retention")
         original = None if id is None else built.catalog.find_original(id)
@@ -74,7 +73,7 @@ def reopen(id: str | None, case: str | None, reason: str, as_: str | None) -> No
     Example: casereel retention reopen --case 平商务罚字〔2021〕第3号 --reason 再审 --as 李法制
     """
     app = app_of()
-    _one_of(id, case)
+    require_one(id, case)
     with retention_of_home() as (built, kept):
         person = allowed(built, as_, "decide_retention")
         original = None if id is None else built.catalog.find_original(id)
@@ -131,11 +130,6 @@ def confirm_clock(reason: str, as_: str | None) -> None:
         app.emit(
             {"clock": clock.wall_at, "doubt": clock.doubt}, app.in_words(f"时钟已确认：{said}", f"confirmed: {said}")
         )
-
-
-def _one_of(id: str | None, case: str | None) -> None:
-    if (id is None) == (case is None):
-        raise BadInput("Name one original or one case / 请指明一份原件或一个案件")
 
 
 def _said(standing: Standing, rules: str) -> dict[str, Any]:

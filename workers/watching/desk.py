@@ -50,8 +50,7 @@ class Desk:
         settings = home.settings
         self._home, self._actor = home, actor
         self._zone = ZoneInfo(settings.time.zone)
-        self.roots = {"inbox": settings.inbox.absolute()}
-        self.roots |= {f"folder:{path}": Path(path).absolute() for path in settings.watch.folders}
+        self.roots = settings.watched
         self._waiting_at = 0.0
 
     def run(self, stop: threading.Event) -> None:
