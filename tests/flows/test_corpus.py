@@ -14,6 +14,8 @@ import sqlalchemy as sa
 
 from config.settings import load
 from pipeline.edges import tables
+from pipeline.records import Known
+from tests.browsing import Screen, screen
 from tests.flows.running import ROOT
 from workers.bootstrap import Home, build_home
 
@@ -126,3 +128,131 @@ def test_the_log_is_whole_and_the_index_is_level(taken: tuple[Home, list[dict[st
     assert home.audit.check(grace_s=0.0).faults == ()
     state = build_follower(home).state()
     assert (state["behind"], state["documents"]) == (0, len(home.catalog.digests()))
+
+
+# -- what a browser makes of the derivatives
+
+# Stored sizes round to even pixels in a copy, and a camera's preview may be cropped a little.
+ASPECT_SHARE, ROUNDED_PX = 0.02, 2
+# A copy may hold the last picture a frame longer, and AAC adds up to two frames of 1,024 samples at 8 kHz.
+LONGER_S, SHORTER_S, LENGTH_SHARE = 0.3, 0.3, 0.01
+TURNED = (5, 6, 7, 8)
+# Where the manifest's seconds are not those of the pictures and the sound: what `ffmpeg -f s16le` decodes, and why.
+LENGTHS_S = {
+    "pytorch__torchcodec/nasa_13013.mp4": 13.06,  # its subtitles go on for three seconds more
+    "pypi__mutagen/data/example.opus": 11.35,  # cut from a longer one, whose clock it keeps
+    "pypi__mutagen/data/mac-399.ape": 3.68,  # the manifest has where its last packet begins
+    "debian__taglib/lossless.wma": 4.11,  # FFmpeg gives the sound of each packet the time of the next, 0.557 s later
+}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Screen]:
+    """The browser that plays and shows what was made."""
+    with screen() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def decodable(
+    taken: tuple[Home, list[dict[str, str]]], media: list[dict[str, str]]
+) -> list[tuple[dict[str, str], Known]]:
+    """Rows of all recordings and pictures that other tools decode to the end, each content once, with what is known."""
+    home, _ = taken
+    ids = home.catalog.digests()
+    known = {one.original.sha256: one for one in home.catalog.known_of_many(sorted(ids.values()))}
+    rows = {
+        row["sha256"]: row
+        for row in media
+        if row["valid"] == "yes" and row["opens"] == "yes" and row["kind"] in ("photo", "raw", "video", "audio")
+        and row["path"] not in NOTHING_TO_SHOW
+    }  # fmt: skip
+    return [(row, known[sha256]) for sha256, row in rows.items()]
+
+
+def test_a_browser_plays_every_recording_to_its_end_upright_and_as_long_as_it_is(
+    taken: tuple[Home, list[dict[str, str]]], decodable: list[tuple[dict[str, str], Known]], browser: Screen
+) -> None:
+    home, _ = taken
+    rows = [(row, known) for row, known in decodable if row["kind"] in ("video", "audio")]
+    copies = [home.vault.derivative_path(_place(known, "proxy")) for _, known in rows]
+    faults = []
+    for (row, _), seen in zip(rows, browser.played(copies), strict=True):
+        wrong = [seen.error] if seen.error or not seen.ended else []
+        expected_s = LENGTHS_S.get(row["path"], float(row["data_end_s"] or row["duration_s"] or 0))
+        share_s = LENGTH_SHARE * expected_s
+        if expected_s and not expected_s - SHORTER_S - share_s <= seen.reached_s <= expected_s + LONGER_S + share_s:
+            wrong.append(f"{seen.reached_s:.2f} s instead of {expected_s:.2f} s")
+        if row["kind"] == "video":
+            wrong += _wrong_shape(row, seen.width, seen.height)
+            wrong += [] if seen.frames else ["not one picture was decoded"]
+        if row["audio_codec"] and not seen.sound_bytes:
+            wrong.append("no sound was decoded")
+        faults += [f"{row['path']}: {'; '.join(wrong)}"] if wrong else []
+    print(f"\n{len(rows) - len(faults)} of {len(rows)} recordings play to their end")
+    assert faults == []
+
+
+def test_a_browser_shows_every_picture_upright(
+    taken: tuple[Home, list[dict[str, str]]], decodable: list[tuple[dict[str, str], Known]], browser: Screen
+) -> None:
+    home, _ = taken
+    rows = [(row, known) for row, known in decodable if row["kind"] in ("photo", "raw")]
+    views = [home.vault.derivative_path(_place(known, "view")) for _, known in rows]
+    faults = []
+    for (row, _), seen in zip(rows, browser.shown(views), strict=True):
+        wrong = [seen.error] if seen.error else _wrong_shape(row, seen.width, seen.height)
+        faults += [f"{row['path']}: {'; '.join(wrong)}"] if wrong else []
+    print(f"\n{len(rows) - len(faults)} of {len(rows)} pictures are shown")
+    assert faults == []
+
+
+def test_a_browser_shows_every_small_picture_and_finds_each_in_its_sheet(
+    taken: tuple[Home, list[dict[str, str]]], decodable: list[tuple[dict[str, str], Known]], browser: Screen
+) -> None:
+    home, _ = taken
+    small = [(known, one) for _, known in decodable for one in known.derivatives if one.role in ("poster", "sprites")]
+    sheets = {}
+    for (known, one), seen in zip(small, browser.shown([home.vault.derivative_path(m.path) for _, m in small]),
+                                  strict=True):  # fmt: skip
+        assert not seen.error, (known.original.name, one.role, seen.error)
+        sheets[known.original.sha256, one.parameters.get("name")] = seen
+    filmed = [known for row, known in decodable if row["kind"] == "video"]
+    maps = browser.cues([home.vault.derivative_path(_place(known, "sprites_map")) for known in filmed])
+    for known, cues in zip(filmed, maps, strict=True):
+        assert cues, known.original.name
+        assert [start for start, _, _ in cues[1:]] == pytest.approx([end for _, end, _ in cues[:-1]], abs=0.002)
+        for _, _, text in cues:
+            name, _, place = text.partition("#xywh=")
+            left, top, width, height = map(int, place.split(","))
+            sheet = sheets[known.original.sha256, name]
+            assert left + width <= sheet.width, (known.original.name, text)
+            assert top + height <= sheet.height, (known.original.name, text)
+
+
+def _place(known: Known, role: str) -> str:
+    found = [one.path for one in known.derivatives if one.role == role]
+    assert len(found) == 1, (known.original.name, role, [caveat.code for caveat in known.caveats])
+    return found[0]
+
+
+def _wrong_shape(row: dict[str, str], width: int, height: int) -> list[str]:
+    """What is wrong with the shape of what was shown, by the size and the turn that other tools read."""
+    if not row["width"] or not row["height"]:
+        return [] if width and height else ["no size"]
+    stored = int(row["width"]), int(row["height"])
+    turned = _is_turned(row)
+    wide, high = reversed(stored) if turned else stored
+    scale = max(width / wide, height / high)
+    off = max(abs(wide * scale - width), abs(high * scale - height))
+    allowed = max(ROUNDED_PX, ASPECT_SHARE * max(width, height))
+    return [] if off <= allowed else [f"{width} x {height} of {wide} x {high}"]
+
+
+def _is_turned(row: dict[str, str]) -> bool:
+    """Whether width and height change places; a HEIF's sizes in the manifest are upright already."""
+    if row["exiftool_filetype"] in ("HEIC", "HEIF", "AVIF"):
+        return False
+    if row["kind"] == "video":
+        return int(float(row["rotation_deg"] or 0)) % 180 == 90
+    return int(row["orientation_exif"] or 1) in TURNED
