@@ -27,11 +27,12 @@ AT_ONCE: Final = 4
 # Bare sites have no sandbox of their own user; the samples are our own derivatives.
 ARGUMENTS: Final = (
     "--no-sandbox", "--mute-audio", "--autoplay-policy=no-user-gesture-required", "--disable-gpu",
+    "--force-color-profile=srgb",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )  # fmt: skip
 MIMES: Final = {
     ".mp4": "video/mp4", ".m4a": "audio/mp4", ".jpg": "image/jpeg", ".webp": "image/webp", ".png": "image/png",
-    ".vtt": "text/vtt", ".webm": "video/webm",
+    ".avif": "image/avif", ".gif": "image/gif", ".vtt": "text/vtt", ".webm": "video/webm",
 }  # fmt: skip
 PIECE_BYTES: Final = 1 << 20
 
@@ -84,6 +85,11 @@ class Screen:
         """Every picture decoded, in the order given."""
         told = {"files": [self.address_of(path) for path in paths], "atOnce": AT_ONCE}
         return [Shown(**one) for one in self.page.evaluate(SHOW, told)]
+
+    def colours(self, path: Path, places: Sequence[tuple[float, float]]) -> list[tuple[int, int, int]]:
+        """sRGB colours of a picture on white, at shares of its width and height."""
+        told = {"file": self.address_of(path), "places": [list(place) for place in places]}
+        return [tuple(colour) for colour in self.page.evaluate(PICK, told)]
 
     def cues(self, paths: Sequence[Path]) -> list[list[tuple[float, float, str]]]:
         """(start, end, text) of every cue of WebVTT maps, as the browser reads them; empty where it does not."""
@@ -238,6 +244,20 @@ SHOW: Final = (
   return inTurn(files, atOnce, show);
 }"""
 )
+
+PICK: Final = """async ({file, places}) => {
+  const one = new Image();
+  one.src = file;
+  await one.decode();
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [one.naturalWidth, one.naturalHeight];
+  const drawing = canvas.getContext("2d");
+  drawing.fillStyle = "white";
+  drawing.fillRect(0, 0, canvas.width, canvas.height);
+  drawing.drawImage(one, 0, 0);
+  return places.map(([x, y]) => Array.from(
+    drawing.getImageData(Math.floor(x * canvas.width), Math.floor(y * canvas.height), 1, 1).data.slice(0, 3)));
+}"""
 
 READ_CUES: Final = (
     "async ({files, atOnce}) => {"

@@ -1,29 +1,44 @@
 """Still pictures, read upright: the functions here run in the cage, for every picture is hostile until read.
 
-Covered: what Pillow and pi_heif decode (JPEG, PNG, GIF, BMP, TIFF, WebP, JPEG 2000, AVIF, HEIC, ICO), and of camera
-raw formats the JPEG preview inside them. Not covered: developing raw sensor data, vector graphics, page formats.
-Source: Exif 2.32, tag 0x0112 (orientation); ICC.1:2022.
+Covered: what Pillow and pi_heif decode (JPEG, PNG, GIF, BMP, TIFF, WebP, JPEG 2000, AVIF, HEIC, ICO, Photoshop), and of
+camera raw formats the JPEG preview inside them. Not covered: developing raw sensor data, vector graphics, page formats,
+the brighter light of gain maps.
+Source: Exif 2.32, tag 0x0112 (orientation); DCF 2.0, interoperability index; ICC.1:2022; ISO/IEC 23008-12 (nclx).
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import re
+import struct
 import warnings
 from pathlib import Path
 from typing import Any, Final
 
+from pipeline.edges import colours
 from pipeline.errors import Unreadable
 
 # Twice the largest common phone picture (200 Mpx) would not fit the memory limit; bombs lie far above.
 PIXELS_MAX: Final = 210_000_000
 # Never formats that call other programs or draw by instruction (EPS, PDF, WMF).
 FORMATS: Final = (
-    "JPEG", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "JPEG2000", "AVIF", "HEIF", "ICO",
+    "JPEG", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "JPEG2000", "AVIF", "HEIF", "ICO", "PSD",
 )  # fmt: skip
 PREVIEWS_TRIED: Final = 16
 ORIENTATION: Final = 0x0112
+# TIFF 6.0.
+PHOTOMETRIC, WHITE_IS_ZERO = 0x0106, 0
+SAMPLE_FORMAT, UNSIGNED = 0x0153, 1
+# Exif: what a camera sets for Adobe RGB where it writes no profile.
+INTEROPERABILITY, INTEROPERABILITY_INDEX, ADOBE_RGB_INDEX = 0xA005, 0x0001, "R03"
+# A panorama is made no thinner than this, as long as browsers still draw it.
+THIN_PX, LONG_PX = 512, 16_384
+# The boxes of an AVIF lie before its pictures.
+NCLX_WITHIN_BYTES: Final = 64 << 10
+# Formats in which several pictures are one that moves.
+MOVING: Final = ("GIF", "PNG", "WEBP", "AVIF")
 
 
 def draw_views(
@@ -31,12 +46,13 @@ def draw_views(
 ) -> dict[str, Any]:
     """Two upright sRGB JPEG files were written, no side longer than asked and none enlarged.
 
+    A view that would become thinner than THIN_PX, as of a panorama, may be up to LONG_PX long.
     orientation: the EXIF value read elsewhere, used where the picture opened does not say its own.
-    Returns {"format": as decoded, "from_preview", "cut_off"}.
+    Returns {"format": as decoded, "from_preview", "cut_off", "frames": of a moving picture, else 1, "hdr"}.
     Raises Unreadable where there is no picture to show.
     """
     picture, about = _upright(Path(source), orientation, view_px)
-    for path, side_px in ((view, view_px), (poster, poster_px)):
+    for path, side_px in ((view, _side_for(picture.size, view_px)), (poster, poster_px)):
         picture = _no_larger(picture, side_px)
         picture.save(path, "JPEG", quality=85, optimize=True)
     return about
@@ -52,7 +68,7 @@ def grey_square(source: str, side_px: int, orientation: int | None) -> str:
 
 
 def _upright(source: Path, orientation: int | None, wanted_px: int) -> tuple[Any, dict[str, Any]]:
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     _prepare()
     try:
@@ -66,12 +82,27 @@ def _upright(source: Path, orientation: int | None, wanted_px: int) -> tuple[Any
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         preview = _largest_preview(source)
         if preview is None:
-            raise Unreadable(f"The picture cannot be read: {error}"[:300]) from error
+            reason = (
+                "its data are of a kind that no reader here knows"
+                if isinstance(error, UnidentifiedImageError)
+                else error
+            )
+            raise Unreadable(f"The picture cannot be read: {reason}"[:300]) from error
         picture, cut_off, from_preview = preview, False, True
     read_as = picture.format or ""
+    frames = int(getattr(picture, "n_frames", 1)) if read_as in MOVING else 1
+    meaning = _meaning_of(picture, source)
     picture = _turned(picture, orientation if from_preview else None)
-    about = {"format": read_as, "from_preview": from_preview, "cut_off": cut_off}
-    return _in_srgb(picture, wanted_px), about
+    about = {
+        "format": read_as, "from_preview": from_preview, "cut_off": cut_off, "frames": frames, "hdr": meaning.is_hdr,
+    }  # fmt: skip
+    return _in_srgb(picture, meaning, _side_for(picture.size, wanted_px)), about
+
+
+def _side_for(size: tuple[int, int], side_px: int) -> int:
+    """The longest side of a picture of this shape: longer than asked where it would become too thin."""
+    longest, shortest = max(size), max(1, min(size))
+    return min(LONG_PX, max(side_px, THIN_PX * longest // shortest))
 
 
 def _prepare() -> None:
@@ -159,23 +190,51 @@ def _turned(picture: Any, orientation: int | None) -> Any:
     return picture.transpose(turn) if turn is not None else picture
 
 
-def _in_srgb(picture: Any, side_px: int) -> Any:
+def _meaning_of(picture: Any, source: Path) -> colours.Meaning:
+    """What HEIF and AVIF say of their colours by number; the usual ones where they say nothing or hold a profile."""
+    usual = colours.Meaning(1, 13)
+    if picture.info.get("icc_profile"):
+        return usual
+    if picture.format == "HEIF" and (said := picture.info.get("nclx_profile")):
+        return colours.Meaning(int(said["color_primaries"]), int(said["transfer_characteristics"]))
+    if picture.format == "AVIF":
+        with source.open("rb") as stream:
+            found = re.search(rb"colrnclx(..)(..)", stream.read(NCLX_WITHIN_BYTES), re.DOTALL)
+        if found:
+            return colours.Meaning(*(int.from_bytes(number, "big") for number in found.groups()))
+    return usual
+
+
+def _profile_of(picture: Any, meaning: colours.Meaning) -> bytes | None:
+    """The profile that it holds, or one of the colours that it says it has; None for usual ones."""
+    profile: bytes | None = picture.info.get("icc_profile")
+    if profile:
+        return profile
+    if not meaning.is_usual:
+        return colours.profile_of(colours.PRIMARIES[meaning.primaries])
+    is_adobe = False
+    with contextlib.suppress(OSError, ValueError, SyntaxError, KeyError, TypeError, struct.error):  # a damaged Exif
+        is_adobe = picture.getexif().get_ifd(INTEROPERABILITY).get(INTEROPERABILITY_INDEX) == ADOBE_RGB_INDEX
+    return colours.profile_of(colours.ADOBE_RGB, colours.ADOBE_GAMMA) if is_adobe else None
+
+
+def _in_srgb(picture: Any, meaning: colours.Meaning, side_px: int) -> Any:
     """The same as 8-bit RGB in sRGB, no side longer than side_px, what is transparent laid on white."""
     from PIL import Image, ImageCms
 
-    profile = picture.info.get("icc_profile")
+    profile = _profile_of(picture, meaning)
     picture = _in_eight_bits(picture)
-    if picture.mode in ("1", "P", "PA"):
-        picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
+    if picture.mode in ("1", "P", "PA", "La", "RGBa"):
+        picture = picture.convert("RGBA" if "A" in picture.mode.upper() or "transparency" in picture.info else "RGB")
     # Smaller first: turning the colours of twelve million pixels takes seconds.
     picture = _no_larger(picture, side_px)
-    if profile and picture.mode in ("RGB", "CMYK", "L"):
-        try:
-            picture = ImageCms.profileToProfile(
-                picture, ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB"), outputMode="RGB"
-            )
-        except (ImageCms.PyCMSError, OSError, ValueError):  # a damaged profile: its numbers taken as they are
-            picture = picture.convert("RGB")
+    if picture.mode == "LAB":
+        profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    if meaning.is_hdr:
+        picture = colours.shown_as_usual(picture.convert("RGB"), meaning)
+    elif profile:
+        with contextlib.suppress(ValueError):  # a damaged profile: its numbers taken as they are
+            picture = colours.converted(picture, profile)
     if "A" in picture.getbands() or "transparency" in picture.info:
         layered = picture.convert("RGBA")
         picture = Image.new("RGBA", layered.size, "white")
@@ -194,15 +253,32 @@ def _no_larger(picture: Any, side_px: int) -> Any:
 
 
 def _in_eight_bits(picture: Any) -> Any:
+    """Grey of more than 8 bits as 8. Numbers with a fraction are light from 0 to 1 where they all lie there."""
     from PIL import Image
 
     if not picture.mode.startswith(("I", "F")):
         return picture
     import numpy as np
 
-    values = np.asarray(picture, dtype=np.float64)
+    values = np.asarray(picture)
+    if (
+        picture.mode == "I"
+        and picture.format == "TIFF"
+        and picture.tag_v2.get(SAMPLE_FORMAT, (UNSIGNED,))[0] == UNSIGNED
+    ):
+        values = values.view(np.uint32)  # Pillow 13 takes them for signed
+    values = values.astype(np.float64)
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    if picture.mode.startswith("I;16") or (low >= 0 and 255 < high <= 65535):
+    if picture.mode == "F" and low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    elif picture.mode.startswith("I;16") or (low >= 0 and 255 < high <= 65535):
         low, high = 0.0, 65535.0
     scaled = np.clip((values - low) * (255.0 / max(high - low, 1e-9)), 0, 255)
+    if _is_white_zero(picture):
+        scaled = 255 - scaled
     return Image.fromarray(np.nan_to_num(scaled).astype(np.uint8), "L")
+
+
+def _is_white_zero(picture: Any) -> bool:
+    """Whether a TIFF of more than 8 bits counts from white; Pillow turns round only those of 8."""
+    return bool(picture.format == "TIFF" and picture.tag_v2.get(PHOTOMETRIC) == WHITE_IS_ZERO)

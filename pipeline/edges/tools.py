@@ -35,7 +35,7 @@ DEMUXERS: Final[dict[str, str]] = {
     "wavpack": "wv", "tta": "tta", "musepack7": "mpc", "musepack8": "mpc8", "tak": "tak", "dsf": "dsf", "dff": "iff",
     "ac3": "ac3", "eac3": "eac3", "dts": "dts", "gif": "gif", "au": "au", "mpegvideo": "mpegvideo", "ivf": "ivf",
     "webp": "webp_pipe", "png": "png_pipe", "jpeg": "jpeg_pipe", "bmp": "bmp_pipe", "tiff": "tiff_pipe",
-    "j2k": "j2k_pipe", "nut": "nut", "rm": "rm",
+    "j2k": "j2k_pipe", "jxl": "jpegxl_pipe", "nut": "nut", "rm": "rm",
 }  # fmt: skip
 
 
@@ -45,7 +45,7 @@ DECODERS: Final = (
     "h264", "hevc", "av1", "libdav1d", "vp8", "vp9", "mpeg4", "mpeg1video", "mpeg2video", "mjpeg", "mjpegb", "jpegls",
     "jpeg2000", "h261", "h263", "h263i", "h263p", "flv", "wmv1", "wmv2", "wmv3", "vc1", "msmpeg4v1", "msmpeg4v2",
     "msmpeg4", "dvvideo", "prores", "dnxhd", "cfhd", "huffyuv", "ffvhuff", "ffv1", "v210", "rawvideo", "theora", "svq1",
-    "svq3", "cinepak", "rv10", "rv20", "rv30", "rv40", "gif", "png", "bmp", "tiff", "webp",
+    "svq3", "cinepak", "rv10", "rv20", "rv30", "rv40", "gif", "png", "bmp", "tiff", "webp", "libjxl",
     "aac", "aac_latm", "mp1", "mp1float", "mp2", "mp2float", "mp3", "mp3float", "ac3", "eac3", "dca", "opus", "vorbis",
     "flac", "alac", "ape", "wavpack", "tta", "tak", "mpc7", "mpc8", "dst", "dsd_lsbf", "dsd_lsbf_planar", "dsd_msbf",
     "dsd_msbf_planar", "amrnb", "amrwb", "qcelp", "evrc", "wmav1", "wmav2", "wmapro", "wmalossless", "wmavoice",

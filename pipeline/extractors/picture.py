@@ -2,7 +2,8 @@
 
 Decoded by Pillow, HEIF and AVIF by libheif through it. Not covered: camera raw (its sizes come with
 the EXIF), PSD, JPEG XL.
-libheif turns and mirrors as the file's own boxes say, so a HEIF picture's size here is already the upright one.
+libheif turns and mirrors as the file's own boxes say, so a HEIF picture's size here is already the upright one. Pillow
+tells the boxes of an AVIF as an Exif orientation.
 Source: Pillow's and libheif's documentation; ISO/IEC 23008-12 (irot, imir).
 """
 
@@ -80,7 +81,7 @@ def extract(path: str) -> dict[str, Any]:
 
 def _size_rows(picture: Image.Image) -> Iterator[Row]:
     width, height = picture.size
-    turned = picture.format not in ("HEIF", "AVIF") and _orientation(picture) in (5, 6, 7, 8)
+    turned = picture.format != "HEIF" and _orientation(picture) in (5, 6, 7, 8)
     yield from fact("picture.width", width)
     yield from fact("picture.height", height)
     yield from fact("picture.upright_width", height if turned else width)
@@ -141,4 +142,4 @@ def _reads(original: Original) -> bool:
     return original.format in PILLOW_NAMES
 
 
-EXTRACTOR = Extractor(name="picture", version=1, reads=_reads, extract=extract)
+EXTRACTOR = Extractor(name="picture", version=2, reads=_reads, extract=extract)

@@ -59,7 +59,7 @@ def caveat_for(deriver: Deriver, error: Unreadable) -> Caveat:
     return Caveat(
         code=code,
         text=f"{text}: {error.sentence}. The original is kept unchanged.",
-        text_zh=f"{text_zh}；原件完好保存，未作任何改动。",
+        text_zh=f"{text_zh}{f'：{error.zh}' if error.zh else ''}；原件完好保存，未作任何改动。",
     )
 
 
@@ -80,11 +80,24 @@ def caveats_of(one: MadeFile) -> Iterable[Caveat]:
             text="The picture is cut off or damaged: the view shows only what could be decoded.",
             text_zh="照片数据不完整或已损坏：预览只显示能够解码的部分。",
         )
+    if one.role == "view" and about.get("frames", 1) > 1:
+        yield Caveat(
+            code="view_first_frame",
+            text=f"The picture moves: the view shows the first of its {about['frames']} frames.",
+            text_zh=f"该图片为动图：预览只显示其 {about['frames']} 帧中的第一帧。",
+        )
+    if one.role == "view" and about.get("hdr"):
+        yield Caveat(
+            code="view_hdr",
+            text="The picture holds brighter light than usual screens show (HDR): the view presses it together, "
+            "and its brightness is not the recorded one.",
+            text_zh="该图片为高动态范围（HDR）：预览已压缩亮度，明暗与原始记录不完全一致。",
+        )
     if one.role == "view" and about.get("from_preview"):
         yield Caveat(
             code="view_is_preview",
-            text="The view shows the preview that the camera put into the file, not the developed picture.",
-            text_zh="预览显示的是相机写入文件的预览图，而不是完整冲洗的照片。",
+            text="The view shows the preview that the camera or the program put into the file, not the full picture.",
+            text_zh="预览显示的是相机或软件写入文件的预览图，而不是完整的照片。",
         )
 
 
