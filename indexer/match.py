@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.matching import pictures, sounds
+from indexer.matching.shelf import Library
 from pipeline.custody.sniff import END_BYTES, sniff
 from pipeline.edges.cage import Limits
 from pipeline.edges.media import grey_frames, mono_samples
@@ -48,6 +49,10 @@ class Match:
     offset_s: in the original; query_offset_s: in the query; where the stretch begins, length_s long (0 for a photo).
     score: 1.0 is the weakest that is reported. by: what was recognised. transform: what was done to the query: `none`,
     `mirrored`, `turned 90`, `inset` (inside borders), `cropped`, `tempo 1.25`, also several of them.
+    verdict: `same scene, other take` where the place is the same and what moves in it is not, or nothing moves.
+    speed: of the query beside the original. rectangle: left, top, right, bottom of the original's whole picture in the
+    query's, in shares of its sides; beyond 0 and 1 where the query shows a part; None for sound.
+    pairs: pictures that a person can compare, none for sound.
     """
 
     original: str
@@ -58,6 +63,10 @@ class Match:
     score: float
     by: Literal["video", "audio", "photo"]
     transform: str
+    verdict: pictures.Verdict = "same footage"
+    speed: float = 1.0
+    rectangle: tuple[float, float, float, float] | None = None
+    pairs: tuple[pictures.Pair, ...] = ()
 
 
 def match(file: Path, *, catalog: Archive, tools: Tools, limit: int = 20) -> list[Match]:
@@ -70,9 +79,13 @@ def match(file: Path, *, catalog: Archive, tools: Tools, limit: int = 20) -> lis
         rows = _photo_rows(file, catalog, tools) if kind == "photo" else _media_rows(file, format_name, catalog, tools)
     except Unreadable as error:
         raise BadInput(f"'{file.name}' cannot be read: {error.sentence}", path=str(file)) from error
-    rows = sorted(rows, key=lambda row: (-row.score, row.original, row.query_offset_s))[:limit]
+    rows = sorted(rows, key=_rank)[:limit]
     names = catalog.names({row.original for row in rows})
     return [replace(row, name=names.get(row.original, "")) for row in rows]
+
+
+def _rank(row: Match) -> tuple[object, ...]:
+    return (row.verdict != "same footage", -row.score, row.original, row.query_offset_s)
 
 
 def _sniffed(file: Path) -> tuple[str, str]:
@@ -143,9 +156,9 @@ def _samples(source: Path, format_name: str, tools: Tools) -> NDArray[np.int16]:
     return np.concatenate(batches)
 
 
-def _picture_library(catalog: Archive) -> pictures.Library:
+def _picture_library(catalog: Archive) -> Library:
     version = picture_marks.VERSION
-    return pictures.Library(
+    return Library.of(
         (original, picture_marks.unpacked(data))
         for method in ("video", "photo")
         for original, data in catalog.fingerprints(method, version)
@@ -156,7 +169,7 @@ def _sound_library(catalog: Archive) -> sounds.Library:
     kept: Iterator[tuple[str, Any]] = (
         (original, sound_marks.unpacked(data)) for original, data in catalog.fingerprints("sound", sound_marks.VERSION)
     )
-    return sounds.Library(kept)
+    return sounds.Library.of(kept)
 
 
 def _picture_row(found: pictures.Found) -> Match:
@@ -164,14 +177,14 @@ def _picture_row(found: pictures.Found) -> Match:
     transform = " ".join(part for part in (found.transform.replace("none", ""), speed) if part) or "none"
     return Match(
         found.original, "", found.offset_s, found.query_offset_s, found.length_s, found.strength,
-        "photo" if found.is_photo else "video", transform,
+        "photo" if found.is_photo else "video", transform, found.verdict, found.speed, found.rectangle, found.pairs,
     )  # fmt: skip
 
 
 def _sound_row(found: sounds.Found) -> Match:
     return Match(
         found.original, "", found.offset_s, found.query_offset_s, found.length_s, found.strength, "audio",
-        found.transform,
+        found.transform, speed=found.speed,
     )  # fmt: skip
 
 
@@ -199,5 +212,5 @@ def _joined(row: Match, sound: Match) -> Match:
     offset_s = max(0.0, row.offset_s - (row.query_offset_s - begins))
     return replace(
         row, offset_s=round(offset_s, 3), query_offset_s=begins, length_s=round(ends - begins, 3),
-        score=max(row.score, sound.score),
+        score=max(row.score, sound.score), verdict="same footage",
     )  # fmt: skip

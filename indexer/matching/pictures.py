@@ -1,47 +1,45 @@
 """Where in the archive do these frames come from? Pure functions of picture marks.
 
-1. Every frame is asked in several variants (mirrored, turned, inside its borders, as if cropped).
+1. Every frame is asked in several ways (mirrored, turned, inside its borders or an inset's edges).
 2. Its 64-bit key finds marks that may be the same picture; 256 bits decide.
 3. Pictures that agree vote for an original, an offset and a speed.
 4. The best of these are scored over all their frames. What stands still adds next to nothing, so that a blank or
    motionless stretch never adds up to a match.
-The thresholds are those at which none of some hundred foreign clips was reported; unrelated pictures differ in
-128 +- 8 of 256 bits. Not covered: crops by a quarter, a picture inside another one, a screen
-that was filmed, borders around a scene whose own margins are flat.
+5. How the pictures change, compared with the kept thumbnails, tells the same footage from another take of the scene.
+6. Only where no footage was found, some hundred crops and margins are tried on a few frames, and the best of them
+   go through 2 to 5.
+The thresholds were chosen on recordings other than those whose figures `scripts/bench match` prints; unrelated
+pictures differ in 128 +- 8 of 256 bits. Not covered: crops to less than half of a side, insets that move.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.matching import motion
+from indexer.matching.framing import Framing, likely, outside, thinkable
+from indexer.matching.shelf import FRAME_BITS_MAX, Floats, Hits, Ints, Library
 from pipeline.marks.pictures import (
-    CENTRE,
     DETAIL_MIN,
-    FRAMED_CENTRE,
-    FRAMED_INSIDE,
-    FRAMED_WHOLE,
+    FRAMED_MIDDLE,
     TRANSFORMS,
     WHOLE,
     Frames,
-    Marks,
     Rect,
     Words,
     bits_of,
     detail_of,
     distance,
-    inside_borders,
     is_drawn,
     key_of,
     waves_of,
 )
 
-KEY_BITS_MAX: Final = 11
-FRAME_BITS_MAX: Final = 88
 PHOTO_BITS_MAX: Final = 72
 # The mean of unrelated frames is taken lower than 128, for pictures of one place are never wholly unrelated.
 CHANCE_BITS, CHANCE_SPREAD = 122.0, 8.2
@@ -58,13 +56,33 @@ GOES_ON_Z: Final = 2.5
 BIN_S: Final = 0.5
 SPEEDS: Final = (1.0, 1.25, 0.8, 1.06, 0.94, 1.12)
 LINES_SCORED: Final = 60
+LINES_SEARCHED: Final = 12
 # Beside a far better source of the same stretch, a weak one is the same place at another time.
 RIVAL_SHARE: Final = 0.35
 SAME_OFFSET_S: Final = 2.0
-PROBES_A_BATCH: Final = 1 << 14
+# So many bits say that the pictures come in one order only; other takes of one room had 56 at most.
+ORDER_S: Final = 1.0
+ORDER_BITS_MAX: Final = 60.0
+ORDER_MIN: Final = 80.0
+INSETS: Final = 5
+# Hypotheses are tried on so many frames, and the best of them on all.
+FRAMES_TRIED, FRAMINGS_KEPT = 10, 12
+# More rows than these are first looked up by whole parts of the key, a seventeenth of the work.
+# Framings so far forward in the list are tried turned by quarters too: the whole, its middle, its borders.
+TURNED_FRAMINGS: Final = 3
+ROWS_AT_ONCE: Final = 4_000_000
+PAIRS: Final = 3
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+Verdict = Literal["same footage", "same scene, other take"]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two pictures that a person can compare: seconds in the query and in the original, bits that differ of 256."""
+
+    query_s: float
+    original_s: float
+    differing: int
 
 
 @dataclass(frozen=True)
@@ -73,6 +91,8 @@ class Found:
 
     offset_s: in the original; query_offset_s: in the query; both where the stretch begins. strength: 1.0 is the weakest
     that counts. speed: of the query beside the original. is_photo: the original or the query is one picture.
+    motion: how alike the changes are, None where too little changes to tell; order: see _order. rectangle: where the
+    original's whole picture lies in the query's, in shares of its sides, beyond 0 and 1 where the query shows a part.
     """
 
     original: str
@@ -83,137 +103,101 @@ class Found:
     transform: str
     speed: float
     is_photo: bool
+    verdict: Verdict = "same footage"
+    motion: motion.Likeness | None = None
+    order: float = 0.0
+    rectangle: Rect = WHOLE
+    pairs: tuple[Pair, ...] = ()
+
+
+@dataclass(frozen=True)
+class Query:
+    """The frames that are asked, shown at these times; usable: those that are not drawn."""
+
+    frames: Frames
+    times: Floats
+    step_s: float
+    usable: NDArray[np.bool_]
+
+    @property
+    def ends_s(self) -> float:
+        return float(self.times[-1]) + self.step_s
 
 
 @dataclass(frozen=True)
 class Variant:
     """The query's frames seen in one way; good: frames with something to recognise."""
 
-    transform: str
-    against: tuple[int, ...]
+    framing: Framing
+    turn: str
     bits: Words
     key: Words
     good: NDArray[np.bool_]
 
+    @property
+    def transform(self) -> str:
+        told = (self.framing.told, "" if self.turn == "none" else self.turn)
+        return " ".join(part for part in told if part) or "none"
 
-class Library:
-    """The marks of all originals, ready for looking up. items: (original, marks)."""
-
-    def __init__(self, items: Iterable[tuple[str, Marks]]) -> None:
-        self.originals: list[str] = []
-        self.marks: list[Marks] = []
-        for original, marks in items:
-            self.originals.append(original)
-            self.marks.append(marks)
-        every = self.marks or [_no_marks()]
-        self.entry = np.repeat(np.arange(len(self.marks)), [len(one) for one in self.marks])
-        self.at_s = np.concatenate([(one.at + one.run / 2 - 0.5) * one.step_s for one in every])
-        self.framed = np.concatenate([one.framed for one in every])
-        self.bits = np.concatenate([one.bits for one in every])
-        self.is_photo = np.array([one.step_s == 0 for one in every])
-        self._keys = Keys(np.concatenate([one.key for one in every]))
-        self._rows: dict[tuple[int, int], Ints] = {}
-
-    def near(self, variant: Variant) -> tuple[Ints, Ints, NDArray[np.int32]]:
-        """(frame, row, bits that differ) of all pairs that may show the same."""
-        frames = np.flatnonzero(variant.good)
-        asked, row = self._keys.near(variant.key[frames])
-        fits = np.isin(self.framed[row], variant.against)
-        frame, row = frames[asked[fits]], row[fits]
-        bits = distance(variant.bits[frame], self.bits[row])
-        close = bits <= FRAME_BITS_MAX
-        return frame[close], row[close], bits[close]
-
-    def rows_of(self, entry: int, framed: int) -> Ints:
-        """The row shown at each sample of one original, -1 where nothing was kept."""
-        if (entry, framed) not in self._rows:
-            marks = self.marks[entry]
-            start = int(np.searchsorted(self.entry, entry))
-            chosen = np.flatnonzero(marks.framed == framed)
-            ends = marks.at[chosen] + marks.run[chosen]
-            rows = np.full(int(ends.max(initial=0)), -1, np.int64)
-            for number in chosen:
-                rows[marks.at[number] : marks.at[number] + marks.run[number]] = start + number
-            self._rows[entry, framed] = rows
-        return self._rows[entry, framed]
-
-
-class Keys:
-    """64-bit keys, looked up by their four 16-bit parts: all within 7 bits are found, many within KEY_BITS_MAX."""
-
-    def __init__(self, keys: Words) -> None:
-        self._keys = keys
-        parts = np.ascontiguousarray(keys).view(np.uint16).reshape(-1, 4)
-        self._order = [np.argsort(parts[:, number], kind="stable") for number in range(4)]
-        self._first = [
-            np.searchsorted(parts[order, number], np.arange(65537), "left") for number, order in enumerate(self._order)
-        ]
-        self._flips = np.concatenate([[0], 1 << np.arange(16)]).astype(np.int64)
-
-    def near(self, asked: Words) -> tuple[Ints, Ints]:
-        """(number of the asked key, row) of every kept key near enough, each pair once."""
-        found = [np.empty(0, np.int64)]
-        parts = np.ascontiguousarray(asked).view(np.uint16).reshape(-1, 4).astype(np.int64)
-        a_batch = max(1, PROBES_A_BATCH // len(self._flips))
-        for start in range(0, len(asked), a_batch):
-            for number in range(4):
-                probes = (parts[start : start + a_batch, number, None] ^ self._flips).ravel()
-                first = self._first[number][probes]
-                count = self._first[number][probes + 1] - first
-                row = self._order[number][_ranges(first, count)]
-                asker = start + np.repeat(np.arange(len(probes)) // len(self._flips), count)
-                near = np.bitwise_count(asked[asker] ^ self._keys[row]) <= KEY_BITS_MAX
-                found.append((asker[near] << 32) | row[near])
-        pairs = np.unique(np.concatenate(found))
-        return pairs >> 32, pairs & 0xFFFFFFFF
-
-
-def _ranges(first: Ints, count: Ints) -> Ints:
-    """first[0], first[0]+1, ... count[0] of them, then the same of the next."""
-    ends = np.cumsum(count)
-    total = int(ends[-1]) if len(ends) else 0
-    return np.asarray(np.arange(total) + np.repeat(first - (ends - count), count), np.int64)
-
-
-def _no_marks() -> Marks:
-    none = np.empty(0, np.uint32)
-    return Marks(1.0, none, none, none.astype(np.uint8), none.astype(np.uint8), np.empty((0, 4), np.uint64),
-                 np.empty(0, np.uint64))  # fmt: skip
+    def near(self, library: Library, radius: int) -> Hits:
+        frames = np.flatnonzero(self.good)
+        hits = library.near(self.key[frames], self.bits[frames], self.framing.against, radius=radius)
+        return Hits(frames[hits.frame], hits.entry, hits.framed, hits.at_s, hits.differing)
 
 
 # -- the query
 
 
-def variants_of(frames: Frames) -> list[Variant]:
-    """The ways in which these frames of one query are asked; frames without anything to recognise are never asked."""
-    usable = ~is_drawn(frames)
-    inside = inside_borders(frames)
-    ways: list[tuple[str, Rect, tuple[int, ...]]] = [("", WHOLE, (FRAMED_WHOLE, FRAMED_INSIDE))]
-    if inside != WHOLE:
-        ways.append(("inset", inside, (FRAMED_WHOLE, FRAMED_INSIDE)))
-    ways.append(("", CENTRE, (FRAMED_CENTRE,)))
-    for share in (0.95, 0.9):  # of the original's width that a crop about its middle left
-        margin = 0.5 - 0.375 / share
-        ways.append(("cropped", (margin, margin, 1 - margin, 1 - margin), (FRAMED_CENTRE,)))
-    return [
-        variant
-        for framing, rect, against in ways
-        for variant in _turns_of(frames, usable, framing, rect, against)
-        if variant.good.any()
-    ]
-
-
-def _turns_of(
-    frames: Frames, usable: NDArray[np.bool_], framing: str, rect: Rect, against: tuple[int, ...]
-) -> Iterator[Variant]:
-    waves = waves_of(frames, rect)
-    good = usable & (detail_of(waves) >= DETAIL_MIN)
-    for name, turn in TRANSFORMS.items():
-        if against == (FRAMED_CENTRE,) and name not in ("none", "mirrored"):
+def _variants(query: Query, framings: Iterable[Framing]) -> Iterator[Variant]:
+    """The ways in which a query is asked; frames without anything to recognise are never asked."""
+    for number, framing in enumerate(framings):
+        waves = waves_of(query.frames, framing.rect)
+        good = query.usable & (detail_of(waves) >= DETAIL_MIN)
+        if not good.any():
             continue
-        seen = turn(waves)
-        told = " ".join(part for part in (framing, "" if name == "none" else name) if part) or "none"
-        yield Variant(told, against, bits_of(seen), key_of(seen), good)
+        for turn, seen in TRANSFORMS.items():
+            # Quarter turns of the whole picture, or of what its borders hold.
+            if turn in ("none", "mirrored") or (number < TURNED_FRAMINGS and framing.against != (FRAMED_MIDDLE,)):
+                turned = seen(waves)
+                yield Variant(framing, turn, bits_of(turned), key_of(turned), good)
+
+
+def _promising(query: Query, library: Library) -> list[Framing]:
+    """Of the thinkable framings those in which a few frames find most, the best first."""
+    good = np.flatnonzero(query.usable)
+    if not len(good):
+        return []
+    chosen = good[np.unique(np.linspace(0, len(good) - 1, FRAMES_TRIED).astype(np.int64))]
+    frames = query.frames[chosen]
+    found: list[tuple[float, int, Framing]] = []
+    by_target: dict[tuple[int, ...], list[Framing]] = {}
+    for framing in thinkable(query.frames):
+        by_target.setdefault(framing.against, []).append(framing)
+    for against, framings in by_target.items():
+        waves = [waves_of(frames, framing.rect) for framing in framings]
+        every = np.concatenate(waves)
+        rich = np.flatnonzero(detail_of(every) >= DETAIL_MIN)
+        hits = library.near(key_of(every[rich]), bits_of(every[rich]), against, radius=1)
+        number = rich[hits.frame]
+        votes = _likeliest(number // len(chosen), number % len(chosen), hits)
+        found += [(total, -one, framings[one]) for one, total in votes.items()]
+    return [framing for _, _, framing in sorted(found, key=lambda one: one[:2], reverse=True)[:FRAMINGS_KEPT]]
+
+
+def _likeliest(framing: Ints, frame: Ints, hits: Hits) -> dict[int, float]:
+    """For each framing the votes of its frames for the one original that has most of them."""
+    if not len(hits):
+        return {}
+    place = (framing << 40) | (hits.entry << 16) | frame
+    order = np.lexsort((hits.differing, place))
+    first = np.concatenate([[True], np.diff(place[order]) != 0])
+    best = order[first]
+    groups, starts = np.unique(place[best] >> 16, return_index=True)
+    votes = np.add.reduceat((FRAME_BITS_MAX + 8 - hits.differing[best]).astype(np.float64), starts)
+    told: dict[int, float] = {}
+    for group, total in zip((groups >> 24).tolist(), votes.tolist(), strict=True):
+        told[group] = max(told.get(group, 0.0), total)
+    return told
 
 
 # -- a photo is asked, or found
@@ -221,35 +205,49 @@ def _turns_of(
 
 def find_photo(frame: Frames, library: Library) -> list[Found]:
     """Where one picture is found, in photos and in videos, the likest first. frame: shape (1, SIDE_PX, SIDE_PX)."""
-    best: dict[str, tuple[int, Found]] = {}
-    for variant in variants_of(frame):
-        _, rows, bits = library.near(variant)
-        for row, differing in zip(rows.tolist(), bits.tolist(), strict=True):
-            original = library.originals[library.entry[row]]
-            if differing > PHOTO_BITS_MAX or (original in best and best[original][0] <= differing):
-                continue
-            found = Found(original, float(library.at_s[row]), 0.0, 0.0, _photo_strength(differing), variant.transform,
-                          1.0, is_photo=True)  # fmt: skip
-            best[original] = (differing, found)
+    query = Query(frame, np.zeros(1), 0.0, ~is_drawn(frame))
+    best: dict[int, tuple[int, Found]] = {}
+    for framings in (likely(frame, INSETS), _promising(query, library)):
+        for variant in _variants(query, framings):
+            hits = variant.near(library, radius=1)
+            for number in np.flatnonzero(hits.differing <= PHOTO_BITS_MAX).tolist():
+                entry, differing = int(hits.entry[number]), int(hits.differing[number])
+                if entry not in best or best[entry][0] > differing:
+                    best[entry] = (differing, _photo_found(library, variant, hits, number, 0.0))
+        if best:
+            break
     return [found for _, found in sorted(best.values(), key=lambda one: (one[0], one[1].original))]
+
+
+def _photo_found(library: Library, variant: Variant, hits: Hits, number: int, query_s: float) -> Found:
+    entry, at_s, differing = int(hits.entry[number]), float(hits.at_s[number]), int(hits.differing[number])
+    marks = library.marks(entry)
+    at = round(at_s / marks.step_s) if marks.step_s else 0
+    return Found(
+        library.originals[entry], at_s, query_s, 0.0, _photo_strength(differing), variant.transform, 1.0, is_photo=True,
+        rectangle=_rounded(outside(variant.framing.rect, marks.rect_at(at, int(hits.framed[number])))),
+        pairs=(Pair(query_s, at_s, differing),),
+    )  # fmt: skip
+
+
+def _rounded(rect: Rect) -> Rect:
+    left, top, right, bottom = (round(edge, 3) for edge in rect)
+    return (left, top, right, bottom)
 
 
 def _photo_strength(bits: float) -> float:
     return round((CHANCE_BITS - bits) / (CHANCE_BITS - PHOTO_BITS_MAX), 2)
 
 
-def _photos_shown(variant: Variant, frame: Ints, row: Ints, bits: Ints, times: Floats, library: Library) -> list[Found]:
+def _photos_shown(variant: Variant, hits: Hits, times: Floats, library: Library) -> list[Found]:
     """Photos that a query's frames show: the likest frame of each."""
-    chosen = library.is_photo[library.entry[row]] & (bits <= PHOTO_BITS_MAX)
     best: dict[int, tuple[int, int]] = {}
-    for number in np.flatnonzero(chosen).tolist():
-        entry = int(library.entry[row[number]])
-        best[entry] = min(best.get(entry, (999, 0)), (int(bits[number]), int(frame[number])))
+    for number in np.flatnonzero(hits.differing <= PHOTO_BITS_MAX).tolist():
+        entry = int(hits.entry[number])
+        best[entry] = min(best.get(entry, (999, 0)), (int(hits.differing[number]), number))
     return [
-        Found(library.originals[entry], 0.0, float(times[at]), 0.0, _photo_strength(differing), variant.transform, 1.0,
-              is_photo=True)
-        for entry, (differing, at) in best.items()
-    ]  # fmt: skip
+        _photo_found(library, variant, hits, number, float(times[hits.frame[number]])) for _, number in best.values()
+    ]
 
 
 # -- a clip is asked
@@ -267,33 +265,45 @@ class _Line:
 
 def find_clip(frames: Frames, step_s: float, library: Library) -> list[Found]:
     """Where these frames are found, the strongest first. step_s: seconds between them."""
-    times = np.arange(len(frames), dtype=np.float64) * step_s
-    lines: list[_Line] = []
-    found: list[Found] = []
-    for variant in variants_of(frames):
-        frame, row, bits = library.near(variant)
-        if not len(frame):
-            continue
-        found += _photos_shown(variant, frame, row, bits.astype(np.int64), times, library)
-        moving = ~library.is_photo[library.entry[row]]
-        lines += _voted(variant, frame[moving], row[moving], bits[moving], times, library)
-    lines.sort(key=lambda line: -line.votes * _plainness(line.speed, line.variant.transform))
-    scored = [one for line in lines[:LINES_SCORED] if (one := _scored(line, times, step_s, library)) is not None]
-    return _without_rivals([*scored, *found])
-
-
-def _voted(
-    variant: Variant, frame: Ints, row: Ints, bits: NDArray[np.int32], times: Floats, library: Library
-) -> list[_Line]:
-    """The best offset and speed for each original and framing; one vote a frame, weighed by likeness and novelty."""
-    if not len(frame):
+    query = Query(frames, np.arange(len(frames), dtype=np.float64) * step_s, step_s, ~is_drawn(frames))
+    if not query.usable.any() or not len(library):
         return []
+    found: list[Found] = []
+    framings = likely(frames, INSETS)
+    for radius in (1,) if len(library) <= ROWS_AT_ONCE else (0, 1):
+        found = _without_rivals(_of_framings(query, framings, library, radius))
+        if any(one.verdict == "same footage" for one in found):
+            return found
+    return _without_rivals([*found, *_of_framings(query, _promising(query, library), library, 1)])
+
+
+def _of_framings(query: Query, framings: Sequence[Framing], library: Library, radius: int) -> list[Found]:
+    lines: list[_Line] = []
+    photos: list[Found] = []
+    for variant in _variants(query, framings):
+        hits = variant.near(library, radius)
+        is_photo = library.is_photo[hits.entry]
+        photos += _photos_shown(variant, hits.where(is_photo), query.times, library)
+        lines += _voted(variant, hits.where(~is_photo), query.times)
+    lines.sort(key=lambda line: -line.votes * _plainness(line.speed, line.variant.transform))
+    scored = [_scored(line, query, library) for line in lines[:LINES_SCORED]]
+    found = [one for one in scored if one is not None]
+    if not any(one.verdict == "same footage" for one in found):
+        found += _by_motion(lines, query, library)
+    return [*found, *photos]
+
+
+def _voted(variant: Variant, hits: Hits, times: Floats) -> list[_Line]:
+    """The best offset and speed for each original and framing; one vote a frame, weighed by likeness and novelty."""
+    if not len(hits):
+        return []
+    frame = hits.frame
     novelty = np.minimum(1.0, _changes(variant.bits) / NEW_BITS)
-    weight = (FRAME_BITS_MAX + 8 - bits) / (FRAME_BITS_MAX + 8) * (0.1 + 0.9 * novelty[frame])
-    group = library.entry[row].astype(np.int64) * 4 + library.framed[row]
+    weight = (FRAME_BITS_MAX + 8 - hits.differing) / (FRAME_BITS_MAX + 8) * (0.1 + 0.9 * novelty[frame])
+    group = hits.entry * 4 + hits.framed
     lines: list[_Line] = []
     for speed in SPEEDS:
-        offset = library.at_s[row] - speed * times[frame]
+        offset = hits.at_s - speed * times[frame]
         for shift in (0.0, 0.5):
             bin_ = np.floor(offset / BIN_S + shift).astype(np.int64) + (1 << 24)
             place = (group << 26) | bin_
@@ -316,65 +326,163 @@ def _changes(bits: Words) -> Floats:
     return np.concatenate([[256.0], distance(bits[1:], bits[:-1]).astype(np.float64)])
 
 
-def _scored(line: _Line, times: Floats, step_s: float, library: Library) -> Found | None:
-    """The line scored over all its frames at its best small shift, None where it does not hold."""
-    rows = library.rows_of(line.entry, line.framed)
-    archive_step_s = library.marks[line.entry].step_s
+def _scored(line: _Line, query: Query, library: Library, *, evidence_min: float = EVIDENCE_MIN) -> Found | None:
+    """The line scored over all its samples at its best small shift, None where it does not hold.
+
+    evidence_min: 0 where the changes of the pictures have already said that it is the same footage.
+    """
+    shown = _Shown(library, line)
     best: tuple[float, float, int, int] | None = None
-    for shift in np.arange(-2, 3) * archive_step_s / 2:
+    for shift in np.arange(-2, 3) * shown.step_s / 2:
         offset_s = line.offset_s + float(shift)
-        stretch = _stretch(line, offset_s, times, rows, archive_step_s, library)
+        stretch = _stretch(line, offset_s, query, shown, evidence_min)
         if stretch is not None and (best is None or stretch[0] > best[0]):
             best = (stretch[0], offset_s, stretch[1], stretch[2])
     if best is None or best[0] < Z_MIN:
         return None
     z, offset_s, first, last = best
-    if times[last] - times[first] + step_s < LENGTH_MIN_S:
+    half_s = shown.step_s / line.speed / 2
+    begins_s = max(0.0, (first * shown.step_s - offset_s) / line.speed - half_s)
+    ends_s = min(query.ends_s, (last * shown.step_s - offset_s) / line.speed + half_s)
+    if ends_s - begins_s < LENGTH_MIN_S:
         return None
-    offset_s = _refined(line, offset_s, times[first : last + 1], first, rows, archive_step_s, library)
-    starts_s = max(0.0, offset_s + line.speed * float(times[first]))
-    length_s = float(times[last] - times[first]) + step_s
+    part = slice(*np.searchsorted(query.times, [begins_s, ends_s]).tolist())
+    offset_s = _refined(line, offset_s, query.times, part, shown)
+    rect = shown.marks.rect_at(first, line.framed)
+    order = _order(line, offset_s, query, shown, first, last)
+    like = motion.likeness(_view(line, query, part), shown.marks, line.framed, offset_s=offset_s, speed=line.speed)
     return Found(
-        library.originals[line.entry], round(starts_s, 3), float(times[first]), length_s, round(z / Z_MIN, 2),
+        library.originals[line.entry], round(max(0.0, offset_s + line.speed * begins_s), 3),
+        round(begins_s, 3), round(ends_s - begins_s, 3), round(z / Z_MIN, 2),
         line.variant.transform, line.speed, is_photo=False,
+        verdict=_verdict(like, order),
+        motion=like, order=order, rectangle=_rounded(outside(line.variant.framing.rect, rect)),
+        pairs=_pairs(line, offset_s, query.times, part, shown),
     )  # fmt: skip
 
 
+def _verdict(like: motion.Likeness | None, order: float) -> Verdict:
+    is_same = order >= ORDER_MIN if like is None else like.is_same() or (order >= ORDER_MIN and like.value >= 0)
+    return "same footage" if is_same else "same scene, other take"
+
+
+def _view(line: _Line, query: Query, part: slice) -> motion.View:
+    framing = line.variant.framing
+    return motion.View(query.frames[part], query.times[part], framing.rect, line.variant.turn)
+
+
+def _by_motion(lines: Sequence[_Line], query: Query, library: Library) -> list[Found]:
+    """Where what changes says when it was, for lines whose pictures are alike and hardly change.
+
+    A place that is always filmed alike offers many offsets, and its pictures cannot say which is right.
+    """
+    found: list[Found] = []
+    seen: set[tuple[int, int, str, Framing]] = set()
+    for line in lines:
+        subject = (line.entry, line.framed, line.variant.turn, line.variant.framing)
+        if subject in seen or len(seen) >= LINES_SEARCHED:
+            continue
+        seen.add(subject)
+        shown = _Shown(library, line)
+        view = _view(line, query, slice(0, len(query.times)))
+        like = motion.search(view, shown.marks, line.framed, speed=line.speed)
+        if like is None or not like.is_same(anywhere=True):
+            continue
+        moved = replace(line, offset_s=like.offset_s)
+        one = _scored(moved, query, library, evidence_min=0.0)
+        if one is not None and one.verdict == "same footage":
+            found.append(one)
+    return found
+
+
+class _Shown:
+    """What the original shows at each sample, framed as the line says."""
+
+    def __init__(self, library: Library, line: _Line) -> None:
+        self.marks = library.marks(line.entry)
+        self.step_s = self.marks.step_s
+        self.rows = library.timeline(line.entry, line.framed)
+
+    def at(self, sample: Ints) -> Ints:
+        """The mark shown at each sample, -1 where none is."""
+        inside = (sample >= 0) & (sample < len(self.rows))
+        return np.where(inside, self.rows[np.clip(sample, 0, len(self.rows) - 1)], -1)
+
+    def differing(self, asked: Words, sample: Ints) -> Floats:
+        """In how many bits each asked picture differs from what is shown at its sample; 128 where nothing was kept."""
+        row = self.at(sample)
+        bits = distance(asked, self.marks.bits[np.maximum(row, 0)]).astype(np.float64)
+        return np.where(row >= 0, bits, 128.0)
+
+
 def _stretch(
-    line: _Line, offset_s: float, times: Floats, rows: Ints, archive_step_s: float, library: Library
+    line: _Line, offset_s: float, query: Query, shown: _Shown, evidence_min: float
 ) -> tuple[float, int, int] | None:
-    """(z, first frame, last frame) of the stretch that agrees best, None where it holds too little evidence."""
-    at = np.round((line.speed * times + offset_s) / archive_step_s).astype(np.int64)
-    inside = (at >= 0) & (at < len(rows)) & line.variant.good
-    at = np.clip(at, 0, max(0, len(rows) - 1))
-    if not inside.any():
+    """(z, first sample, last sample) of the stretch that agrees best, None where it holds too little evidence.
+
+    One of the query's pictures for each kept sample, the likest of those shown about then: what moves fast looks
+    different a quarter of a second later.
+    """
+    last_s = offset_s + line.speed * float(query.times[-1])
+    sample = np.arange(max(0, int(np.ceil(offset_s / shown.step_s))),
+                       min(len(shown.rows), int(np.floor(last_s / shown.step_s)) + 1))  # fmt: skip
+    if not len(sample):
         return None
-    bits = np.minimum.reduce([
-        _bits_at(line, at + step, rows, library) + (3.0 if step else 0.0) for step in (0, -1, 1)
-    ])  # fmt: skip
-    row = rows[at]
-    archive_change = np.where(row >= 0, _changes(library.bits[np.maximum(row, 0)]), 0.0)
-    asked_change = _changes(line.variant.bits)
-    weight = np.minimum(asked_change, archive_change) / NEW_BITS
-    weight = np.clip(weight, STILL_WEIGHT, 1.0) * inside
+    asked = np.clip(np.round((sample * shown.step_s - offset_s) / line.speed / query.step_s).astype(np.int64), 0,
+                    len(query.times) - 1)  # fmt: skip
+    bits = np.minimum.reduce([_beside(line, asked + step, sample, shown) + (3.0 if step else 0.0)
+                              for step in (0, -1, 1)])  # fmt: skip
+    row = shown.at(sample)
+    archive_change = np.where(row >= 0, _changes(shown.marks.bits[np.maximum(row, 0)]), 0.0)
+    weight = np.minimum(_changes(line.variant.bits[asked]), archive_change) / NEW_BITS
+    weight = np.clip(weight, STILL_WEIGHT, 1.0) * line.variant.good[asked]
     z = (CHANCE_BITS - bits) / CHANCE_SPREAD
     first, last = _best_run(weight * (z - GOES_ON_Z))
     part = slice(first, last + 1)
     total = float(weight[part].sum())
     if (
-        float((weight[part] - STILL_WEIGHT).clip(0).sum()) < EVIDENCE_MIN
+        total <= 0
+        or float((weight[part] - STILL_WEIGHT).clip(0).sum()) < evidence_min
         or float((weight * bits)[part].sum()) / total > MEAN_BITS_MAX
     ):
         return None
-    return float((weight * z)[part].sum() / np.sqrt(total)), first, last
+    # Where changes decided, every picture counts: it only has to show the place.
+    strength = float((weight * z)[part].sum() / np.sqrt(total)) if evidence_min else float(z[part].mean())
+    return strength, int(sample[first]), int(sample[last])
 
 
-def _bits_at(line: _Line, at: Ints, rows: Ints, library: Library) -> Floats:
-    """In how many bits each frame differs from what the original shows at these samples; 128 where nothing was kept."""
-    inside = (at >= 0) & (at < len(rows))
-    row = np.where(inside, rows[np.clip(at, 0, len(rows) - 1)], -1)
-    bits = distance(line.variant.bits, library.bits[np.maximum(row, 0)]).astype(np.float64)
-    return np.where(row >= 0, bits, 128.0)
+def _order(line: _Line, offset_s: float, query: Query, shown: _Shown, first: int, last: int) -> float:
+    """By how many bits, all samples together, the pictures agree better here than a second before or after.
+
+    A place that hardly changes agrees as well at any time; cuts and a camera that moves agree in one order only.
+    """
+    sample = np.arange(first, last + 1)
+    asked = np.round((sample * shown.step_s - offset_s) / line.speed / query.step_s).astype(np.int64)
+    apart = round(ORDER_S / shown.step_s)
+    here, before, after = (_beside(line, asked, sample + step, shown) for step in (0, -apart, apart))
+    kept = [shown.at(sample + step) >= 0 for step in (0, -apart, apart)]
+    gains = [np.where(kept[0] & there, np.clip(other - here, -ORDER_BITS_MAX, ORDER_BITS_MAX), 0.0)
+             for other, there in ((before, kept[1]), (after, kept[2]))]  # fmt: skip
+    return round(float(sum(gain.sum() for gain in gains)) / 2, 1)
+
+
+def _beside(line: _Line, asked: Ints, sample: Ints, shown: _Shown) -> Floats:
+    inside = (asked >= 0) & (asked < len(line.variant.bits))
+    asked = np.clip(asked, 0, len(line.variant.bits) - 1)
+    return np.where(inside, shown.differing(line.variant.bits[asked], sample), 128.0)
+
+
+def _pairs(line: _Line, offset_s: float, times: Floats, part: slice, shown: _Shown) -> tuple[Pair, ...]:
+    """The likest picture of each third of the stretch, beside the sample it was compared with."""
+    at = np.round((line.speed * times + offset_s) / shown.step_s).astype(np.int64)
+    bits = np.where(line.variant.good, shown.differing(line.variant.bits, at), 256.0)
+    thirds = [third for third in np.array_split(np.arange(part.start, part.stop), PAIRS) if len(third)]
+    likest = [int(third[bits[third].argmin()]) for third in thirds]
+    return tuple(
+        Pair(float(times[one]), round(float(at[one] * shown.step_s), 3), int(bits[one]))
+        for one in likest
+        if bits[one] <= FRAME_BITS_MAX
+    )
 
 
 def _best_run(gains: Floats) -> tuple[int, int]:
@@ -385,24 +493,18 @@ def _best_run(gains: Floats) -> tuple[int, int]:
     return int(sums[: last + 1].argmin()), last
 
 
-def _refined(
-    line: _Line, offset_s: float, times: Floats, first: int, rows: Ints, archive_step_s: float, library: Library
-) -> float:
+def _refined(line: _Line, offset_s: float, times: Floats, part: slice, shown: _Shown) -> float:
     """The offset, on a grid of an eighth of a second, at which frames between two kept samples agree best with both."""
-    part = slice(first, first + len(times))
-    variant = Variant(line.variant.transform, line.variant.against, line.variant.bits[part], line.variant.key[part],
-                      line.variant.good[part])  # fmt: skip
-    stretch = _Line(line.votes, line.entry, line.framed, line.offset_s, line.speed, variant)
+    asked, good = line.variant.bits[part], line.variant.good[part]
     tried: list[tuple[float, float]] = []
     for shift in np.arange(-4, 5) / 8:
-        place = (line.speed * times + offset_s + shift) / archive_step_s
+        place = (line.speed * times[part] + offset_s + shift) / shown.step_s
         below = np.floor(place).astype(np.int64)
         share = place - below
-        before, after = (_bits_at(stretch, below + step, rows, library) for step in (0, 1))
-        bits = (1 - share) * before + share * after
-        good = variant.good & (below >= -1)
-        if good.any():
-            tried.append((float(bits[good].mean()) + abs(float(shift)), offset_s + float(shift)))
+        bits = (1 - share) * shown.differing(asked, below) + share * shown.differing(asked, below + 1)
+        chosen = good & (below >= -1)
+        if chosen.any():
+            tried.append((float(bits[chosen].mean()) + abs(float(shift)), offset_s + float(shift)))
     return min(tried, default=(0.0, offset_s))[1]
 
 

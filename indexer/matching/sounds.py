@@ -6,14 +6,25 @@ is asked again as if it had been played faster or slower, with its pitch kept or
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.marks.sounds import FAN_ASKED, HOP, QUOTA_ASKED, RATE_HZ, TICK_S, Marks, Samples, marks_of
+from pipeline.marks.sounds import (
+    FAN_ASKED,
+    HOP,
+    QUOTA_ASKED,
+    RATE_HZ,
+    TICK_S,
+    Keys,
+    Marks,
+    Samples,
+    Ticks,
+    marks_of,
+)
 
 # The worst foreign sound had 7 votes among three hours; four more allow for an archive a thousand times as large.
 VOTES_MIN: Final = 12
@@ -39,22 +50,52 @@ class Found:
     length_s: float
     strength: float
     transform: str
+    speed: float = 1.0
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Marks of some sounds, sorted by key; in memory or mapped. counts: as in `shelf.Segment`."""
+
+    originals: Sequence[str]
+    counts: NDArray[np.bool_]
+    key: Keys
+    tick: Ticks
+    entry: NDArray[np.uint32]
+
+
+def arrays_of(kept: Sequence[Marks]) -> dict[str, NDArray[Any]]:
+    """The arrays of a segment, one entry for each original's marks."""
+    return _sorted(
+        np.concatenate([*(one.key for one in kept), np.empty(0, np.uint32)]).astype(np.uint32),
+        np.concatenate([*(one.tick for one in kept), np.empty(0, np.int32)]).astype(np.int32),
+        np.repeat(np.arange(len(kept), dtype=np.uint32), [len(one) for one in kept]),
+    )
+
+
+def joined_arrays(given: Sequence[tuple[dict[str, NDArray[Any]], NDArray[np.int64]]]) -> dict[str, NDArray[Any]]:
+    """Arrays of several segments as those of one. given: with each the new number of its entries, -1 for gone."""
+    entry = np.concatenate([numbers[arrays["entry"]] for arrays, numbers in given])
+    key, tick = (np.concatenate([arrays[name] for arrays, _ in given])[entry >= 0] for name in ("key", "tick"))
+    return _sorted(key, tick, entry[entry >= 0].astype(np.uint32))
+
+
+def _sorted(key: Keys, tick: Ticks, entry: NDArray[np.uint32]) -> dict[str, NDArray[Any]]:
+    order = np.argsort(key, kind="stable")
+    return {"key": key[order], "tick": tick[order], "entry": entry[order]}
 
 
 class Library:
-    """The marks of all sounds, sorted by key. items: (original, marks)."""
+    """The marks of all sounds."""
 
-    def __init__(self, items: Iterable[tuple[str, Marks]]) -> None:
-        self.originals: list[str] = []
-        kept: list[Marks] = []
-        for original, marks in items:
-            self.originals.append(original)
-            kept.append(marks)
-        key = np.concatenate([one.key for one in kept] or [np.empty(0, np.uint32)])
-        order = np.argsort(key, kind="stable")
-        self.key = key[order]
-        self.tick = np.concatenate([one.tick for one in kept] or [np.empty(0, np.int32)])[order]
-        self.entry = np.repeat(np.arange(len(kept)), [len(one) for one in kept])[order]
+    def __init__(self, segments: Sequence[Segment]) -> None:
+        self.segments = segments
+
+    @classmethod
+    def of(cls, items: Iterable[tuple[str, Marks]]) -> Library:
+        """All in memory. items: (original, marks)."""
+        kept = dict(items)
+        return cls([Segment(list(kept), np.ones(len(kept), np.bool_), **arrays_of(list(kept.values())))])
 
 
 def find_sound(samples: Samples, library: Library) -> list[Found]:
@@ -79,19 +120,23 @@ def _hypotheses(samples: Samples) -> Iterator[tuple[str, float, Marks]]:
 
 
 def _voted(marks: Marks, speed: float, transform: str, library: Library) -> list[Found]:
-    first = np.searchsorted(library.key, marks.key, "left")
-    count = np.searchsorted(library.key, marks.key, "right") - first
-    count[count > COMMON] = 0
-    ends = np.cumsum(count)
-    row = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(first - (ends - count), count)
-    asked = np.repeat(marks.tick, count).astype(np.int64)
-    pitch = np.repeat(marks.key >> 14, count)
-    offset = library.tick[row].astype(np.int64) - asked
-    entry = library.entry[row]
     found: list[Found] = []
-    for number in np.flatnonzero(np.bincount(entry, minlength=1) >= VOTES_MIN).tolist():
-        chosen = entry == number
-        found += _of_one(library.originals[number], asked[chosen], offset[chosen], pitch[chosen], speed, transform)
+    bounds = [(np.searchsorted(one.key, marks.key, "left"), np.searchsorted(one.key, marks.key, "right"))
+              for one in library.segments]  # fmt: skip
+    is_common = sum((last - first for first, last in bounds), np.zeros(len(marks), np.int64)) > COMMON
+    for segment, (first, last) in zip(library.segments, bounds, strict=True):
+        count = np.where(is_common, 0, last - first)
+        ends = np.cumsum(count)
+        row = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(first - (ends - count), count)
+        asked = np.repeat(marks.tick, count).astype(np.int64)
+        pitch = np.repeat(marks.key >> 14, count)
+        offset = segment.tick[row].astype(np.int64) - asked
+        entry = segment.entry[row]
+        for number in np.flatnonzero(np.bincount(entry, minlength=1) >= VOTES_MIN).tolist():
+            if segment.counts[number]:
+                chosen = entry == number
+                found += _of_one(segment.originals[number], asked[chosen], offset[chosen], pitch[chosen], speed,
+                                 transform)  # fmt: skip
     return found
 
 
@@ -125,7 +170,7 @@ def _of_one(
     # Marks reach on: a mark tells of the time up to its second peak and the window about it.
     length_s = (float(ticks[-1] - ticks[0]) * TICK_S + 0.5) / speed
     yield Found(original, max(0.0, round(at_s, 3)), round(begins / speed, 3), round(length_s, 3),
-                round(len(ticks) / VOTES_MIN, 2), transform)  # fmt: skip
+                round(len(ticks) / VOTES_MIN, 2), transform, speed)  # fmt: skip
 
 
 def _longest_run(ticks: NDArray[np.int64]) -> NDArray[np.int64]:

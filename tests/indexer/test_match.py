@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 
 from indexer.match import Match, match, merged
 from pipeline.errors import BadInput
+from pipeline.marks import pictures as picture_marks
 from pipeline.stages.fingerprint import STAGE
 from tests.pipeline.filming import MELODY, SCENES, changed, context_of, film, probed, tools
 
@@ -304,7 +305,7 @@ def test_parts_of_real_sounds_are_found_and_nothing_foreign_with_them(real, corp
 @pytest.mark.corpus
 def test_real_photos_are_found_again_after_everyday_edits(real, corpus, related, tmp_path, capsys):
     archive, rows = real
-    with_marks = {original for original, _ in archive.fingerprints("photo", 1)}
+    with_marks = {original for original, _ in archive.fingerprints("photo", picture_marks.VERSION)}
     paths = [path for path in sorted(with_marks) if path.lower().endswith((".jpg", ".jpeg")) and
              rows[path]["valid"] == "yes" and int(rows[path]["size"]) > 30_000]  # fmt: skip
     counts, found_count, foreign = defaultdict(int), defaultdict(int), set()

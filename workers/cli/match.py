@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from workers.cli import app_of
+
+if TYPE_CHECKING:
+    from indexer.match import Match
+    from workers.cli import App
 
 
 @click.command(short_help="Find where a clip, photo or sound comes from.")
@@ -14,6 +19,10 @@ from workers.cli import app_of
 @click.option("--limit", type=int, default=10, show_default=True, help="So many hits at most.")
 def match(file: Path, limit: int) -> None:
     """Compares the file's pictures and sound with everything in custody. No hit is an answer too.
+
+    A line says which seconds of the file are which seconds of the original, whether it is the same footage or the same
+    scene filmed another time, and what was done to it. In --json, `rectangle` says where the original's picture lies in
+    the file's, and `pairs` names moments of both to lay side by side.
 
     Example: casereel match clip-from-messenger.mp4
     """
@@ -34,13 +43,32 @@ def match(file: Path, limit: int) -> None:
             tools.close()
         built.tell("match", facts={"file": file.name, "hits": [hit.original for hit in hits]})
         for hit in hits:
-            app.emit(
-                asdict(hit),
-                f"{hit.original}  {hit.by:5}  {hit.offset_s:8.2f} s  {hit.length_s:7.2f} s  {hit.score:6.2f}  "
-                f"{hit.transform}  {hit.name}",
-            )
+            app.emit(asdict(hit), _told(app, hit))
         if not hits:
             app.note(app.in_words("没有找到来源", "No match: nothing in custody shows or sounds like this"))
+
+
+_BY = {"video": "画面", "audio": "声音", "photo": "照片"}
+_VERDICTS = {"same footage": "同一段录像", "same scene, other take": "同一场景，另一次拍摄"}
+_EDITS = {"none": "未改动", "mirrored": "左右翻转", "turned": "旋转", "inset": "画中或带边框", "cropped": "裁剪",
+          "tempo": "变速", "speed": "变速变调"}  # fmt: skip
+
+
+def _told(app: App, hit: Match) -> str:
+    """One line: where in the original the query's stretch lies, how sure, what was done to it."""
+    span = (
+        f"{hit.query_offset_s:.2f}-{hit.query_offset_s + hit.length_s:.2f} s = "
+        f"{hit.offset_s:.2f}-{hit.offset_s + hit.length_s * hit.speed:.2f} s"
+    )
+    if hit.by == "photo":
+        span = f"{hit.query_offset_s:.2f} s = {hit.offset_s:.2f} s"
+    edit_zh = " ".join(_EDITS.get(word, word) for word in hit.transform.split())
+    verdict_zh = _VERDICTS[hit.verdict] if hit.by == "video" else f"同一{_BY[hit.by]}"
+    verdict = hit.verdict if hit.by == "video" else f"same {hit.by}"
+    return app.in_words(
+        f"{hit.original}  {verdict_zh}  {span}  {hit.score:.2f}  {edit_zh}  {hit.name}",
+        f"{hit.original}  {verdict}  {span}  {hit.score:.2f}  {hit.transform}  {hit.name}",
+    )
 
 
 COMMAND = match

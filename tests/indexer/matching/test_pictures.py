@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from indexer.matching.pictures import KEY_BITS_MAX, Keys, Library, find_clip, find_photo
+from indexer.matching.pictures import find_clip, find_photo
+from indexer.matching.shelf import KEY_BITS_MAX, Library, Segment, by_parts, near_keys
 from pipeline.marks.pictures import Marker
 from tests.pipeline.marks.test_pictures import scenes
 
@@ -28,28 +29,10 @@ def _film(rng, seconds):
     return (keys[first] * (1 - share) + keys[first + 1] * share).astype(np.uint8)
 
 
-def test_keys_within_seven_bits_are_all_found_and_none_is_found_twice(rng):
-    kept = rng.integers(0, 2**63, 5000, np.uint64)
-    asked = kept[:50].copy()
-    for number, key in enumerate(asked):
-        flips = np.uint64(sum(1 << int(bit) for bit in rng.choice(64, 7, replace=False)))
-        asked[number] = key ^ flips
-    who, row = Keys(kept).near(asked)
-    pairs = set(zip(who.tolist(), row.tolist(), strict=True))
-    assert {(number, number) for number in range(50)} <= pairs
-    assert len(pairs) == len(who)
-    assert (np.bitwise_count(asked[who] ^ kept[row]) <= KEY_BITS_MAX).all()
-
-
-def test_looking_up_in_nothing_finds_nothing(rng):
-    who, _ = Keys(np.empty(0, np.uint64)).near(rng.integers(0, 2**63, 5, np.uint64))
-    assert len(who) == 0
-
-
 @pytest.mark.parametrize("start_s", [0, 13, 31])
 def test_a_clip_is_found_where_it_was_cut(rng, start_s):
     films = {name: _film(rng, 40) for name in "abc"}
-    library = Library((name, _marks(frames[::2])) for name, frames in films.items())
+    library = Library.of((name, _marks(frames[::2])) for name, frames in films.items())
     (found,) = find_clip(films["b"][start_s * 4 : start_s * 4 + 24], 0.25, library)
     assert (found.original, found.transform, found.speed) == ("b", "none", 1.0)
     assert found.offset_s == pytest.approx(start_s, abs=0.3)
@@ -60,7 +43,7 @@ def test_a_clip_is_found_where_it_was_cut(rng, start_s):
 def test_an_excerpt_inside_another_film_is_placed_in_both(rng):
     film, other = _film(rng, 40), _film(rng, 20)
     query = np.concatenate([other[:40], film[80:120], other[40:]])
-    (found,) = find_clip(query, 0.25, Library([("a", _marks(film[::2]))]))
+    (found,) = find_clip(query, 0.25, Library.of([("a", _marks(film[::2]))]))
     assert found.query_offset_s == pytest.approx(10, abs=0.6)
     assert found.offset_s == pytest.approx(20, abs=0.6)
     assert found.length_s == pytest.approx(10, abs=1)
@@ -68,7 +51,7 @@ def test_an_excerpt_inside_another_film_is_placed_in_both(rng):
 
 def test_a_mirrored_and_a_turned_clip_say_so(rng):
     film = _film(rng, 30)
-    library = Library([("a", _marks(film[::2]))])
+    library = Library.of([("a", _marks(film[::2]))])
     (found,) = find_clip(np.ascontiguousarray(film[20:50, :, ::-1]), 0.25, library)
     assert found.transform == "mirrored"
     (found,) = find_clip(np.ascontiguousarray(np.rot90(film[20:50], 1, (1, 2))), 0.25, library)
@@ -77,25 +60,25 @@ def test_a_mirrored_and_a_turned_clip_say_so(rng):
 
 def test_a_faster_clip_says_its_speed(rng):
     film = _film(rng, 60)
-    (found,) = find_clip(film[40:140:5], 1.0, Library([("a", _marks(film[::2]))]))
+    (found,) = find_clip(film[40:140:5], 1.0, Library.of([("a", _marks(film[::2]))]))
     assert (found.original, found.speed) == ("a", 1.25)
     assert found.offset_s == pytest.approx(10, abs=0.5)
 
 
 def test_a_foreign_clip_is_found_nowhere(rng):
-    library = Library((str(number), _marks(_film(rng, 40)[::2])) for number in range(10))
+    library = Library.of((str(number), _marks(_film(rng, 40)[::2])) for number in range(10))
     for _ in range(10):
         assert find_clip(_film(rng, 8), 0.25, library) == []
 
 
 def test_a_picture_that_stands_still_is_no_clip(rng):
     still = scenes(rng, 1).repeat(40, 0)
-    assert find_clip(still, 0.25, Library([("a", _marks(still))])) == []
+    assert find_clip(still, 0.25, Library.of([("a", _marks(still))])) == []
 
 
 def test_a_photo_is_found_among_photos_and_in_the_film_it_was_taken_from(rng):
     film, others = _film(rng, 30), scenes(rng, 20)
-    library = Library(
+    library = Library.of(
         [("film", _marks(film[::2])), ("same", _marks(film[40:41], 0.0))]
         + [(str(number), _marks(one[None], 0.0)) for number, one in enumerate(others)]
     )
@@ -107,8 +90,81 @@ def test_a_photo_is_found_among_photos_and_in_the_film_it_was_taken_from(rng):
 
 
 def test_an_empty_archive_and_a_black_query_find_nothing(rng):
-    empty = Library([])
+    empty = Library.of([])
     assert find_clip(_film(rng, 5), 0.25, empty) == []
     assert find_photo(scenes(rng, 1), empty) == []
     black = np.zeros((20, 128, 128), np.uint8)
-    assert find_clip(black, 0.25, Library([("a", _marks(_film(rng, 20)[::2]))])) == []
+    assert find_clip(black, 0.25, Library.of([("a", _marks(_film(rng, 20)[::2]))])) == []
+
+
+def test_an_inset_says_where_it_lies_and_a_crop_how_far_it_reaches(rng):
+    film, behind = _film(rng, 40), _film(rng, 40)
+    library = Library.of([("a", _marks(film[::2]))])
+    part = film[40:64]
+    inset = behind[40:64].copy()
+    inset[:, 16:80, 40:104] = part[:, ::2, ::2]
+    found = find_clip(inset, 0.25, library)[0]
+    assert (found.original, found.transform, found.verdict) == ("a", "inset", "same footage")
+    assert found.rectangle == pytest.approx((40 / 128, 16 / 128, 104 / 128, 80 / 128), abs=0.03)
+    cut = np.stack([np.kron(one[10:106, 20:116], np.ones((4, 4))).reshape(128, 3, 128, 3).mean((1, 3)) for one in part])
+    found = find_clip(cut.astype(np.uint8), 0.25, library)[0]
+    assert (found.original, found.transform) == ("a", "cropped")
+    assert found.rectangle == pytest.approx((-20 / 96, -10 / 96, 108 / 96, 118 / 96), abs=0.06)
+    assert found.offset_s == pytest.approx(10, abs=0.5)
+
+
+def _street(rng, seconds):
+    """Frames at 4 a second of one place; a bright block wanders about in it, each time otherwise."""
+    place = scenes(np.random.default_rng(5), 1)[0]
+    frames = np.repeat(place[None], seconds * 4, 0)
+    x, y = (np.cumsum(rng.normal(0, 5, seconds * 4)) % 96 for _ in range(2))
+    for frame, left, top in zip(frames, x.astype(int), y.astype(int), strict=True):
+        frame[top : top + 30, left : left + 24] = 250 - frame[top : top + 30, left : left + 24] // 2
+    return frames
+
+
+def test_the_same_place_at_another_time_is_another_take(rng):
+    one, other = _street(rng, 40), _street(rng, 40)
+    library = Library.of([("street", _marks(one[::2]))])
+    same = find_clip(one[50:82], 0.25, library)[0]
+    assert (same.original, same.verdict) == ("street", "same footage")
+    assert same.offset_s - same.query_offset_s == pytest.approx(12.5, abs=0.5)
+    for start in range(0, 120, 30):
+        assert {one.verdict for one in find_clip(other[start : start + 32], 0.25, library)} <= {
+            "same scene, other take"
+        }
+
+
+def test_pairs_name_pictures_that_are_alike(rng):
+    film = _film(rng, 40)
+    (found,) = find_clip(film[52:76], 0.25, Library.of([("a", _marks(film[::2]))]))
+    assert len(found.pairs) == 3
+    for pair in found.pairs:
+        assert pair.original_s - pair.query_s == pytest.approx(13, abs=0.3)
+        assert pair.differing < 40
+
+
+def test_keys_within_seven_bits_are_all_found_and_none_is_found_twice(rng):
+    kept = rng.integers(0, 2**63, 5000, np.uint64)
+    asked = kept[:50].copy()
+    for number, key in enumerate(asked):
+        asked[number] = key ^ np.uint64(sum(1 << int(bit) for bit in rng.choice(64, 7, replace=False)))
+    who, row = near_keys(_segment(kept), asked, radius=1)
+    pairs = set(zip(who.tolist(), row.tolist(), strict=True))
+    assert {(number, number) for number in range(50)} <= pairs
+    assert len(pairs) == len(who)
+    assert (np.bitwise_count(asked[who] ^ kept[row]) <= KEY_BITS_MAX).all()
+    who, row = near_keys(_segment(kept), kept[:50], radius=0)
+    assert {(number, number) for number in range(50)} <= set(zip(who.tolist(), row.tolist(), strict=True))
+
+
+def test_looking_up_in_nothing_finds_nothing(rng):
+    who, _ = near_keys(_segment(np.empty(0, np.uint64)), rng.integers(0, 2**63, 5, np.uint64), radius=1)
+    assert len(who) == 0
+
+
+def _segment(keys):
+    order, first = by_parts(keys)
+    count = len(keys)
+    return Segment(["a"], np.ones(1, bool), np.zeros(1, bool), np.zeros(count, np.uint32), np.zeros(count, np.uint8),
+                   np.zeros(count, np.float32), np.zeros((count, 4), np.uint64), keys, order, first)  # fmt: skip

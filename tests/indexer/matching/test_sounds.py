@@ -12,7 +12,7 @@ SOUNDS = {str(seed): melody(60, seed) for seed in range(5)}
 
 @pytest.fixture(scope="module")
 def library():
-    return Library((name, marks_of(sound)) for name, sound in SOUNDS.items())
+    return Library.of((name, marks_of(sound)) for name, sound in SOUNDS.items())
 
 
 def _cut(name, start_s, seconds):
@@ -56,10 +56,10 @@ def test_a_foreign_sound_silence_noise_and_hum_are_found_nowhere(library):
     noise = np.random.default_rng(9).normal(0, 2000, 10 * RATE_HZ).astype(np.int16)
     for query in (melody(10, 99), np.zeros(10 * RATE_HZ, np.int16), noise, hum, np.empty(0, np.int16)):
         assert find_sound(query, library) == []
-    with_hum = Library([("hum", marks_of(np.tile(hum, 6))), ("noise", marks_of(noise[::-1].copy()))])
+    with_hum = Library.of([("hum", marks_of(np.tile(hum, 6))), ("noise", marks_of(noise[::-1].copy()))])
     assert find_sound(hum[: 6 * RATE_HZ], with_hum) == []
     assert find_sound(noise, with_hum) == []
 
 
 def test_an_empty_archive_finds_nothing():
-    assert find_sound(melody(5), Library([])) == []
+    assert find_sound(melody(5), Library.of([])) == []

@@ -1,0 +1,267 @@
+"""An index for matching, kept in files: segments that never change, and a list that names those in use.
+
+Everything in it can be made again from the catalog. It follows the catalog's change sequence: originals whose marks
+are new or other go into a new segment, and their rows in older segments count no more. Small segments of like size are
+joined. A segment is written, synced and renamed before the list names it, and the list is replaced by renaming; so
+whatever is killed when, the list names whole segments. Readers map the files and never wait.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+from ulid import ULID
+
+from pipeline.edges.disk import sync_folder
+from pipeline.records import Known
+
+logger = logging.getLogger(__name__)
+
+FORM: Final = 1
+# Originals read at once; their marks are held in memory until the segment is written.
+BATCH: Final = 100
+# A segment of so many rows is full: making or joining it takes a few hundred megabytes.
+ROWS_MAX: Final = 4_000_000
+JOINED: Final = 6
+_LIST: Final = "segments.json"
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class MarkedCatalog(Protocol):
+    """What an index for matching asks of the catalog."""
+
+    def changed_after(self, seq: int, limit: int) -> list[tuple[int, str]]: ...
+
+    def known_of_many(self, ids: Sequence[str], *, with_data: bool = False) -> list[Known]: ...
+
+    def head(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Method:
+    """What an index holds. name: of its folder; methods, version: of the fingerprints it is made of.
+
+    built: (original, data) of fingerprints -> arrays of a segment, of which `entry` numbers the originals row by row.
+    joined: arrays of several segments -> arrays of one; given with each the new number of its entries, -1 for gone.
+    """
+
+    name: str
+    methods: tuple[str, ...]
+    version: int
+    built: Callable[[Sequence[tuple[str, bytes]]], Arrays]
+    joined: Callable[[Sequence[tuple[Arrays, NDArray[np.int64]]]], Arrays]
+
+
+@dataclass
+class _Part:
+    """One segment as the list names it. held: of each original the digest of its marks; gone: superseded ones."""
+
+    name: str
+    rows: int
+    originals: list[str]
+    held: list[int]
+    gone: list[int] = field(default_factory=list)
+
+
+@dataclass
+class _List:
+    seq: int = 0
+    parts: list[_Part] = field(default_factory=list)
+
+
+class Kept:
+    """The index of one method of one home."""
+
+    def __init__(self, catalog: MarkedCatalog, folder: Path, method: Method) -> None:
+        self._catalog, self._method = catalog, method
+        self._folder = folder / f"{method.name}-{FORM}-{method.version}"
+        self._writing = FileLock(folder / f"{method.name}.lock")
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def segments(self) -> list[tuple[list[str], NDArray[np.bool_], Arrays]]:
+        """(originals, whether each still counts, mapped arrays) of every segment, level with the catalog."""
+        for _ in range(3):
+            told = self.follow()
+            try:
+                return [(part.originals, _counting(part), self._mapped(part)) for part in told.parts]
+            except FileNotFoundError:  # another process joined segments just now
+                continue
+        raise FileNotFoundError(self._folder)
+
+    def follow(self) -> _List:
+        """The list, brought level with the catalog first."""
+        wanted = self._catalog.head()
+        told = self._read()
+        if told is not None and told.seq == wanted:
+            return told
+        with self._writing:
+            told = self._read()
+            if told is None or told.seq > wanted:
+                # Missing, damaged, of another form, or ahead of a catalog that was restored.
+                shutil.rmtree(self._folder, ignore_errors=True)
+                self._folder.mkdir(parents=True)
+                told = _List()
+            self._sweep(told)
+            return self._caught_up(told)
+
+    def rebuild(self) -> int:
+        """How many originals the index holds, made anew from the whole catalog."""
+        with self._writing:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        return sum(len(part.originals) - len(part.gone) for part in self.follow().parts)
+
+    def state(self) -> dict[str, Any]:
+        """Counts for a status line; reads only."""
+        told = self._read() or _List()
+        size = sum(path.stat().st_size for path in self._folder.rglob("*.npy")) if self._folder.is_dir() else 0
+        return {"originals": sum(len(part.originals) - len(part.gone) for part in told.parts),
+                "rows": sum(part.rows for part in told.parts), "segments": len(told.parts), "seq": told.seq,
+                "bytes": size}  # fmt: skip
+
+    # -- following
+
+    def _caught_up(self, told: _List) -> _List:
+        waiting: list[tuple[str, bytes]] = []
+        size, seq = 0, told.seq
+        held = {(original, digest) for part in told.parts for original, digest, counts in
+                zip(part.originals, part.held, _counting(part), strict=True) if counts}  # fmt: skip
+        known_here = {original for original, _ in held}
+        while changes := self._catalog.changed_after(seq, BATCH):
+            for original, marks in self._marks_of([original for _, original in changes]):
+                if (original, _digest(marks)) in held:
+                    continue
+                if original in known_here:
+                    _supersede(told, original)
+                waiting += [(original, data) for data in marks]
+                size += sum(map(len, marks))
+            seq = changes[-1][0]
+            if size > ROWS_MAX * 16:
+                told = self._added(told, waiting, seq)
+                waiting, size = [], 0
+        told = self._added(told, waiting, seq)
+        return self._joined(told)
+
+    def _marks_of(self, ids: Sequence[str]) -> Iterator[tuple[str, list[bytes]]]:
+        """Each original's fingerprints of this method; none of one that was disposed of."""
+        for known in self._catalog.known_of_many(ids, with_data=True):
+            gone = known.original.state == "disposed"
+            yield (
+                known.original.id,
+                [
+                    one.data
+                    for one in known.fingerprints
+                    if one.method in self._method.methods and one.version == self._method.version and not gone
+                ],
+            )
+
+    def _added(self, told: _List, marks: list[tuple[str, bytes]], seq: int) -> _List:
+        if marks:
+            by_original: dict[str, list[bytes]] = {}
+            for original, data in marks:
+                by_original.setdefault(original, []).append(data)
+            arrays = self._method.built(marks)
+            originals = list(dict.fromkeys(original for original, _ in marks))
+            held = [_digest(by_original[original]) for original in originals]
+            told.parts.append(self._written(arrays, originals, held))
+        told.seq = seq
+        self._write_list(told)
+        return told
+
+    def _joined(self, told: _List) -> _List:
+        """Segments of like size are joined, so that their number grows with the logarithm of what is held."""
+        tiers: dict[int, list[_Part]] = {}
+        for part in told.parts:
+            tiers.setdefault(max(0, (part.rows // 1000).bit_length() // 2), []).append(part)
+        for parts in tiers.values():
+            if len(parts) < JOINED or sum(part.rows for part in parts) > ROWS_MAX:
+                continue
+            originals: list[str] = []
+            held: list[int] = []
+            given: list[tuple[Arrays, NDArray[np.int64]]] = []
+            for part in parts:
+                counting = _counting(part)
+                numbers = np.where(counting, len(originals) + np.cumsum(counting) - 1, -1)
+                originals += [one for one, counts in zip(part.originals, counting, strict=True) if counts]
+                held += [one for one, counts in zip(part.held, counting, strict=True) if counts]
+                given.append((self._mapped(part), numbers))
+            fresh = self._written(self._method.joined(given), originals, held)
+            told.parts = [*(part for part in told.parts if part not in parts), fresh]
+            self._write_list(told)
+            self._sweep(told)
+            return self._joined(told)
+        return told
+
+    # -- files
+
+    def _written(self, arrays: Mapping[str, NDArray[Any]], originals: list[str], held: list[int]) -> _Part:
+        name = str(ULID())
+        unfinished = self._folder / f"{name}.part"
+        unfinished.mkdir()
+        for array_name, array in arrays.items():
+            with (unfinished / f"{array_name}.npy").open("wb") as opened:
+                np.save(opened, np.ascontiguousarray(array), allow_pickle=False)
+                opened.flush()
+                os.fsync(opened.fileno())
+        sync_folder(unfinished)
+        unfinished.rename(self._folder / name)
+        sync_folder(self._folder)
+        return _Part(name, len(arrays["entry"]), originals, held)
+
+    def _mapped(self, part: _Part) -> Arrays:
+        files = sorted((self._folder / part.name).glob("*.npy"))
+        if not files:
+            raise FileNotFoundError(self._folder / part.name)
+        return {path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in files}
+
+    def _read(self) -> _List | None:
+        try:
+            said = json.loads((self._folder / _LIST).read_text(encoding="utf-8"))
+            told = _List(said["seq"], [_Part(**part) for part in said["parts"]])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return told if all((self._folder / part.name).is_dir() for part in told.parts) else None
+
+    def _write_list(self, told: _List) -> None:
+        fresh = self._folder / f"{_LIST}.new"
+        with fresh.open("w", encoding="utf-8") as opened:
+            json.dump(asdict(told), opened)
+            opened.flush()
+            os.fsync(opened.fileno())
+        fresh.replace(self._folder / _LIST)
+        sync_folder(self._folder)
+
+    def _sweep(self, told: _List) -> None:
+        """Segments that the list does not name are removed; those who have them mapped read on."""
+        named = {part.name for part in told.parts}
+        for path in self._folder.iterdir():
+            if path.is_dir() and path.name not in named:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _counting(part: _Part) -> NDArray[np.bool_]:
+    counts = np.ones(len(part.originals), np.bool_)
+    counts[part.gone] = False
+    return counts
+
+
+def _supersede(told: _List, original: str) -> None:
+    for part in told.parts:
+        if original in part.originals:
+            part.gone = sorted({*part.gone, part.originals.index(original)})
+
+
+def _digest(marks: Sequence[bytes]) -> int:
+    """Of an original's marks, to see whether they are others; 0 where there are none."""
+    return zlib.crc32(b"".join(sorted(marks))) if marks else 0

@@ -1,0 +1,217 @@
+"""Picture marks of many originals, arranged for looking up: segments that never change, in memory or in files.
+
+A segment's 64-bit keys are sorted four times, by each of their 16-bit parts. All keys within 7 bits of the asked one
+share a part with it but for one bit at most; those that share a part whole are found seventeen times faster.
+Files are arrays as they lie in memory, mapped and never read whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.marks.pictures import Marks, Words, distance
+
+KEY_BITS_MAX: Final = 11
+FRAME_BITS_MAX: Final = 88
+PROBES_A_BATCH: Final = 1 << 14
+PARTS: Final = 4
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Hits:
+    """Pairs that may show the same. frame: of the asked; entry: number of the original; at_s: where in it."""
+
+    frame: Ints
+    entry: Ints
+    framed: NDArray[np.uint8]
+    at_s: Floats
+    differing: Ints
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def where(self, chosen: NDArray[np.bool_]) -> Hits:
+        return Hits(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
+
+
+_HITS: Final[dict[str, Any]] = {
+    "frame": np.int64, "entry": np.int64, "framed": np.uint8, "at_s": np.float64, "differing": np.int64,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Marks of some originals, row by row. entry: number in originals; order, first: rows by each part of the key.
+
+    counts: originals whose rows count, for others stand in a later segment.
+    """
+
+    originals: Sequence[str]
+    counts: NDArray[np.bool_]
+    is_photo: NDArray[np.bool_]
+    entry: NDArray[np.uint32]
+    framed: NDArray[np.uint8]
+    at_s: NDArray[np.float32]
+    bits: Words
+    key: Words
+    order: NDArray[np.uint32]
+    first: NDArray[np.uint32]
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+
+def arrays_of(kept: Sequence[Marks]) -> dict[str, NDArray[Any]]:
+    """The arrays of a segment, one entry for each original's marks."""
+    rows = {
+        "entry": np.repeat(np.arange(len(kept), dtype=np.uint32), [len(one) for one in kept]),
+        "framed": _joined([one.framed for one in kept], np.uint8),
+        "at_s": _joined([((one.at + one.run / 2 - 0.5) * one.step_s) for one in kept], np.float32),
+        "bits": _joined([one.bits for one in kept], np.uint64).reshape(-1, 4),
+        "key": _joined([one.key for one in kept], np.uint64),
+    }
+    return {**rows, **_looked_up(rows["key"]), "is_photo": np.array([one.step_s == 0 for one in kept], np.bool_)}
+
+
+def joined_arrays(given: Sequence[tuple[dict[str, NDArray[Any]], Ints]]) -> dict[str, NDArray[Any]]:
+    """Arrays of several segments as those of one. given: with each the new number of its entries, -1 for gone."""
+    rows: dict[str, NDArray[Any]] = {}
+    chosen = [numbers[arrays["entry"]] >= 0 for arrays, numbers in given]
+    for name in ("framed", "at_s", "bits", "key"):
+        rows[name] = np.concatenate([arrays[name][rows_] for (arrays, _), rows_ in zip(given, chosen, strict=True)])
+    rows["entry"] = np.concatenate(
+        [numbers[arrays["entry"][rows_]] for (arrays, numbers), rows_ in zip(given, chosen, strict=True)]
+    ).astype(np.uint32)
+    is_photo = np.concatenate([arrays["is_photo"][numbers >= 0] for arrays, numbers in given])
+    return {**rows, **_looked_up(rows["key"]), "is_photo": is_photo}
+
+
+def segment_of(originals: Sequence[str], arrays: dict[str, NDArray[Any]], counts: NDArray[np.bool_]) -> Segment:
+    """A segment of such arrays. counts: originals that were not superseded by another segment."""
+    return Segment(originals=originals, counts=counts, **arrays)
+
+
+def _looked_up(key: Words) -> dict[str, NDArray[np.uint32]]:
+    order, first = by_parts(key)
+    return {"order": order, "first": first}
+
+
+def _joined(columns: list[NDArray[Any]], dtype: type[np.generic]) -> NDArray[Any]:
+    return np.concatenate(columns).astype(dtype) if columns else np.empty(0, dtype)
+
+
+def by_parts(key: Words) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """(rows sorted by each part, where each value of the part begins), shapes (4, n) and (4, 65537)."""
+    parts = np.ascontiguousarray(key).view(np.uint16).reshape(-1, PARTS)
+    order = np.empty((PARTS, len(key)), np.uint32)
+    first = np.zeros((PARTS, 65537), np.uint32)
+    for number in range(PARTS):
+        part = np.ascontiguousarray(parts[:, number])
+        order[number] = np.argsort(part, kind="stable")  # of 16 bits: a radix sort
+        first[number, 1:] = np.cumsum(np.bincount(part, minlength=65536))
+    return order, first
+
+
+class Library:
+    """The marks of all originals. marks_of: all marks of one original, as recorded."""
+
+    def __init__(self, segments: Sequence[Segment], marks_of: Callable[[str], Marks]) -> None:
+        self.segments = [segment for segment in segments if len(segment)]
+        self._marks_of = marks_of
+        self.originals = [original for segment in self.segments for original in segment.originals]
+        self.is_photo = np.concatenate([np.empty(0, np.bool_), *(one.is_photo for one in self.segments)])
+        self._timelines: dict[tuple[int, int], Ints] = {}
+        self._kept: dict[int, Marks] = {}
+
+    def __len__(self) -> int:
+        return sum(len(segment) for segment in self.segments)
+
+    @classmethod
+    def of(cls, items: Iterable[tuple[str, Marks]]) -> Library:
+        """All in memory. items: (original, marks)."""
+        kept = dict(items)
+        whole = segment_of(list(kept), arrays_of(list(kept.values())), np.ones(len(kept), np.bool_))
+        return cls([whole], kept.__getitem__)
+
+    def near(self, key: Words, bits: Words, against: tuple[int, ...], *, radius: int) -> Hits:
+        """All kept marks, framed in one of these ways, that may show what one of the asked does.
+
+        radius: 0 finds those of which a part of the key is the same, 1 also those with one other bit in it.
+        """
+        found: list[Hits] = []
+        entries = 0
+        for segment in self.segments:
+            found.append(_near(segment, entries, key, bits, against, radius))
+            entries += len(segment.originals)
+        if len(found) == 1:
+            return found[0]
+        columns = {
+            name: np.concatenate([np.empty(0, dtype), *(getattr(one, name) for one in found)])
+            for name, dtype in _HITS.items()
+        }
+        return Hits(**columns)
+
+    def marks(self, entry: int) -> Marks:
+        """All marks of one original."""
+        if entry not in self._kept:
+            self._kept[entry] = self._marks_of(self.originals[entry])
+        return self._kept[entry]
+
+    def timeline(self, entry: int, framed: int) -> Ints:
+        """Which of the original's marks is shown at each sample, -1 where none was kept."""
+        if (entry, framed) not in self._timelines:
+            marks = self.marks(entry)
+            chosen = np.flatnonzero(marks.framed == framed)
+            ends = marks.at[chosen] + marks.run[chosen]
+            rows = np.full(int(ends.max(initial=0)), -1, np.int64)
+            for number in chosen:
+                rows[marks.at[number] : marks.at[number] + marks.run[number]] = number
+            self._timelines[entry, framed] = rows
+        return self._timelines[entry, framed]
+
+
+def _near(segment: Segment, entries: int, key: Words, bits: Words, against: tuple[int, ...], radius: int) -> Hits:
+    asked, row = near_keys(segment, key, radius)
+    fits = np.isin(segment.framed[row], against) & segment.counts[segment.entry[row]]
+    asked, row = asked[fits], row[fits]
+    differing = distance(bits[asked], segment.bits[row]).astype(np.int64)
+    close = differing <= FRAME_BITS_MAX
+    asked, row, differing = asked[close], row[close], differing[close]
+    return Hits(
+        asked, segment.entry[row].astype(np.int64) + entries, segment.framed[row], segment.at_s[row].astype(np.float64),
+        differing,
+    )  # fmt: skip
+
+
+def near_keys(segment: Segment, asked: Words, radius: int) -> tuple[Ints, Ints]:
+    """(number of the asked key, row) of kept keys within KEY_BITS_MAX that share a part, each pair once."""
+    flips = np.concatenate([[0], 1 << np.arange(16)])[: 17 if radius else 1].astype(np.int64)
+    found = [np.empty(0, np.int64)]
+    parts = np.ascontiguousarray(asked).view(np.uint16).reshape(-1, PARTS).astype(np.int64)
+    a_batch = max(1, PROBES_A_BATCH // len(flips))
+    for start in range(0, len(asked), a_batch):
+        for number in range(PARTS):
+            probes = (parts[start : start + a_batch, number, None] ^ flips).ravel()
+            first = segment.first[number][probes].astype(np.int64)
+            count = segment.first[number][probes + 1] - first
+            row = segment.order[number][_ranges(first, count)].astype(np.int64)
+            asker = start + np.repeat(np.arange(len(probes)) // len(flips), count)
+            near = np.bitwise_count(asked[asker] ^ segment.key[row]) <= KEY_BITS_MAX
+            found.append((asker[near] << 32) | row[near])
+    pairs = np.unique(np.concatenate(found))
+    return pairs >> 32, pairs & 0xFFFFFFFF
+
+
+def _ranges(first: Ints, count: Ints) -> Ints:
+    """first[0], first[0]+1, ... count[0] of them, then the same of the next."""
+    total = int(count.sum())
+    ends = np.cumsum(count)
+    return np.asarray(np.arange(total) + np.repeat(first - (ends - count), count), np.int64)
