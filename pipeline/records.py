@@ -161,7 +161,7 @@ class Caveat:
 class MadeFile:
     """A derivative that a deriver left in its scratch folder; the vault moves it to its place.
 
-    role: `proxy`, `poster`, `sprites`, `sprites_map`, `waveform`, `view`. tool: name and version.
+    role: `proxy`, `poster`, `sprites`, `sprites_map`, `waveform`, `view`, `page`. tool: name and version.
     parameters: what the tool was told, and what was decided and why.
     """
 

@@ -23,6 +23,7 @@ MEDIA = (
     "numpy",
     "exifread",
     "pi_heif",
+    "pypdfium2",
     "imageio_ffmpeg",
     "ffmpeg",
     "whoosh",

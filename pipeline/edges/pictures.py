@@ -67,6 +67,32 @@ def grey_square(source: str, side_px: int, orientation: int | None) -> str:
     return base64.b64encode(grey.tobytes()).decode()
 
 
+def pages_in_tiff(source: Path) -> int:
+    """How many pictures a TIFF holds. Raises Unreadable where it is none."""
+    from PIL import Image
+
+    _prepare()
+    try:
+        with Image.open(source, formats=("TIFF",)) as opened:
+            return int(getattr(opened, "n_frames", 1))
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        raise Unreadable(f"The TIFF cannot be read: {error}"[:300]) from error
+
+
+def page_of_tiff(source: Path, number: int, side_px: int) -> Any:
+    """Its picture of this number, from 1: upright, in sRGB, no side longer than asked. Raises Unreadable."""
+    from PIL import Image
+
+    _prepare()
+    try:
+        picture, _ = _decoded(source, side_px, number - 1)
+        return _no_larger(_in_srgb(_turned(picture, None), _meaning_of(picture, source), side_px), side_px)
+    except (
+        OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombWarning, Image.DecompressionBombError,
+    ) as error:  # fmt: skip
+        raise Unreadable(f"The page cannot be read: {error}"[:300]) from error
+
+
 def _upright(source: Path, orientation: int | None, wanted_px: int) -> tuple[Any, dict[str, Any]]:
     from PIL import Image, UnidentifiedImageError
 
@@ -115,17 +141,17 @@ def _prepare() -> None:
     warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
-def _decoded(source: Path, wanted_px: int) -> tuple[Any, bool]:
-    """The first frame in full, or what there is of it: then True."""
+def _decoded(source: Path, wanted_px: int, frame: int = 0) -> tuple[Any, bool]:
+    """The frame in full, or what there is of it: then True."""
     from PIL import ImageFile
 
     try:
-        picture = _loaded(source, wanted_px)
+        picture = _loaded(source, wanted_px, frame)
         return picture, False
     except (OSError, SyntaxError) as error:
         ImageFile.LOAD_TRUNCATED_IMAGES = True
         try:
-            picture = _loaded(source, wanted_px)
+            picture = _loaded(source, wanted_px, frame)
         except (OSError, SyntaxError):
             raise error from None
         finally:
@@ -135,10 +161,12 @@ def _decoded(source: Path, wanted_px: int) -> tuple[Any, bool]:
         return picture, True
 
 
-def _loaded(source: Path, wanted_px: int) -> Any:
+def _loaded(source: Path, wanted_px: int, frame: int) -> Any:
     from PIL import Image
 
     picture = Image.open(source, formats=[name for name in FORMATS if name in Image.OPEN])
+    if frame:
+        picture.seek(frame)
     # JPEG only: decodes straight to a half, quarter or eighth, still no smaller than wanted.
     picture.draft(None, (wanted_px, wanted_px))
     picture.load()

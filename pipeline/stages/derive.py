@@ -7,10 +7,10 @@ pictures from it. What cannot be made becomes a caveat; the original stays in cu
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pipeline.errors import Unreadable
 from pipeline.kinds import kinds_in
@@ -23,6 +23,7 @@ NOTHING_MADE: Final = {
     "pictures": ("no_picture", "No picture of the video could be made", "无法生成视频画面"),
     "waveform": ("no_waveform", "No waveform of the sound could be made", "无法生成声音波形"),
     "view": ("no_preview", "No view of the picture could be made", "无法生成照片预览"),
+    "pages": ("no_pages", "No images of its pages could be made", "无法生成页面图像"),
 }
 
 
@@ -98,6 +99,26 @@ def caveats_of(one: MadeFile) -> Iterable[Caveat]:
             code="view_is_preview",
             text="The view shows the preview that the camera or the program put into the file, not the full picture.",
             text_zh="预览显示的是相机或软件写入文件的预览图，而不是完整的照片。",
+        )
+    if one.role == "page":
+        yield from _page_caveats(about)
+
+
+def _page_caveats(about: Mapping[str, Any]) -> Iterable[Caveat]:
+    if about.get("drawn", 0) < about.get("of", 0):
+        drawn, of = about["drawn"], about["of"]
+        yield Caveat(
+            code="pages_incomplete",
+            text=f"Images were made of {drawn} of its {of} pages; to read the others, export the document.",
+            text_zh=f"该文档共 {of} 页，仅生成了 {drawn} 页的图像；其余页面请导出原件查看。",
+        )
+    if about.get("fonts"):
+        names = ", ".join(about["fonts"][:5])
+        yield Caveat(
+            code="page_fonts",
+            text=f"The document does not hold its fonts ({names}): the page images show its text in other letters, "
+            "which may look different or be missing.",
+            text_zh=f"该文档未内嵌字体（{names}）：页面图像以其他字体显示文字，字形可能不同或缺失。",
         )
 
 

@@ -70,7 +70,7 @@ def test_a_full_disk_is_not_a_caveat(tmp_path, monkeypatch):
 
 def test_the_viewing_copy_is_made_first():
     names = [one.name for one in derive.in_order(derive.kinds_in("pipeline.derivers", "DERIVER"))]
-    assert names == ["proxy", "pictures", "view", "waveform"]
+    assert names == ["proxy", "pages", "pictures", "view", "waveform"]
 
 
 def test_a_copy_that_ends_too_early_says_by_how_much(tmp_path):
