@@ -69,9 +69,10 @@ def _run_turn(turn: Turn, claim: Claim, context: Context, jobs: Jobs) -> None:
         _fail(turn, claim, f"the worker ended {claim.deaths} times while doing this", None, context, jobs)
         return
     known = context.catalog.known_of(claim.original)
-    held = replace(context, still_wanted=lambda: jobs.require_held(claim))
     try:
-        facts = turn.stage.run(known, held)
+        with jobs.progressing(claim) as told:
+            held = replace(context, still_wanted=lambda: jobs.require_held(claim), progress=told)
+            facts = turn.stage.run(known, held)
     except (Superseded, TryAgain):
         raise
     except CustodyBroken as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from config.settings import Settings
@@ -11,6 +12,11 @@ from pipeline.records import Known
 
 # Where no length is known, time is allowed for this much; the stall limit ends what hangs earlier.
 LENGTH_ASSUMED_S: Final = 1800.0
+# More pictures a second than this tell nothing more of what is seen.
+ANALYSIS_FPS_MAX, ANALYSIS_FPS_USUAL = 30, 25
+# Key frames alone: marks are taken so often, and none of them may be older than this.
+KEY_FRAMES_FPS, KEY_FRAMES_DENSE_S = 2, 2.1
+FILE_BYTES: Final = 8 << 30
 LENGTH_BELIEVED_S: Final = 48 * 3600.0
 STALL_S: Final = 120.0
 
@@ -40,8 +46,39 @@ def length_s(known: Known) -> float | None:
     return min(believed, default=None)
 
 
-def limits_for(known: Known, settings: Settings, *, file_bytes: int = 8 << 30) -> Limits:
-    """What one media program may use for one pass over this original."""
+def shown_sides(known: Known) -> tuple[float, float] | None:
+    """Width and height as it is shown, upright and with square pixels; None where that is not known."""
+    width, height = known.value("video.width"), known.value("video.height")
+    if not width or not height:
+        return None
+    wide = float(width) * float(known.value("video.sar") or 1.0)
+    turned = (known.value("video.rotation_deg") or 0) % 180 == 90
+    return (float(height), wide) if turned else (wide, float(height))
+
+
+def within(sides: tuple[float, float], side_px: int) -> tuple[int, int]:
+    """The same shape in whole pixels, no side longer than side_px and none enlarged."""
+    share = min(1.0, side_px / max(sides))
+    return max(1, round(sides[0] * share)), max(1, round(sides[1] * share))
+
+
+def analysis_fps(known: Known, settings: Settings) -> int:
+    """Pictures a second that are looked at: every one of them, up to ANALYSIS_FPS_MAX."""
+    if key_frames_only(known, settings):
+        return KEY_FRAMES_FPS
+    fps = known.value("video.fps") or ANALYSIS_FPS_USUAL
+    return max(KEY_FRAMES_FPS, min(ANALYSIS_FPS_MAX, math.ceil(fps - 0.05)))
+
+
+def key_frames_only(known: Known, settings: Settings) -> bool:
+    """Whether the settings ask for key frames alone, and this recording has them dense enough."""
+    gap_s = known.value("video.keyframe_max_s")
+    return settings.media.analysis == "key_frames" and gap_s is not None and gap_s <= KEY_FRAMES_DENSE_S
+
+
+def limits_for(known: Known, settings: Settings) -> Limits:
+    """What one media program may use for one pass over this original: a copy of its streams has room too."""
+    file_bytes = max(FILE_BYTES, known.original.size_bytes + known.original.size_bytes // 8)
     wall_s = settings.media.wall_factor * (length_s(known) or LENGTH_ASSUMED_S) + 60
     return Limits(
         wall_s=wall_s,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,6 +13,7 @@ from pipeline.records import CaseLink, Facts, Fingerprint, Known, Lane, MadeFile
 if TYPE_CHECKING:
     from pipeline.edges.audit import AuditLog
     from pipeline.edges.catalog import Catalog
+    from pipeline.edges.media import Branch, Decoded, Sink, Writing
     from pipeline.edges.tools import Tools
     from pipeline.edges.vault import Vault
 
@@ -30,6 +31,7 @@ class Context:
 
     scratch: a folder of this process's own for files on their way, on the derivatives' file system.
     still_wanted: raises Superseded when the job was cancelled or taken over; asked during long work.
+    progress: is told the share of the work that is done, 0.0 to 1.0.
     """
 
     settings: Settings
@@ -40,6 +42,7 @@ class Context:
     index: Index
     scratch: Path
     still_wanted: Callable[[], None] = lambda: None
+    progress: Callable[[float], None] = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -99,26 +102,58 @@ class Linker:
     propose: Callable[[Known], Iterable[CaseLink]]
 
 
+class Listener(Protocol):
+    """Takes in one decode of one recording, beside all others who listen to it."""
+
+    def heard(self) -> Sequence[tuple[Branch, Sink]]:
+        """The branches it wants, each with what takes the items as they come, from a thread of its own."""
+
+    def writings(self) -> Sequence[Writing]:
+        """The files that the decoding program writes for it."""
+
+    def end(self, decoded: Decoded) -> Facts:
+        """What came of it. Raises Unreadable where too little came; it is then given a decode of its own."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Which try this is: the first is one decode for all, each later one a decode for this part alone.
+
+    why: what was wrong the last time; '' at first.
+    """
+
+    number: int = 0
+    why: str = ""
+
+
 @dataclass(frozen=True)
 class Deriver:
     """Makes derivatives of an original into the scratch folder it is given.
 
-    roles: what it makes. wants: whether it applies. derive: (source, known, scratch, context) -> files made.
-    Raises Unreadable where the source cannot be shown.
+    roles: what it makes. wants: whether it applies. Exactly one is given of derive: (source, known, scratch, context)
+    -> files made, for what it reads by itself, and listen: (known, scratch, context, trial) -> who listens to the
+    decode of a recording. Both raise Unreadable where the source cannot be shown. tries: how often it may listen.
     """
 
     name: str
     version: int
     roles: tuple[str, ...]
     wants: Callable[[Known], bool]
-    derive: Callable[[Path, Known, Path, Context], Iterable[MadeFile]]
+    derive: Callable[[Path, Known, Path, Context], Iterable[MadeFile]] | None = None
+    listen: Callable[[Known, Path, Context, Trial], Listener] | None = None
+    tries: int = 2
 
 
 @dataclass(frozen=True)
 class Fingerprinter:
-    """Takes perceptual marks. fingerprint: (source, known, context) -> marks, None where there are none to take."""
+    """Takes perceptual marks. Exactly one is given of fingerprint: (source, known, context) -> marks, and listen:
+    (known, context) -> who listens to the decode of a recording, and ends with one fingerprint.
+
+    Where there are none to take, it is a fingerprint without marks.
+    """
 
     name: str
     version: int
     wants: Callable[[Known], bool]
-    fingerprint: Callable[[Path, Known, Context], Fingerprint | None]
+    fingerprint: Callable[[Path, Known, Context], Fingerprint] | None = None
+    listen: Callable[[Known, Context], Listener] | None = None

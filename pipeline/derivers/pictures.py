@@ -1,38 +1,33 @@
 """The poster of a video, and the small pictures shown while a reviewer moves along its time line.
 
-Taken from the viewing copy made before, where there is one, for it is smaller and plays for certain. Over
-KEY_FRAMES_FROM_S between two small pictures only key frames are decoded, so a picture may be older than its place by
-the distance of the key frames (2 s in a copy that was transcoded).
 Source: WebVTT (W3C), Media Fragments URI 1.0 (`#xywh=`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-import ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.derivers.proxy import VIDEO_NAME
-from pipeline.edges.media import Items
+from pipeline.edges.media import Branch, Decoded, Sink, Writing, colours
 from pipeline.errors import Unreadable
-from pipeline.footage import is_decodable, kind_of, length_s, limits_for
-from pipeline.records import Known, MadeFile
-from pipeline.stage import Context, Deriver
+from pipeline.footage import is_decodable, kind_of, length_s, shown_sides, within
+from pipeline.records import Facts, Known, MadeFile
+from pipeline.stage import Context, Deriver, Listener, Trial
 
 POSTER_PX: Final = 640
 TILE_WIDTH_PX, TILE_HEIGHT_PX = 160, 90
 TILES_A_ROW, TILES_A_SHEET = 10, 100
 TILES_MAX: Final = 1000
 STEP_MIN_S, STEP_USUAL_MAX_S = 1.0, 10.0
-KEY_FRAMES_FROM_S: Final = 4.0
 # Of 0 to 255: darker or flatter pictures tell nothing.
 DARK, FLAT = 24.0, 8.0
+SHARPER: Final = 1.1
 
 Pictures = NDArray[np.uint8]
 
@@ -45,88 +40,108 @@ def step_for(seconds: float | None) -> float:
     return max(step_s, seconds / TILES_MAX)
 
 
-def derive(source: Path, known: Known, scratch: Path, context: Context) -> Iterable[MadeFile]:
-    """`poster`, one or more `sprites` and their `sprites_map`. Raises Unreadable where no picture decodes."""
-    proxy = scratch / VIDEO_NAME
-    source, format_name = (proxy, "mp4") if proxy.is_file() else (source, known.original.format)
-    step_s = step_for(length_s(known))
-    tiles = _tiles(source, format_name, known, step_s, context)
-    chosen = most_telling(tiles)
-    poster = _poster(source, format_name, known, chosen * step_s, scratch, context)
-    tool = f"{context.tools.version}, Pillow {version('pillow')}"
-    made = [
-        MadeFile(role="poster", path=poster, mime="image/jpeg", tool=tool, parameters={"at_s": chosen * step_s}),
-    ]
-    names = []
-    for number, start in enumerate(range(0, len(tiles), TILES_A_SHEET), 1):
-        sheet = scratch / f"sprites-{number}.jpg"
-        Image.fromarray(laid_out(tiles[start : start + TILES_A_SHEET])).save(sheet, "JPEG", quality=70)
-        about = {"name": sheet.name, "sheet": number, "step_s": step_s}
-        made.append(MadeFile(role="sprites", path=sheet, mime="image/jpeg", tool=tool, parameters=about))
-        names.append(sheet.name)
-    written = scratch / "sprites.vtt"
-    written.write_text(map_of(names, len(tiles), step_s), encoding="utf-8")
-    about = {"step_s": step_s, "sheets": names, "tiles": len(tiles)}
-    return [*made, MadeFile(role="sprites_map", path=written, mime="text/vtt", tool=tool, parameters=about)]
+class _Shown:
+    """Listens to one picture a step; keeps small ones of all, and of those that may be the poster the whole."""
+
+    def __init__(self, known: Known, scratch: Path, context: Context) -> None:
+        self._scratch, self._context = scratch, context
+        self._step_s = step_for(length_s(known))
+        sides = shown_sides(known)
+        width_px, height_px = within(sides, POSTER_PX) if sides else (POSTER_PX, POSTER_PX * 9 // 16)
+        self._branch = colours(
+            step_s=self._step_s, width_px=width_px, height_px=height_px, count_max=TILES_MAX, fit=sides is None
+        )
+        self._tiles: list[Pictures] = []
+        self._poster = Telling()
+
+    def heard(self) -> Sequence[tuple[Branch, Sink]]:
+        return [(self._branch, self._add)]
+
+    def writings(self) -> Sequence[Writing]:
+        return ()
+
+    def _add(self, pictures: Pictures) -> None:
+        for picture in pictures:
+            tile = tile_of(picture)
+            self._poster.add(tile, picture)
+            self._tiles.append(tile)
+
+    def end(self, decoded: Decoded) -> Facts:
+        """`poster`, one or more `sprites` and their `sprites_map`. Raises Unreadable where no picture decoded."""
+        decoded.require(self._branch, "pictures")
+        step_s, tiles = self._step_s, np.stack(self._tiles)
+        tool = f"{self._context.tools.version}, Pillow {version('pillow')}"
+        number, picture = self._poster.chosen()
+        poster = self._scratch / "poster.jpg"
+        Image.fromarray(picture).save(poster, "JPEG", quality=85)
+        made = [
+            MadeFile(
+                role="poster", path=poster, mime="image/jpeg", tool=tool, parameters={"at_s": round(number * step_s, 3)}
+            )
+        ]
+        names = []
+        for sheet_number, start in enumerate(range(0, len(tiles), TILES_A_SHEET), 1):
+            sheet = self._scratch / f"sprites-{sheet_number}.jpg"
+            Image.fromarray(laid_out(tiles[start : start + TILES_A_SHEET])).save(sheet, "JPEG", quality=70)
+            about = {"name": sheet.name, "sheet": sheet_number, "step_s": step_s}
+            made.append(MadeFile(role="sprites", path=sheet, mime="image/jpeg", tool=tool, parameters=about))
+            names.append(sheet.name)
+        written = self._scratch / "sprites.vtt"
+        written.write_text(map_of(names, len(tiles), step_s), encoding="utf-8")
+        about = {"step_s": step_s, "sheets": names, "tiles": len(tiles)}
+        made.append(MadeFile(role="sprites_map", path=written, mime="text/vtt", tool=tool, parameters=about))
+        return Facts(made=tuple(made))
 
 
-def _tiles(source: Path, format_name: str, known: Known, step_s: float, context: Context) -> Pictures:
-    """One picture a step, shape (n, TILE_HEIGHT_PX, TILE_WIDTH_PX, 3); what does not fill the shape is black."""
-    batches: list[Pictures] = []
-    pictures = Items((TILE_HEIGHT_PX, TILE_WIDTH_PX, 3), np.uint8, 10, batches.append)
-    sparse = {"skip_frame": "nokey"} if step_s >= KEY_FRAMES_FROM_S else {}
-    fit = f"{TILE_WIDTH_PX}:{TILE_HEIGHT_PX}"
-    output = ffmpeg.output(
-        context.tools.input(source, format_name, threads=1, **sparse)["V:0"],
-        "pipe:3",
-        vf=f"fps=1/{step_s}:start_time=0:round=up,scale={fit}:force_original_aspect_ratio=decrease:flags=area,"
-        f"setsar=1,pad={fit}:-1:-1,format=rgb24",
-        f="rawvideo",
-        **{"frames:v": TILES_MAX},
-    )
-    ended = context.tools.run(
-        output, limits=limits_for(known, context.settings), still_wanted=context.still_wanted, pipes={3: pictures}
-    )
-    if pictures.end() == 0 or ended.code != 0 or ended.why:
-        raise Unreadable("No picture of the video can be decoded", code=ended.code, stderr=ended.stderr[-500:])
-    return np.concatenate(batches)
+def listen(known: Known, scratch: Path, context: Context, trial: Trial) -> Listener:  # noqa: ARG001  # a deriver's
+    """Listens for `poster`, `sprites` and `sprites_map`."""
+    return _Shown(known, scratch, context)
 
 
-def most_telling(tiles: Pictures) -> int:
-    """The number of the sharpest picture that is neither dark nor flat; of the brightest, where all are.
+def tile_of(picture: Pictures) -> Pictures:
+    """The picture small, shape (TILE_HEIGHT_PX, TILE_WIDTH_PX, 3); what does not fill the shape is black."""
+    height, width = picture.shape[:2]
+    share = min(TILE_WIDTH_PX / width, TILE_HEIGHT_PX / height)
+    sides = max(1, round(width * share)), max(1, round(height * share))
+    small = np.asarray(Image.fromarray(picture).resize(sides, Image.Resampling.BOX))
+    tile: Pictures = np.zeros((TILE_HEIGHT_PX, TILE_WIDTH_PX, 3), np.uint8)
+    top, left = (TILE_HEIGHT_PX - sides[1]) // 2, (TILE_WIDTH_PX - sides[0]) // 2
+    tile[top : top + sides[1], left : left + sides[0]] = small
+    return tile
+
+
+class Telling:
+    """The first picture that is nearly as sharp as the sharpest, neither dark nor flat; the brightest, where all are.
 
     Sharpness is the mean square of the Laplacian over the grey picture, later pictures winning only by a tenth.
     """
-    grey = tiles.astype(np.float32).mean(axis=3)
-    level, spread = grey.mean(axis=(1, 2)), grey.std(axis=(1, 2))
-    inner = grey[:, 1:-1, 1:-1]
-    around = grey[:, :-2, 1:-1] + grey[:, 2:, 1:-1] + grey[:, 1:-1, :-2] + grey[:, 1:-1, 2:]
-    sharpness = ((4 * inner - around) ** 2).mean(axis=(1, 2))
-    usable = (level > DARK) & (spread > FLAT)
-    if not usable.any():
-        return int(level.argmax())
-    best = sharpness[usable].max()
-    return int(np.flatnonzero(usable & (sharpness >= best / 1.1))[0])
 
+    def __init__(self) -> None:
+        self._count = 0
+        self._brightest: tuple[float, int, Pictures] | None = None
+        # Each sharper than all before it, so that few are kept.
+        self._sharp: list[tuple[float, int, Pictures]] = []
 
-def _poster(source: Path, format_name: str, known: Known, at_s: float, scratch: Path, context: Context) -> Path:
-    """The picture shown at this moment as JPEG, or the first one where nothing is shown so late."""
-    poster = scratch / "poster.jpg"
-    for options in ({"ss": at_s}, {}):
-        output = ffmpeg.output(
-            context.tools.input(source, format_name, threads=1, **options)["V:0"],
-            f"file:{poster}",
-            vf=f"scale=w='min(iw*sar,{POSTER_PX})':h=-1:flags=area,"
-            f"scale=w='min(iw,{POSTER_PX})':h='min(ih,{POSTER_PX})':force_original_aspect_ratio=decrease,setsar=1",
-            f="image2",
-            update=1,
-            pix_fmt="yuvj420p",
-            **{"c:v": "mjpeg", "frames:v": 1, "q:v": 3},
-        )
-        context.tools.run(output, limits=limits_for(known, context.settings), still_wanted=context.still_wanted)
-        if poster.is_file() and poster.stat().st_size:
-            return poster
-    raise Unreadable("No picture of the video can be kept as a poster")
+    def add(self, tile: Pictures, picture: Pictures) -> None:
+        """The next picture, and the same small."""
+        grey = tile.astype(np.float32).mean(axis=2)
+        level, number = float(grey.mean()), self._count
+        self._count += 1
+        if self._brightest is None or level > self._brightest[0]:
+            self._brightest = (level, number, picture.copy())
+        if level <= DARK or float(grey.std()) <= FLAT:
+            return
+        around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
+        sharpness = float(((4 * grey[1:-1, 1:-1] - around) ** 2).mean())
+        if not self._sharp or sharpness > self._sharp[-1][0]:
+            kept = [one for one in self._sharp if one[0] >= sharpness / SHARPER]
+            self._sharp = [*kept, (sharpness, number, picture.copy())]
+
+    def chosen(self) -> tuple[int, Pictures]:
+        """Its number and the picture. Raises Unreadable where none came."""
+        if self._brightest is None:
+            raise Unreadable("No picture of the video can be decoded")
+        return (self._sharp[0] if self._sharp else self._brightest)[1:]
 
 
 def laid_out(tiles: Pictures) -> Pictures:
@@ -161,4 +176,4 @@ def wants(known: Known) -> bool:
     return is_decodable(known) and kind_of(known) == "video"
 
 
-DERIVER = Deriver(name="pictures", version=1, roles=("poster", "sprites", "sprites_map"), wants=wants, derive=derive)
+DERIVER = Deriver(name="pictures", version=2, roles=("poster", "sprites", "sprites_map"), wants=wants, listen=listen)

@@ -1,26 +1,27 @@
 """The viewing copy that browsers play: H.264 and AAC in MP4 for a video, AAC in M4A for sound.
 
-A source that browsers play already is only put into a new container. The result is judged by what it holds, never by
-how ffmpeg ended. Not covered: tone mapping of HDR pictures, a second sound track, subtitles, spherical video.
+A source that browsers play already is only put into a new container. The result is judged by what it holds beside its
+source, never by how ffmpeg ended. Not covered: tone mapping of HDR pictures, a second sound track, subtitles,
+spherical video.
 Source: ISO/IEC 14496-10 and -12; RFC 6381 for what browsers declare.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-import ffmpeg
-
-from pipeline.edges.cage import Limits
-from pipeline.edges.media import contents_of
+from pipeline import frames
+from pipeline.edges.media import Branch, Decoded, Sink, Writing, compared
+from pipeline.edges.tools import DEMUXERS
 from pipeline.errors import TryAgain, Unreadable
-from pipeline.footage import is_decodable, kind_of, length_s, limits_for
-from pipeline.records import Known, MadeFile
-from pipeline.stage import Context, Deriver
+from pipeline.footage import is_decodable, kind_of, length_s
+from pipeline.frames import FrameTimes
+from pipeline.records import Caveat, Facts, Known, MadeFile
+from pipeline.stage import Context, Deriver, Listener, Trial
 
 VIDEO_NAME: Final = "proxy.mp4"
 SOUND_NAME: Final = "proxy.m4a"
@@ -38,14 +39,19 @@ CLOCK_HZ: Final = 90_000
 SHORT_S: Final = 1.0
 SHORT_SHARE: Final = 0.002
 FREE_BYTES_MIN: Final = 64 << 20
+PICTURES_ALONE: Final = 2
+# A last group of pictures without its end is usual; more is worth telling.
+PICTURES_LOST_MIN, PICTURES_LOST_SHARE = 5, 0.01
+SOUND_LATE_S: Final = 2.0
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How the copy is made: `remux` or `transcode`, and why."""
+    """How the copy is made: `remux` or `transcode`, why, and of which streams; () for those that its kind has."""
 
     how: str
     why: str
+    streams: tuple[str, ...] = ()
 
 
 def plan_for(known: Known) -> Plan:
@@ -84,54 +90,145 @@ def _mean_bit_rate(known: Known) -> float | None:
     return known.original.size_bytes * 8 / seconds if seconds else None
 
 
-def derive(source: Path, known: Known, scratch: Path, context: Context) -> Iterable[MadeFile]:
-    """The `proxy`; a remux whose result does not hold what it should is followed by a transcode.
-
-    Raises Unreadable where no result can be played, TryAgain where the disk is full.
-    """
-    is_video = kind_of(known) == "video"
-    target = scratch / (VIDEO_NAME if is_video else SOUND_NAME)
+def copy_of(known: Known, trial: Trial) -> Plan:
+    """The way that this try goes: as planned, then all streams anew, then the pictures alone, then the sound alone."""
     plan = plan_for(known)
-    if plan.how == "remux":
+    failed = f"before, it failed: {trial.why}"
+    if trial.number == 0:
+        return plan
+    if trial.number == 1:
+        return Plan("transcode", f"{plan.why}; {failed}" if plan.how == "transcode" else f"not kept as it is: {failed}")
+    if kind_of(known) != "video" or known.value("audio.codec") is None:
+        raise Unreadable(trial.why)
+    return Plan("transcode", failed, streams=("V:0",) if trial.number == PICTURES_ALONE else ("a:0",))
+
+
+def listen(known: Known, scratch: Path, context: Context, trial: Trial) -> Listener:
+    """Listens for the `proxy`. Raises Unreadable where there is no other way to try."""
+    plan = copy_of(known, trial)
+    if not plan.streams:
+        plan = replace(plan, streams=("V:0", "a:0?") if kind_of(known) == "video" else ("a:0",))
+    return _Copy(known, scratch, context, plan)
+
+
+class _Copy:
+    """Has the copy written, and judges it."""
+
+    def __init__(self, known: Known, scratch: Path, context: Context, plan: Plan) -> None:
+        self._known, self._context, self._plan, self._scratch = known, context, plan, scratch
+        self._target = scratch / (VIDEO_NAME if "V:0" in plan.streams else SOUND_NAME)
+        self._parameters = _parameters(known, plan, context)
+
+    def heard(self) -> Sequence[tuple[Branch, Sink]]:
+        return ()
+
+    def writings(self) -> Sequence[Writing]:
+        is_video = self._target.name == VIDEO_NAME
+        options = {"movflags": "+faststart", "f": "mp4" if is_video else "ipod", "map_metadata": -1}
+        return [Writing(self._plan.streams, self._target, {**options, **self._parameters})]
+
+    def end(self, decoded: Decoded) -> Facts:
+        """The `proxy`, and for a video its `frame_times`. Raises Unreadable where the copy cannot be played, TryAgain
+        where the disk is full."""
         try:
-            return [_made(source, known, target, plan, context)]
+            held, files = self._judged()
         except Unreadable as error:
-            plan = Plan("transcode", f"its streams could not be kept: {error.sentence}")
-    return [_made(source, known, target, plan, context)]
+            self._target.unlink(missing_ok=True)
+            _require_space(self._scratch)
+            sentence = f"No playable copy came of it: {error.sentence}"
+            raise Unreadable(sentence, stderr=decoded.ended.stderr[-500:]) from error
+        about = {
+            "how": self._plan.how, "why": self._plan.why, "options": self._parameters,
+            "source_s": length_s(self._known), **held,
+        }  # fmt: skip
+        mime = "video/mp4" if held["video"] else "audio/mp4"
+        tool = self._context.tools.version
+        copy = MadeFile(role="proxy", path=self._target, mime=mime, tool=tool, parameters=about)
+        return Facts(made=(copy, *files), caveats=tuple(_caveats(about, self._plan)))
+
+    def _judged(self) -> tuple[dict[str, Any], list[MadeFile]]:
+        """What the copy holds beside its source, and where each picture of one is in the other."""
+        known, context = self._known, self._context
+        if not self._target.is_file() or self._target.stat().st_size == 0:
+            raise Unreadable("nothing was written")
+        is_video = self._target.name == VIDEO_NAME
+        with context.vault.opened(known.original.sha256) as source:
+            held, times = compared(
+                context.tools, source, DEMUXERS[known.original.format], self._target, self._scratch,
+                pictures=is_video, length_s=length_s(known), memory_bytes=context.settings.media.memory_mb << 20,
+                still_wanted=context.still_wanted,
+            )  # fmt: skip
+        if held["video"] is None and held["audio"] is None:
+            raise Unreadable("what was written does not play")
+        if is_video and known.value("video.codec") and held["video"] is None:
+            raise Unreadable("what was written has no pictures")
+        short_by_s = max(0.0, (length_s(known) or 0.0) - held["end_s"])
+        is_short = short_by_s > SHORT_S + SHORT_SHARE * (length_s(known) or 0.0)
+        held["short_by_s"] = round(short_by_s, 3) if is_short else 0.0
+        return held, [] if times is None else [self._frame_times(times)]
+
+    def _frame_times(self, times: FrameTimes) -> MadeFile:
+        path = self._scratch / "frame_times.bin"
+        path.write_bytes(frames.packed(times))
+        about = {"pictures": len(times), "version": frames.VERSION}
+        tool = self._context.tools.version
+        return MadeFile(role="frame_times", path=path, mime="application/octet-stream", tool=tool, parameters=about)
 
 
-def _made(source: Path, known: Known, target: Path, plan: Plan, context: Context) -> MadeFile:
-    parameters = _parameters(known, plan, context)
-    tools = context.tools
-    node = tools.input(source, known.original.format, **({} if plan.how == "remux" else {"threads": 1}))
-    streams = [node["V:0?"], node["a:0?"]] if target.name == VIDEO_NAME else [node["a:0"]]
-    options = {"movflags": "+faststart", "f": "mp4" if target.name == VIDEO_NAME else "ipod", "map_metadata": -1}
-    output = ffmpeg.output(*streams, f"file:{target}", **options, **parameters)
-    ended = tools.run(output, limits=limits_for(known, context.settings), still_wanted=context.still_wanted)
-    try:
-        held = _judged(target, known, context)
-    except Unreadable as error:
-        target.unlink(missing_ok=True)
-        _require_space(target.parent)
-        reason = {"time": "it took too long", "stalled": "it stood still"}.get(ended.why, error.sentence)
-        raise Unreadable(f"No playable copy came of it: {reason}", stderr=ended.stderr[-500:]) from error
-    mime = "video/mp4" if held["video"] else "audio/mp4"
-    about = {"how": plan.how, "why": plan.why, "options": parameters, "source_s": length_s(known), **held}
-    return MadeFile(role="proxy", path=target, mime=mime, tool=tools.version, parameters=about)
+def _caveats(about: Mapping[str, Any], plan: Plan) -> Iterator[Caveat]:
+    """What must be borne in mind by who watches the copy."""
+    if plan.streams == ("V:0",):
+        yield Caveat(
+            code="proxy_without_sound",
+            text="The viewing copy is silent: the recording's sound could not be decoded.",
+            text_zh="可播放的副本没有声音：原始录制的声音无法解码。",
+        )
+    if plan.streams == ("a:0",) and about["video"] is None and plan.why.startswith("before"):
+        yield Caveat(
+            code="proxy_without_pictures",
+            text="Only the sound can be played: the recording's pictures could not be decoded.",
+            text_zh="只能播放声音：原始录制的画面无法解码。",
+        )
+    if about["short_by_s"]:
+        short_s, source_s = about["short_by_s"], about["source_s"]
+        yield Caveat(
+            code="proxy_shorter",
+            text=f"The viewing copy ends {short_s:.1f} s before the recording's {source_s:.1f} s are over: "
+            "the rest could not be decoded.",
+            text_zh=f"可播放的副本比原始录制（{source_s:.1f} 秒）短 {short_s:.1f} 秒：其余部分无法解码。",
+        )
+    lost = about.get("pictures_lost", 0)
+    if lost > PICTURES_LOST_MIN and lost > PICTURES_LOST_SHARE * about["pictures_of_source"]:
+        yield Caveat(
+            code="proxy_lacks_pictures",
+            text=f"{lost} of {about['pictures_of_source']} pictures are not in the viewing copy: "
+            "they could not be decoded.",
+            text_zh=f"原始录制的 {about['pictures_of_source']} 帧画面中有 {lost} 帧无法解码，未包含在副本中。",
+        )
+    if about.get("sound_begins_s", 0.0) > SOUND_LATE_S:
+        late_s = about["sound_begins_s"]
+        yield Caveat(
+            code="sound_begins_late",
+            text=f"The first {late_s:.1f} s have pictures and no sound. Body-worn cameras keep the pictures from "
+            "before the button was pressed without sound; that alone is no sign of tampering.",
+            text_zh=f"前 {late_s:.1f} 秒只有画面没有声音。执法记录仪预录部分通常不含声音，仅此不说明录制被改动。",
+        )
 
 
 def _parameters(known: Known, plan: Plan, context: Context) -> Mapping[str, Any]:
     if plan.how == "remux":
         return {"c": "copy"}
-    sound = {
+    sound: dict[str, Any] = {
         "c:a": "aac",
         "b:a": SOUND_BIT_RATE,
-        # async: holes in the sound become silence instead of moving the rest forward.
-        "af": "aresample=async=1",
+        # Holes in the sound become silence instead of moving the rest forward, one before its beginning too.
+        "af": "aresample=async=1:first_pts=0" if kind_of(known) == "video" else "aresample=async=1",
         "ac": 1 if known.value("audio.channels") == 1 else 2,
         **({"ar": 48_000} if (known.value("audio.sample_rate_hz") or 0) > 48_000 else {}),
     }
-    if kind_of(known) != "video":
+    if plan.streams == ("V:0",):
+        sound = {}
+    if kind_of(known) != "video" or plan.streams == ("a:0",):
         return sound
     return {
         "c:v": "libx264",
@@ -158,29 +255,9 @@ def _filters(height_px: int, *, interlaced: bool) -> str:
     return f"bwdif=mode=send_frame:deint=interlaced,{scale}" if interlaced else scale
 
 
-def _judged(target: Path, known: Known, context: Context) -> dict[str, Any]:
-    """What the copy holds, and by how much it is shorter than its source. Raises Unreadable where it shows nothing."""
-    if not target.is_file() or target.stat().st_size == 0:
-        raise Unreadable("nothing was written")
-    limits = Limits(
-        wall_s=60 + (length_s(known) or 0) / 10, cpu_s=120, memory_bytes=context.settings.media.memory_mb << 20, nice=10
-    )
-    held: dict[str, Any] = context.tools.call(
-        contents_of, str(target), "mov", limits=limits, reads=[target], still_wanted=context.still_wanted
-    )
-    if held["video"] is None and held["audio"] is None:
-        raise Unreadable("what was written does not play")
-    if kind_of(known) == "video" and known.value("video.codec") and held["video"] is None:
-        raise Unreadable("what was written has no pictures")
-    expected_s = length_s(known)
-    short_by_s = max(0.0, (expected_s or 0.0) - held["end_s"])
-    is_short = short_by_s > SHORT_S + SHORT_SHARE * (expected_s or 0.0)
-    return {**held, "short_by_s": round(short_by_s, 3) if is_short else 0.0}
-
-
 def _require_space(folder: Path) -> None:
     if (free_bytes := shutil.disk_usage(folder).free) < FREE_BYTES_MIN:
         raise TryAgain("The disk of the derivatives is full", path=str(folder), found=free_bytes)
 
 
-DERIVER = Deriver(name="proxy", version=1, roles=("proxy",), wants=is_decodable, derive=derive)
+DERIVER = Deriver(name="proxy", version=2, roles=("proxy", "frame_times"), wants=is_decodable, listen=listen, tries=4)

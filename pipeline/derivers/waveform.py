@@ -6,17 +6,17 @@ Source: the JSON data format of audiowaveform (BBC), version 2, which browsers' 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.edges.media import mono_samples
-from pipeline.footage import has_sound, limits_for
-from pipeline.records import Known, MadeFile
-from pipeline.stage import Context, Deriver
+from pipeline.edges.media import Branch, Decoded, Sink, Writing, samples
+from pipeline.footage import has_sound
+from pipeline.records import Facts, Known, MadeFile
+from pipeline.stage import Context, Deriver, Listener, Trial
 
 RATE_HZ: Final = 16_000
 STRETCH_SAMPLES: Final = RATE_HZ // 50
@@ -33,10 +33,10 @@ class Peaks:
         self._kept = np.empty(0, np.int16)
         self._pairs: NDArray[np.int16] = np.empty((0, 2), np.int16)
 
-    def add(self, samples: NDArray[np.int16]) -> None:
+    def add(self, more: NDArray[np.int16]) -> None:
         """These samples follow the earlier ones."""
-        self.sample_count += len(samples)
-        waiting = np.concatenate([self._kept, samples])
+        self.sample_count += len(more)
+        waiting = np.concatenate([self._kept, more])
         whole = len(waiting) // self.stretch_samples * self.stretch_samples
         blocks = waiting[:whole].reshape(-1, self.stretch_samples)
         self._kept = waiting[whole:]
@@ -61,31 +61,47 @@ class Peaks:
         self.stretch_samples *= 2
 
 
-def derive(source: Path, known: Known, scratch: Path, context: Context) -> Iterable[MadeFile]:
-    """The `waveform`. Raises Unreadable where there is no sound that decodes."""
-    peaks = Peaks()
-    mono_samples(
-        context.tools, source, known.original.format, peaks.add, rate_hz=RATE_HZ,
-        limits=limits_for(known, context.settings), still_wanted=context.still_wanted,
-    )  # fmt: skip
-    pairs = peaks.pairs() >> 8
-    data: dict[str, Any] = {
-        "version": 2,
-        "channels": 1,
-        "sample_rate": RATE_HZ,
-        "samples_per_pixel": peaks.stretch_samples,
-        "bits": 8,
-        "length": len(pairs),
-        "data": pairs.ravel().tolist(),
-    }
-    path = scratch / "waveform.json"
-    path.write_text(json.dumps(data, separators=(",", ":")), encoding="ascii")
-    about = {
-        "rate_hz": RATE_HZ,
-        "length_s": round(peaks.sample_count / RATE_HZ, 3),
-        "pairs_a_second": round(RATE_HZ / peaks.stretch_samples, 3),
-    }
-    return [MadeFile(role="waveform", path=path, mime="application/json", tool=context.tools.version, parameters=about)]
+class _Drawn:
+    """Listens to the samples and draws them."""
+
+    def __init__(self, scratch: Path, context: Context) -> None:
+        self._peaks, self._scratch, self._context = Peaks(), scratch, context
+        self._branch = samples(rate_hz=RATE_HZ)
+
+    def heard(self) -> Sequence[tuple[Branch, Sink]]:
+        return [(self._branch, self._peaks.add)]
+
+    def writings(self) -> Sequence[Writing]:
+        return ()
+
+    def end(self, decoded: Decoded) -> Facts:
+        """The `waveform`. Raises Unreadable where no sound decoded."""
+        decoded.require(self._branch, "sound")
+        peaks = self._peaks
+        pairs = peaks.pairs() >> 8
+        data: dict[str, Any] = {
+            "version": 2,
+            "channels": 1,
+            "sample_rate": RATE_HZ,
+            "samples_per_pixel": peaks.stretch_samples,
+            "bits": 8,
+            "length": len(pairs),
+            "data": pairs.ravel().tolist(),
+        }
+        path = self._scratch / "waveform.json"
+        path.write_text(json.dumps(data, separators=(",", ":")), encoding="ascii")
+        about = {
+            "rate_hz": RATE_HZ,
+            "length_s": round(peaks.sample_count / RATE_HZ, 3),
+            "pairs_a_second": round(RATE_HZ / peaks.stretch_samples, 3),
+        }
+        tool = self._context.tools.version
+        return Facts(made=(MadeFile(role="waveform", path=path, mime="application/json", tool=tool, parameters=about),))
 
 
-DERIVER = Deriver(name="waveform", version=1, roles=("waveform",), wants=has_sound, derive=derive)
+def listen(known: Known, scratch: Path, context: Context, trial: Trial) -> Listener:  # noqa: ARG001  # a deriver's
+    """Listens for the `waveform`."""
+    return _Drawn(scratch, context)
+
+
+DERIVER = Deriver(name="waveform", version=1, roles=("waveform",), wants=has_sound, listen=listen)

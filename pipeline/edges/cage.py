@@ -147,12 +147,13 @@ class Cage:
         limits: Limits,
         box: Box | None = None,
         still_wanted: Callable[[], None] = lambda: None,
-        pipes: dict[int, Callable[[bytes], None]] | None = None,
+        pipes: dict[int, Callable[[bytes], Any]] | None = None,
     ) -> Ended:
         """Runs a program with stdin closed; stdout is kept up to 16 MiB, stderr its last 8 KiB.
 
         box: what it may see; without one its resources alone are limited. pipes: file descriptor number in the
-        program (3 and up) -> called with each piece it writes there, from a thread of its own.
+        program (3 and up) -> called with each piece it writes there, from a thread of its own; False says that the
+        piece shows no progress.
         Raises TryAgain where it could not be started.
         """
         order = {"exec": list(argv), "box": box.plain() if box else None}
@@ -185,7 +186,7 @@ class Cage:
         order: dict[str, Any],
         limits: Limits,
         still_wanted: Callable[[], None],
-        pipes: dict[int, Callable[[bytes], None]],
+        pipes: dict[int, Callable[[bytes], Any]],
     ) -> Ended:
         if not CAN_FORK:
             return _run_fresh(order, limits)
@@ -223,9 +224,9 @@ class Cage:
 
 
 class _Drain(threading.Thread):
-    """Reads one pipe to its end; keeps all of it or only its last bytes."""
+    """Reads one pipe to its end. moved: called for each piece, unless the sink says False: it told of no progress."""
 
-    def __init__(self, fd: int, sink: Callable[[bytes], None], moved: Callable[[], None]) -> None:
+    def __init__(self, fd: int, sink: Callable[[bytes], Any], moved: Callable[[], None]) -> None:
         super().__init__(daemon=True)
         self.fd, self.sink, self.moved = fd, sink, moved
         self.start()
@@ -233,13 +234,13 @@ class _Drain(threading.Thread):
     def run(self) -> None:
         with os.fdopen(self.fd, "rb", buffering=0) as stream:
             while piece := stream.read(1 << 18):
-                self.moved()
-                self.sink(piece)
+                if self.sink(piece) is not False:
+                    self.moved()
 
 
 def _watch(
     reads: dict[Any, int],
-    pipes: dict[int, Callable[[bytes], None]],
+    pipes: dict[int, Callable[[bytes], Any]],
     limits: Limits,
     still_wanted: Callable[[], None],
     written: Path | None,

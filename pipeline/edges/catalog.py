@@ -490,14 +490,18 @@ class Catalog:
         return None if row is None else _original(row)
 
     def record(self, connection: sa.Connection, original_id: str, turn: str, facts: Facts, seq: int) -> None:
-        """The facts of one turn replace those that the same turn found before.
+        """The facts of one turn replace those that the same turn found before; marks, those of the same method.
 
         Derivatives are recorded by `add_derivatives`, for the vault names them first. Links that a person
         confirmed or refused stay as the person left them. seq: the event that tells of it; it becomes the
         original's change sequence where anything that can be found has changed.
         """
-        for table in (t.property_, t.time_claim, t.decided_time, t.fingerprint, t.caveat):
+        for table in (t.property_, t.time_claim, t.decided_time, t.caveat):
             connection.execute(sa.delete(table).where(table.c.original == original_id, table.c.turn == turn))
+        methods = [one.method for one in facts.fingerprints]
+        connection.execute(
+            sa.delete(t.fingerprint).where(t.fingerprint.c.original == original_id, t.fingerprint.c.method.in_(methods))
+        )
         key = {"original": original_id, "turn": turn}
         self._insert(connection, t.property_, [{**key, **asdict(one)} for one in facts.properties])
         self._insert(connection, t.time_claim, [{**key, **asdict(one)} for one in facts.time_claims])

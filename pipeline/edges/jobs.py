@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -58,7 +58,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class JobRow:
-    """A job as operators see it. waiting_s, running_s: so far, or in all where it ended."""
+    """A job as operators see it. waiting_s, running_s: so far, or in all where it ended.
+
+    progress: the share that is done, 0.0 to 1.0, as its worker said with its last sign of life; None where unknown.
+    """
 
     job: str
     original: str
@@ -71,6 +74,7 @@ class JobRow:
     running_s: float | None
     reason: str | None
     detail: str | None = field(default=None, repr=False)
+    progress: float | None = None
 
 
 class Vigil:
@@ -110,6 +114,7 @@ class Jobs:
         self._heart: threading.Thread | None = None
         self._guard: threading.Thread | None = None
         self._running: dict[str, float] = {}
+        self._shares: dict[str, float] = {}
         self._running_lock = threading.Lock()
         self._launched = False
         self.said: dict[str, Any] = {}
@@ -224,6 +229,20 @@ class Jobs:
         if done.rowcount != 1:
             raise Superseded(f"The job {claim.job} is no longer this worker's")
 
+    @contextlib.contextmanager
+    def progressing(self, claim: Claim) -> Iterator[Callable[[float], None]]:
+        """Signs of life tell how far this job is, by what the function given here is told (0.0 to 1.0)."""
+
+        def tell(share: float) -> None:
+            with self._running_lock:
+                self._shares[claim.job] = round(share, 3)
+
+        try:
+            yield tell
+        finally:
+            with self._running_lock:
+                self._shares.pop(claim.job, None)
+
     def require_held(self, claim: Claim) -> None:
         """Returns while the claim holds. Raises Superseded once the job is cancelled or taken over."""
         with self._catalog.snapshot() as connection:
@@ -324,7 +343,8 @@ class Jobs:
 
     def _says(self) -> dict[str, Any]:
         with self._running_lock:
-            return {**self.said, "running": len(self._running), "born": processes.born(os.getpid())}
+            shares = {"progress": dict(self._shares)} if self._shares else {}
+            return {**self.said, **shares, "running": len(self._running), "born": processes.born(os.getpid())}
 
     def close(self, drain_s: int = 20) -> None:
         """No work is taken any more; what is unfinished after the drain is taken over by others at once."""
@@ -507,7 +527,11 @@ class Jobs:
         order = sa.case({"failed": 0, "running": 1, "waiting": 2, "cancelled": 3}, value=t.job.c.state, else_=4)
         query = query.order_by(order, t.job.c.original, t.job.c.place).limit(limit)
         with self._catalog.snapshot() as connection:
-            return [_job_row(row) for row in connection.execute(query)]
+            rows = [_job_row(row) for row in connection.execute(query)]
+            alive = sa.select(t.worker.c.said).where(t.worker.c.state == "alive")
+            shares = [said.get("progress", {}) for said in connection.execute(alive).scalars()]
+        told = {job: share for those in shares for job, share in those.items()}
+        return [replace(row, progress=told.get(row.job)) if row.state == "running" else row for row in rows]
 
     def show(self, job: str) -> JobRow:
         """One job. Raises BadInput where there is none of this name."""

@@ -243,15 +243,21 @@ class Tools:
         *,
         limits: Limits,
         still_wanted: Callable[[], None] = lambda: None,
-        pipes: dict[int, Callable[[bytes], None]] | None = None,
+        pipes: dict[int, Callable[[bytes], Any]] | None = None,
+        progress: Callable[[float], None] | None = None,
     ) -> Ended:
         """Runs a graph that ffmpeg-python built (one output or `merge_outputs`).
 
         Files it writes (`file:...`) are there afterwards only where it ended well; whether they hold what they should
         is for the caller to judge. Frames on a pipe: give the output the name `pipe:3` (or 4, 5, ...) and
-        pipes={3: reader}.
+        pipes={3: reader}. progress: is told the second of the recording that was reached, about once a second.
         """
         argv = ffmpeg.compile(output, cmd=self.ffmpeg_path)
+        if progress is not None:
+            pipes = dict(pipes or {})
+            number = max(pipes, default=2) + 1
+            pipes[number] = Reports(progress)
+            argv[1:1] = ["-progress", f"pipe:{number}", "-stats_period", "1"]
         files = _files_in(argv)
         targets = [Path(name) for at, name in files if argv[at - 1] != "-i"]
         folder = tempfile.mkdtemp(prefix=".making-", dir=targets[0].parent) if targets else None
@@ -293,6 +299,25 @@ class Tools:
             limits=Limits(), box=self._box((), None),
         )  # fmt: skip
         return ended.stdout.decode("utf-8", "replace")
+
+
+class Reports:
+    """Reads what ffmpeg's -progress writes. A report that tells of nothing new is no progress: it returns False."""
+
+    def __init__(self, told: Callable[[float], None]) -> None:
+        self._told, self._kept = told, b""
+        self._reached: dict[bytes, int] = {}
+
+    def __call__(self, piece: bytes) -> bool:
+        *lines, self._kept = (self._kept + piece).split(b"\n")
+        before = dict(self._reached)
+        for name, _, value in (line.partition(b"=") for line in lines):
+            if name in (b"out_time_us", b"frame", b"total_size") and value.strip().lstrip(b"-").isdigit():
+                self._reached[name] = int(value)
+        reached_us = self._reached.get(b"out_time_us", 0)
+        if reached_us > before.get(b"out_time_us", 0):
+            self._told(reached_us / 1e6)
+        return self._reached != before
 
 
 FFMPEG_ARGUMENTS: Final = ("-nostdin", "-v", "error", "-y", "-max_alloc", str(ALLOCATED_MAX_BYTES))

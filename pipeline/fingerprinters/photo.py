@@ -15,8 +15,8 @@ from pipeline.records import Fingerprint, Known
 from pipeline.stage import Context, Fingerprinter
 
 
-def fingerprint(source: Path, known: Known, context: Context) -> Fingerprint | None:
-    """The marks of the upright picture; None where it is blank or drawn, for those all look alike."""
+def fingerprint(source: Path, known: Known, context: Context) -> Fingerprint:
+    """The marks of the upright picture; none where it is blank or drawn, for those all look alike."""
     limits = Limits(wall_s=120, cpu_s=60, memory_bytes=context.settings.media.memory_mb << 20, nice=10)
     pixels = context.tools.call(
         grey_square, str(source), pictures.SIDE_PX, known.value("picture.orientation"),
@@ -24,8 +24,7 @@ def fingerprint(source: Path, known: Known, context: Context) -> Fingerprint | N
     )  # fmt: skip
     marker = pictures.Marker(step_s=0.0)
     marker.add(np.frombuffer(base64.b64decode(pixels), np.uint8).reshape(1, pictures.SIDE_PX, pictures.SIDE_PX))
-    marks = marker.marks()
-    return Fingerprint(method="photo", version=pictures.VERSION, data=pictures.packed(marks)) if len(marks) else None
+    return Fingerprint(method="photo", version=pictures.VERSION, data=pictures.packed(marker.marks()))
 
 
 FINGERPRINTER = Fingerprinter(

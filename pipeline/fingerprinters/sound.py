@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 
-from pipeline.edges.media import mono_samples
-from pipeline.footage import has_sound, limits_for
+from pipeline.edges.media import Branch, Decoded, Sink, Writing, samples
+from pipeline.footage import has_sound
 from pipeline.marks import sounds
-from pipeline.records import Fingerprint, Known
-from pipeline.stage import Context, Fingerprinter
+from pipeline.records import Facts, Fingerprint, Known
+from pipeline.stage import Context, Fingerprinter, Listener
 
 
-def fingerprint(source: Path, known: Known, context: Context) -> Fingerprint | None:
-    """The marks; None for silence. Raises Unreadable where no sound decodes."""
-    marker = sounds.Marker()
-    mono_samples(
-        context.tools, source, known.original.format, marker.add, rate_hz=sounds.RATE_HZ,
-        limits=limits_for(known, context.settings), still_wanted=context.still_wanted,
-    )  # fmt: skip
-    marks = marker.marks()
-    return Fingerprint(method="sound", version=sounds.VERSION, data=sounds.packed(marks)) if len(marks) else None
+class _Marked:
+    """Listens to the samples and takes their marks; none of silence."""
+
+    def __init__(self) -> None:
+        self._marker = sounds.Marker()
+        self._branch = samples(rate_hz=sounds.RATE_HZ)
+
+    def heard(self) -> Sequence[tuple[Branch, Sink]]:
+        return [(self._branch, self._marker.add)]
+
+    def writings(self) -> Sequence[Writing]:
+        return ()
+
+    def end(self, decoded: Decoded) -> Facts:
+        """The marks. Raises Unreadable where no sound decoded."""
+        decoded.require(self._branch, "sound")
+        data = sounds.packed(self._marker.marks())
+        return Facts(fingerprints=(Fingerprint(method="sound", version=sounds.VERSION, data=data),))
 
 
-FINGERPRINTER = Fingerprinter(name="sound", version=sounds.VERSION, wants=has_sound, fingerprint=fingerprint)
+def listen(known: Known, context: Context) -> Listener:  # noqa: ARG001  # a fingerprinter's
+    """Listens for the marks of the sound."""
+    return _Marked()
+
+
+FINGERPRINTER = Fingerprinter(name="sound", version=sounds.VERSION, wants=has_sound, listen=listen)

@@ -2,27 +2,75 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
-from pipeline.edges.media import grey_frames
-from pipeline.footage import is_decodable, kind_of, limits_for
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.edges.media import Branch, Decoded, Sink, Writing, greys
+from pipeline.footage import analysis_fps, is_decodable, kind_of
 from pipeline.marks import pictures
-from pipeline.records import Fingerprint, Known
-from pipeline.stage import Context, Fingerprinter
+from pipeline.records import Facts, Fingerprint, Known
+from pipeline.stage import Context, Fingerprinter, Listener
 
-FPS: Final = 2.0
+FPS: Final = 2
+# The borders about a picture are looked for over so many: 16 seconds.
+BATCH: Final = 32
 
 
-def fingerprint(source: Path, known: Known, context: Context) -> Fingerprint | None:
-    """The marks; None where every picture is blank or drawn. Raises Unreadable where no picture decodes."""
-    marker = pictures.Marker(step_s=1 / FPS)
-    grey_frames(
-        context.tools, source, known.original.format, marker.add, fps=FPS, side_px=pictures.SIDE_PX,
-        limits=limits_for(known, context.settings), still_wanted=context.still_wanted,
-    )  # fmt: skip
-    marks = marker.marks()
-    return Fingerprint(method="video", version=pictures.VERSION, data=pictures.packed(marks)) if len(marks) else None
+class Thinned:
+    """Of pictures that come `fps` a second, hands on those nearest to each 1 / FPS of a second, BATCH at a time."""
+
+    def __init__(self, fps: int, sink: Sink) -> None:
+        self._fps, self._sink = fps, sink
+        self._come = self._gone = 0
+        self._kept: list[NDArray[Any]] = []
+
+    def add(self, frames: NDArray[Any]) -> None:
+        """These pictures follow the earlier ones."""
+        while (number := self._next() - self._come) < len(frames):
+            self._kept.append(frames[number])
+            self._gone += 1
+            if len(self._kept) == BATCH:
+                self.flush()
+        self._come += len(frames)
+
+    def flush(self) -> None:
+        """What waits is handed on."""
+        if self._kept:
+            self._sink(np.stack(self._kept))
+            self._kept = []
+
+    def _next(self) -> int:
+        return (2 * self._gone * self._fps + FPS) // (2 * FPS)
+
+
+class _Marked:
+    """Listens to the pictures and takes their marks; none where all are blank or drawn."""
+
+    def __init__(self, fps: int) -> None:
+        self._marker = pictures.Marker(step_s=1 / FPS)
+        self._thinned = Thinned(fps, self._marker.add)
+        self._branch = greys(fps=fps, side_px=pictures.SIDE_PX)
+
+    def heard(self) -> Sequence[tuple[Branch, Sink]]:
+        return [(self._branch, self._thinned.add)]
+
+    def writings(self) -> Sequence[Writing]:
+        return ()
+
+    def end(self, decoded: Decoded) -> Facts:
+        """The marks. Raises Unreadable where no picture decoded."""
+        decoded.require(self._branch, "pictures")
+        self._thinned.flush()
+        data = pictures.packed(self._marker.marks())
+        return Facts(fingerprints=(Fingerprint(method="video", version=pictures.VERSION, data=data),))
+
+
+def listen(known: Known, context: Context) -> Listener:
+    """Listens for the marks of the pictures."""
+    return _Marked(analysis_fps(known, context.settings))
 
 
 def wants(known: Known) -> bool:
@@ -30,4 +78,4 @@ def wants(known: Known) -> bool:
     return is_decodable(known) and kind_of(known) == "video"
 
 
-FINGERPRINTER = Fingerprinter(name="video", version=pictures.VERSION, wants=wants, fingerprint=fingerprint)
+FINGERPRINTER = Fingerprinter(name="video", version=pictures.VERSION, wants=wants, listen=listen)

@@ -1,27 +1,36 @@
 """The derive stage: what reviewers look at and listen to, made from the original.
 
-Every deriver works in one scratch folder, those that make the viewing copy first, so that the others may take their
-pictures from it. What cannot be made becomes a caveat; the original stays in custody and can be found.
+A recording is decoded once, and all who make something of it listen, those who take its marks too (`listening.py`);
+a photo or a document is read by its own deriver. What cannot be made becomes a caveat; the original stays in custody
+and can be found.
 """
 
 from __future__ import annotations
 
+import functools
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from pipeline.errors import Unreadable
 from pipeline.kinds import kinds_in
+from pipeline.listening import Part, listen
 from pipeline.records import Caveat, Facts, Known, MadeFile
-from pipeline.stage import Context, Deriver, Stage
+from pipeline.stage import Context, Deriver, Fingerprinter, Listener, Stage, Trial
 
 # deriver -> code, English, Chinese; a deriver that is not here gets a sentence made from its first role.
 NOTHING_MADE: Final = {
     "proxy": ("no_proxy", "No viewing copy could be made", "无法生成可播放的副本"),
     "pictures": ("no_picture", "No picture of the video could be made", "无法生成视频画面"),
     "waveform": ("no_waveform", "No waveform of the sound could be made", "无法生成声音波形"),
+    "scenes": (
+        "no_scenes",
+        "The pictures could not be looked through for cuts and standstill",
+        "无法检查画面的切换与静止",
+    ),
+    "loudness": ("no_loudness", "The loudness could not be measured", "无法测量音量"),
     "view": ("no_preview", "No view of the picture could be made", "无法生成照片预览"),
     "pages": ("no_pages", "No images of its pages could be made", "无法生成页面图像"),
 }
@@ -29,28 +38,80 @@ NOTHING_MADE: Final = {
 
 def run(known: Known, context: Context) -> Facts:
     """All derivatives that could be made, in a new folder below the scratch folder; a caveat for what could not."""
-    wanted = [deriver for deriver in in_order(kinds_in("pipeline.derivers", "DERIVER")) if deriver.wants(known)]
-    if not wanted:
+    derivers = [one for one in kinds_in("pipeline.derivers", "DERIVER") if one.wants(known)]
+    if not derivers:
         return Facts()
     scratch = Path(tempfile.mkdtemp(prefix="derive-", dir=context.scratch))
-    made: list[MadeFile] = []
-    caveats: list[Caveat] = []
+    takers = [one for one in kinds_in("pipeline.fingerprinters", "FINGERPRINTER") if one.listen and one.wants(known)]
     with context.vault.opened(known.original.sha256) as source:
-        for deriver in wanted:
-            finder = f"{deriver.name}/{deriver.version}"
-            try:
-                files = [replace(one, finder=finder) for one in deriver.derive(source, known, scratch, context)]
-            except Unreadable as error:
-                caveats.append(replace(caveat_for(deriver, error), finder=finder))
-                continue
-            made += files
-            caveats += [replace(caveat, finder=finder) for one in files for caveat in caveats_of(one)]
-    return Facts(made=tuple(made), caveats=tuple(caveats))
+        outcomes = listen(_parts(derivers, takers, known, scratch, context), source, known, context)
+        for deriver in derivers:
+            if deriver.derive is not None:
+                outcomes[deriver.name] = _derived(deriver, source, known, scratch, context)
+    return _all_of(derivers, takers, outcomes)
 
 
-def in_order(derivers: Iterable[Deriver]) -> list[Deriver]:
-    """Those that make the viewing copy before all others, which keep their order."""
-    return sorted(derivers, key=lambda deriver: "proxy" not in deriver.roles)
+def _parts(
+    derivers: Sequence[Deriver], takers: Sequence[Fingerprinter], known: Known, scratch: Path, context: Context
+) -> list[Part]:
+    """Who listens. Marks that cannot be taken here are left to the fingerprint stage."""
+
+    def to(deriver: Deriver, trial: Trial) -> Listener:
+        assert deriver.listen is not None
+        return deriver.listen(known, scratch, context, trial)
+
+    def of(taker: Fingerprinter, trial: Trial) -> Listener:  # noqa: ARG001  # it has one try
+        assert taker.listen is not None
+        return taker.listen(known, context)
+
+    listening = [one for one in derivers if one.listen is not None]
+    return [
+        *(Part(one.name, functools.partial(to, one), one.tries) for one in listening),
+        *(Part(f"{one.name} marks", functools.partial(of, one), 1) for one in (takers if listening else ())),
+    ]
+
+
+def _derived(deriver: Deriver, source: Path, known: Known, scratch: Path, context: Context) -> Facts | Unreadable:
+    assert deriver.derive is not None
+    try:
+        return Facts(made=tuple(deriver.derive(source, known, scratch, context)))
+    except Unreadable as error:
+        return error
+
+
+def _all_of(
+    derivers: Sequence[Deriver], takers: Sequence[Fingerprinter], outcomes: dict[str, Facts | Unreadable]
+) -> Facts:
+    told: list[Facts] = []
+    for deriver in derivers:
+        outcome, finder = outcomes[deriver.name], f"{deriver.name}/{deriver.version}"
+        if isinstance(outcome, Unreadable):
+            outcome = Facts(caveats=(caveat_for(deriver, outcome),))
+        told.append(_found_by(finder, outcome))
+    for taker in takers:
+        outcome = outcomes.get(f"{taker.name} marks", Facts())
+        if not isinstance(outcome, Unreadable):
+            told.append(_found_by(f"{taker.name}/{taker.version}", outcome))
+    return Facts(
+        made=tuple(one for facts in told for one in facts.made),
+        properties=tuple(one for facts in told for one in facts.properties),
+        caveats=tuple(one for facts in told for one in facts.caveats),
+        fingerprints=tuple(one for facts in told for one in facts.fingerprints),
+    )
+
+
+def _found_by(finder: str, facts: Facts) -> Facts:
+    """The same facts with their finder's name, and the caveats that its derivatives call for."""
+    return replace(
+        facts,
+        made=tuple(replace(one, finder=finder) for one in facts.made),
+        properties=tuple(replace(one, finder=finder) for one in facts.properties),
+        caveats=tuple(
+            replace(one, finder=finder)
+            for one in (*facts.caveats, *(caveat for made in facts.made for caveat in caveats_of(made)))
+        ),
+        fingerprints=tuple(replace(one, finder=finder) for one in facts.fingerprints),
+    )
 
 
 def caveat_for(deriver: Deriver, error: Unreadable) -> Caveat:
@@ -67,14 +128,6 @@ def caveat_for(deriver: Deriver, error: Unreadable) -> Caveat:
 def caveats_of(one: MadeFile) -> Iterable[Caveat]:
     """What the reviewer must bear in mind while looking at this derivative."""
     about = one.parameters
-    if one.role == "proxy" and about.get("short_by_s"):
-        short_s, source_s = about["short_by_s"], about["source_s"]
-        yield Caveat(
-            code="proxy_shorter",
-            text=f"The viewing copy ends {short_s:.1f} s before the recording's {source_s:.1f} s are over: "
-            "the rest could not be decoded.",
-            text_zh=f"可播放的副本比原始录制（{source_s:.1f} 秒）短 {short_s:.1f} 秒：其余部分无法解码。",
-        )
     if one.role == "view" and about.get("cut_off"):
         yield Caveat(
             code="view_incomplete",
@@ -122,4 +175,4 @@ def _page_caveats(about: Mapping[str, Any]) -> Iterable[Caveat]:
         )
 
 
-STAGE = Stage(name="derive", version=1, run=run)
+STAGE = Stage(name="derive", version=2, run=run)

@@ -14,8 +14,10 @@ from config.settings import load
 from pipeline.edges.cage import Limits
 from pipeline.edges.media import contents_of
 from pipeline.edges.tools import Tools
-from pipeline.records import Known, MadeFile
-from pipeline.stage import Context
+from pipeline.errors import Unreadable
+from pipeline.listening import Part, listen
+from pipeline.records import Facts, Known, MadeFile
+from pipeline.stage import Context, Deriver
 from tests.pipeline.probing import VaultOf, probe
 
 # Scenes that differ from one another everywhere; each moves.
@@ -84,7 +86,12 @@ def probed(path: Path, name: str | None = None) -> Known:
 def context_of(path: Path, scratch: Path) -> Context:
     """A context whose vault holds this file and whose scratch folder is given."""
     parts: Any = SimpleNamespace(
-        settings=load(scratch, {}), vault=VaultOf(path), tools=tools(), scratch=scratch, still_wanted=lambda: None
+        settings=load(scratch, {}),
+        vault=VaultOf(path),
+        tools=tools(),
+        scratch=scratch,
+        still_wanted=lambda: None,
+        progress=lambda _: None,
     )
     return cast(Context, parts)
 
@@ -93,6 +100,17 @@ def contents(path: Path) -> dict[str, Any]:
     """What a made recording holds, by decoding it."""
     held: dict[str, Any] = tools().call(contents_of, str(path), "mov", limits=Limits(wall_s=60, cpu_s=60), reads=[path])
     return held
+
+
+def heard_by(deriver: Deriver, source: Path, scratch: Path, known: Known | None = None) -> Facts:
+    """What this deriver makes of the decode of a recording. Raises Unreadable where it makes nothing."""
+    assert deriver.listen is not None
+    known, context = known or probed(source), context_of(source, scratch)
+    part = Part(deriver.name, functools.partial(deriver.listen, known, scratch, context), deriver.tries)
+    outcome = listen([part], source, known, context)[deriver.name]
+    if isinstance(outcome, Unreadable):
+        raise outcome
+    return outcome
 
 
 def of_role(made: Iterable[MadeFile], role: str) -> MadeFile:

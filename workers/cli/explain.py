@@ -68,8 +68,11 @@ def _known(app: App, built: Home, original: str, path: Path) -> tuple[dict[str, 
     from workers.bootstrap import build_jobs
 
     known = built.catalog.known_of(original)
-    failed = [job for job in build_jobs(built).listed(original=original) if job.state == "failed"]
+    jobs = build_jobs(built).listed(original=original)
+    failed = [job for job in jobs if job.state == "failed"]
     why = [app.in_words(*WORDS[known.original.state][:2])]
+    why += [app.in_words(f"{job.stage} 已完成 {job.progress:.0%}", f"{job.stage} is {job.progress:.0%} done")
+            for job in jobs if job.progress is not None]  # fmt: skip
     others = [one.path for one in known.arrivals[1:]]
     if others:
         first, again = known.arrivals[0].path, ", ".join(others[:5])

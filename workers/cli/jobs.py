@@ -65,7 +65,8 @@ def list_(state: str | None, original: str | None, all_: bool, by_reason: bool, 
             return
         for one in rows:
             data = {k: v for k, v in asdict(one).items() if k != "detail"}
-            app.emit(data, f"{one.job:45} {one.state:9} {one.attempts:3} {one.reason or ''}  {one.name}")
+            share = "" if one.progress is None else f"{one.progress:.0%}"
+            app.emit(data, f"{one.job:45} {one.state:9} {share:4} {one.attempts:3} {one.reason or ''}  {one.name}")
 
 
 @jobs.command(short_help="Show one job with its trace.")

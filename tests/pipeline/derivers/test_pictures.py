@@ -6,25 +6,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.derivers import proxy
-from pipeline.derivers.pictures import DERIVER, POSTER_PX, TILES_MAX, laid_out, map_of, most_telling, step_for
+from pipeline.derivers.pictures import DERIVER, POSTER_PX, TILES_MAX, Telling, laid_out, map_of, step_for
 from pipeline.errors import Unreadable
-from tests.pipeline.filming import SCENES, context_of, film, of_role, probed
+from tests.pipeline.filming import SCENES, film, heard_by, of_role, probed
 
 
-def _pictures(source, tmp_path, *, with_proxy=False):
+def _pictures(source, tmp_path):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    known, context = probed(source), context_of(source, scratch)
-    if with_proxy:
-        list(proxy.DERIVER.derive(source, known, scratch, context))
-    return list(DERIVER.derive(source, known, scratch, context))
+    return heard_by(DERIVER, source, scratch).made
 
 
-@pytest.mark.parametrize("with_proxy", [True, False])
-def test_every_second_of_a_short_film_has_its_small_picture(tmp_path, with_proxy):
+def test_every_second_of_a_short_film_has_its_small_picture(tmp_path):
     source = film(tmp_path / "a.mkv", "shapes", seconds=12)
-    made = _pictures(source, tmp_path, with_proxy=with_proxy)
+    made = _pictures(source, tmp_path)
     text = of_role(made, "sprites_map").path.read_text()
     assert text.startswith("WEBVTT\n")
     assert len(re.findall(r"-->", text)) == 12
@@ -57,7 +52,7 @@ def test_what_does_not_decode_is_unreadable(tmp_path):
     bad = tmp_path / "bad.mkv"
     bad.write_bytes(good.read_bytes()[:150])
     with pytest.raises(Unreadable):
-        DERIVER.derive(bad, probed(good), tmp_path, context_of(bad, tmp_path))
+        heard_by(DERIVER, bad, tmp_path, probed(good))
 
 
 def test_sharp_and_light_wins_over_dark_flat_and_blurred():
@@ -65,8 +60,21 @@ def test_sharp_and_light_wins_over_dark_flat_and_blurred():
     soft = (board + np.roll(board, 1, 1) + np.roll(board, 2, 1) + np.roll(board, 3, 1)) // 4
     dark, flat = np.zeros((90, 160)), np.full((90, 160), 120)
     tiles = np.stack([np.stack([one] * 3, -1) for one in (dark, flat, soft, board, board)]).astype(np.uint8)
-    assert most_telling(tiles) == 3
-    assert most_telling(tiles[:2]) == 1
+    assert _chosen(tiles) == 3
+    assert _chosen(tiles[:2]) == 1
+
+
+def test_a_later_picture_wins_by_a_tenth_only():
+    board = np.indices((90, 160)).sum(0) // 5 % 2
+    tiles = [np.stack([100 + board * contrast] * 3, -1).astype(np.uint8) for contrast in (50, 70, 72, 74, 73)]
+    assert _chosen(tiles) == 2  # 72 ** 2 is more than 74 ** 2 / 1.1, and 70 ** 2 is not
+
+
+def _chosen(tiles):
+    telling = Telling()
+    for tile in tiles:
+        telling.add(tile, tile)
+    return telling.chosen()[0]
 
 
 @pytest.mark.parametrize(("seconds", "step_s"), [(5, 1), (100, 1), (300, 3), (3600, 10), (86_400, 86.4), (None, 10)])

@@ -7,14 +7,13 @@ import pytest
 
 from pipeline.derivers.proxy import DERIVER, plan_for
 from pipeline.errors import Unreadable
-from tests.pipeline.filming import MELODY, changed, contents, context_of, film, probed
+from tests.pipeline.filming import MELODY, changed, contents, film, heard_by, of_role, probed
 
 
 def _proxy(source, tmp_path):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    (made,) = DERIVER.derive(source, probed(source), scratch, context_of(source, scratch))
-    return made
+    return of_role(heard_by(DERIVER, source, scratch).made, "proxy")
 
 
 def _stream(path, kind="video"):
@@ -139,7 +138,7 @@ def test_e16_a_remux_that_does_not_hold_what_it_should_is_transcoded(tmp_path):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     try:
-        (made,) = DERIVER.derive(broken, known, scratch, context_of(broken, scratch))
+        made = of_role(heard_by(DERIVER, broken, scratch, known).made, "proxy")
     except Unreadable as error:
         assert "playable" in error.sentence  # noqa: PT017
     else:
@@ -152,8 +151,8 @@ def test_what_only_looks_like_a_film_is_unreadable_and_leaves_nothing(tmp_path):
     bad.write_bytes(good.read_bytes()[:200] + b"\x00" * 5000)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    with pytest.raises(Unreadable, match="No playable copy"):
-        DERIVER.derive(bad, probed(good), scratch, context_of(bad, scratch))
+    with pytest.raises(Unreadable, match="Decoding it failed"):
+        heard_by(DERIVER, bad, scratch, probed(good))
     assert list(scratch.iterdir()) == []
 
 

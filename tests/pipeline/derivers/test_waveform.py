@@ -7,12 +7,11 @@ import pytest
 
 from pipeline.derivers.waveform import DERIVER, PAIRS_MAX, RATE_HZ, Peaks
 from pipeline.errors import Unreadable
-from tests.pipeline.filming import context_of, film, of_role, probed
+from tests.pipeline.filming import film, heard_by, of_role, probed
 
 
 def _waveform(source, tmp_path):
-    made = DERIVER.derive(source, probed(source), tmp_path, context_of(source, tmp_path))
-    return json.loads(of_role(made, "waveform").path.read_text())
+    return json.loads(of_role(heard_by(DERIVER, source, tmp_path).made, "waveform").path.read_text())
 
 
 def test_loud_and_silent_stretches_are_where_they_sound(tmp_path):

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.edges import cage as cage_module
 from pipeline.edges.cage import Cage, Limits
+from pipeline.edges.tools import Reports
 from pipeline.errors import Superseded, TryAgain, Unreadable
 from tests.flows.running import family, wait_until
 
@@ -120,6 +121,28 @@ def test_e14_a_program_that_says_much_does_not_block(cage: Cage) -> None:
 def test_e14_a_program_that_shows_no_progress_is_ended(cage: Cage) -> None:
     ended = cage.run([PYTHON, "-c", "import time; time.sleep(60)"], limits=Limits(wall_s=60, stall_s=1.0))
     assert ended.why == "stalled"
+
+
+def test_e14_one_that_only_says_that_it_lives_counts_as_hung(cage: Cage) -> None:
+    """ffmpeg reports once a second also where it stands still: what counts is how far it came."""
+    reached: list[float] = []
+    report = "b'out_time_us=2000000\\nprogress=continue\\n'"
+    code = f"import os, time\nfor _ in range(300): os.write(3, {report}); time.sleep(.2)"
+    ended = cage.run(
+        [PYTHON, "-c", code], limits=Limits(wall_s=60, stall_s=1.0), pipes={3: Reports(reached.append)}
+    )  # fmt: skip
+    assert ended.why == "stalled"
+    assert reached == [2.0]
+
+
+def test_reports_tell_how_far_the_program_came_whatever_pieces_they_come_in() -> None:
+    reached: list[float] = []
+    reports = Reports(reached.append)
+    text = b"frame=1\nout_time_us=N/A\nframe=30\nout_time_us=1000000\nframe=60\nout_time_us=2500000\nprogress=end\n"
+    moved = [reports(text[at : at + 7]) for at in range(0, len(text), 7)]
+    assert reached == [1.0, 2.5]
+    assert any(moved)
+    assert not reports(b"frame=60\nout_time_us=2500000\n")
 
 
 def test_a_file_larger_than_allowed_is_not_written(cage: Cage, tmp_path: Path) -> None:

@@ -3,11 +3,14 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import TryAgain, Unreadable
+from pipeline.marks import pictures, sounds
 from pipeline.records import Known, MadeFile
 from pipeline.stage import Deriver
 from pipeline.stages import derive
 from tests.pipeline.filming import MELODY, context_of, film, probed
 from tests.pipeline.probing import original_of
+
+EVERYTHING = ["frame_times", "loudness", "poster", "proxy", "scenes", "sprites", "sprites_map", "waveform"]
 
 
 def _roles(facts):
@@ -17,9 +20,10 @@ def _roles(facts):
 def test_a_film_gets_everything_a_reviewer_needs_and_no_caveat(tmp_path):
     source = film(tmp_path / "a.mkv", "shapes", MELODY.format(seed=1), seconds=3)
     facts = derive.STAGE.run(probed(source), context_of(source, tmp_path))
-    assert _roles(facts) == ["poster", "proxy", "sprites", "sprites_map", "waveform"]
+    assert _roles(facts) == EVERYTHING
     assert facts.caveats == ()
-    assert {file.finder for file in facts.made} == {"proxy/1", "pictures/1", "waveform/1"}
+    assert {file.finder for file in facts.made} == {"proxy/2", "pictures/2", "waveform/1", "scenes/1", "loudness/1"}
+    assert {one.finder for one in facts.fingerprints} == {f"video/{pictures.VERSION}", f"sound/{sounds.VERSION}"}
     assert all(file.path.is_file() and file.tool for file in facts.made)
 
 
@@ -49,7 +53,7 @@ def test_one_that_fails_does_not_stop_the_others(tmp_path, monkeypatch):
         return [MadeFile(role="view", path=scratch / "a", mime="text/plain", tool="t")]
 
     derivers = [Deriver(name, 7, (name,), lambda _: True, act) for name, act in (("torn", fails), ("whole", makes))]
-    monkeypatch.setattr(derive, "kinds_in", lambda *_: derivers)
+    monkeypatch.setattr(derive, "kinds_in", lambda _, what: derivers if what == "DERIVER" else ())
     source = tmp_path / "a.txt"
     source.write_text("x")
     facts = derive.STAGE.run(Known(original=original_of(source)), context_of(source, tmp_path))
@@ -61,24 +65,12 @@ def test_a_full_disk_is_not_a_caveat(tmp_path, monkeypatch):
     def full(*_):
         raise TryAgain("The disk is full")
 
-    monkeypatch.setattr(derive, "kinds_in", lambda *_: [Deriver("x", 1, ("x",), lambda _: True, full)])
+    derivers = [Deriver("x", 1, ("x",), lambda _: True, full)]
+    monkeypatch.setattr(derive, "kinds_in", lambda _, what: derivers if what == "DERIVER" else ())
     source = tmp_path / "a.txt"
     source.write_text("x")
     with pytest.raises(TryAgain):
         derive.STAGE.run(Known(original=original_of(source)), context_of(source, tmp_path))
-
-
-def test_the_viewing_copy_is_made_first():
-    names = [one.name for one in derive.in_order(derive.kinds_in("pipeline.derivers", "DERIVER"))]
-    assert names == ["proxy", "pages", "pictures", "view", "waveform"]
-
-
-def test_a_copy_that_ends_too_early_says_by_how_much(tmp_path):
-    short = MadeFile(role="proxy", path=tmp_path, mime="", tool="", parameters={"short_by_s": 12.34, "source_s": 60.0})
-    (caveat,) = derive.caveats_of(short)
-    assert caveat.code == "proxy_shorter"
-    assert "12.3 s" in caveat.text
-    assert "12.3 秒" in caveat.text_zh
 
 
 def test_a_caveat_of_a_part_that_is_not_in_the_table_still_reads_well():
