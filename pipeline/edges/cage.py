@@ -75,12 +75,14 @@ class Ended:
     """How a program ended: evidence for a verdict on its output, never the verdict.
 
     code: exit code, negative for a signal. stderr: its last lines. why: `time`, `memory`, `stalled`, `space` or ''.
+    cpu_s: what it and its children used, where that is told.
     """
 
     code: int
     stdout: bytes
     stderr: str
     why: str = ""
+    cpu_s: float = 0.0
 
 
 class Cage:
@@ -90,6 +92,7 @@ class Cage:
         self._lock = threading.Lock()
         self._control: socket.socket | None = None
         self._keeper: subprocess.Popen[bytes] | None = None
+        self.used_s = 0.0  # CPU seconds of all jobs so far
 
     def start(self) -> None:
         """The keeper runs; called once more it does nothing."""
@@ -207,7 +210,10 @@ class Cage:
             for fd in (*writes.values(), order_read):
                 os.close(fd)
         written = (order.get("box") or {}).get("writes")
-        return _watch(reads, pipes, limits, still_wanted, Path(written) if written else None)
+        ended = _watch(reads, pipes, limits, still_wanted, Path(written) if written else None)
+        with self._lock:
+            self.used_s += ended.cpu_s
+        return ended
 
     def _send(self, fds: list[int]) -> None:
         with self._lock:
@@ -321,7 +327,7 @@ def _ended(out: bytes, err: bytes, status: bytes, why: str, limits: Limits) -> E
     said = err.decode("utf-8", "replace")
     if code != 0 and said.startswith(NOT_STARTED):
         raise TryAgain(f"A media program could not be started in its cage: {said.strip()[:300]}", code=code)
-    return Ended(code, out, said, why)
+    return Ended(code, out, said, why, cpu_s)
 
 
 def _parsed(out: bytes) -> dict[str, Any] | None:

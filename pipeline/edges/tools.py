@@ -152,6 +152,11 @@ class Tools:
             )
         return str(Path(found).resolve())
 
+    @property
+    def used_s(self) -> float:
+        """CPU seconds of all programs and readers that ran so far."""
+        return self._cage.used_s
+
     # -- the cage
 
     @functools.cached_property
