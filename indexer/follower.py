@@ -227,7 +227,8 @@ class Follower:
     def _sweep(self, kept: str) -> None:
         """Indexes nobody names are removed; what another program still holds open goes next time."""
         for path in self._folder.iterdir():
-            if path.is_dir() and not path.name.startswith(kept):
+            # A backend's name and an identifier; the indexes for matching stand beside.
+            if path.is_dir() and "-" in path.name and not path.name.startswith(kept):
                 shutil.rmtree(path, ignore_errors=True)
 
     def _current_name(self) -> str | None:

@@ -6,15 +6,16 @@ Nothing is kept of the file that is asked about.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.matching import pictures, sounds
+from indexer.matching import pictures, shelf, sounds
+from indexer.matching.kept import Kept, MarkedCatalog
 from indexer.matching.shelf import Library
 from pipeline.custody.sniff import END_BYTES, sniff
 from pipeline.edges.cage import Limits
@@ -40,6 +41,67 @@ class Archive(Protocol):
 
     def names(self, ids: Iterable[str]) -> dict[str, str]:
         """The names of these originals."""
+
+
+class Marked(Protocol):
+    """What a file is compared with."""
+
+    def pictures(self) -> Library:
+        """The marks of all videos and photos."""
+
+    def sounds(self) -> sounds.Library:
+        """The marks of all sounds."""
+
+
+class InMemory:
+    """All marks of the catalog, read for one question."""
+
+    def __init__(self, catalog: Archive) -> None:
+        self._catalog = catalog
+
+    def pictures(self) -> Library:
+        """The marks of all videos and photos."""
+        return Library.of(
+            (original, picture_marks.unpacked(data))
+            for method in shelf.METHOD.methods
+            for original, data in self._catalog.fingerprints(method, picture_marks.VERSION)
+        )
+
+    def sounds(self) -> sounds.Library:
+        """The marks of all sounds."""
+        found = self._catalog.fingerprints("sound", sound_marks.VERSION)
+        return sounds.Library.of((original, sound_marks.unpacked(data)) for original, data in found)
+
+
+class InFiles:
+    """The indexes for matching of one home, level with its catalog at every question. folder: of the indexes."""
+
+    def __init__(self, catalog: MarkedCatalog, folder: Path) -> None:
+        self._catalog = catalog
+        self.kept = {method.name: Kept(catalog, folder, method) for method in (shelf.METHOD, sounds.METHOD)}
+
+    def pictures(self) -> Library:
+        """The marks of all videos and photos."""
+        segments = [
+            shelf.segment_of(originals, arrays, counts)
+            for originals, counts, arrays in self.kept[shelf.METHOD.name].segments()
+        ]
+        return Library(segments, self._marks_of)
+
+    def sounds(self) -> sounds.Library:
+        """The marks of all sounds."""
+        return sounds.Library([
+            sounds.Segment(originals, counts, **arrays)
+            for originals, counts, arrays in self.kept[sounds.METHOD.name].segments()
+        ])  # fmt: skip
+
+    def _marks_of(self, original: str) -> picture_marks.Marks:
+        (known,) = self._catalog.known_of_many([original], with_data=True)
+        return next(
+            picture_marks.unpacked(one.data)
+            for one in known.fingerprints
+            if one.method in shelf.METHOD.methods and one.version == picture_marks.VERSION
+        )
 
 
 @dataclass(frozen=True)
@@ -69,14 +131,17 @@ class Match:
     pairs: tuple[pictures.Pair, ...] = ()
 
 
-def match(file: Path, *, catalog: Archive, tools: Tools, limit: int = 20) -> list[Match]:
+def match(file: Path, *, catalog: Archive, tools: Tools, marked: Marked | None = None, limit: int = 20) -> list[Match]:
     """Where the file comes from, the surest first; empty where nothing in the archive is like it.
+
+    marked: what it is compared with; else all marks of the catalog are read.
 
     Raises BadInput where it is neither a photo nor a recording, or cannot be read.
     """
     kind, format_name = _sniffed(file)
+    marked = marked or InMemory(catalog)
     try:
-        rows = _photo_rows(file, catalog, tools) if kind == "photo" else _media_rows(file, format_name, catalog, tools)
+        rows = _photo_rows(file, marked, tools) if kind == "photo" else _media_rows(file, format_name, marked, tools)
     except Unreadable as error:
         raise BadInput(f"'{file.name}' cannot be read: {error.sentence}", path=str(file)) from error
     rows = sorted(rows, key=_rank)[:limit]
@@ -103,15 +168,15 @@ def _sniffed(file: Path) -> tuple[str, str]:
     return found.kind, found.format
 
 
-def _photo_rows(file: Path, catalog: Archive, tools: Tools) -> list[Match]:
+def _photo_rows(file: Path, marked: Marked, tools: Tools) -> list[Match]:
     side_px = picture_marks.SIDE_PX
     source = file.absolute()
     pixels = tools.call(grey_square, str(source), side_px, None, limits=ASKED_LIMITS, reads=[source])
     frame = np.frombuffer(base64.b64decode(pixels), np.uint8).reshape(1, side_px, side_px)
-    return [_picture_row(found) for found in pictures.find_photo(frame, _picture_library(catalog))]
+    return [_picture_row(found) for found in pictures.find_photo(frame, marked.pictures())]
 
 
-def _media_rows(file: Path, format_name: str, catalog: Archive, tools: Tools) -> list[Match]:
+def _media_rows(file: Path, format_name: str, marked: Marked, tools: Tools) -> list[Match]:
     """Rows by pictures and by sound; a file need not have both.
 
     Raises Unreadable where it has neither.
@@ -122,15 +187,15 @@ def _media_rows(file: Path, format_name: str, catalog: Archive, tools: Tools) ->
     try:
         frames = _frames(source, format_name, tools)
         if len(frames) == 1:
-            found = pictures.find_photo(frames, _picture_library(catalog))
+            found = pictures.find_photo(frames, marked.pictures())
         else:
-            found = pictures.find_clip(frames, 1 / ASKED_FPS, _picture_library(catalog))
+            found = pictures.find_clip(frames, 1 / ASKED_FPS, marked.pictures())
         rows += [_picture_row(one) for one in found]
     except Unreadable as error:
         failures.append(error)
     try:
         samples = _samples(source, format_name, tools)
-        rows = merged(rows, [_sound_row(one) for one in sounds.find_sound(samples, _sound_library(catalog))])
+        rows = merged(rows, [_sound_row(one) for one in sounds.find_sound(samples, marked.sounds())])
     except Unreadable as error:
         failures.append(error)
     if len(failures) == 2:
@@ -154,22 +219,6 @@ def _samples(source: Path, format_name: str, tools: Tools) -> NDArray[np.int16]:
         rate_hz=sound_marks.RATE_HZ, limits=ASKED_LIMITS, seconds_max=ASKED_MAX_S,
     )  # fmt: skip
     return np.concatenate(batches)
-
-
-def _picture_library(catalog: Archive) -> Library:
-    version = picture_marks.VERSION
-    return Library.of(
-        (original, picture_marks.unpacked(data))
-        for method in ("video", "photo")
-        for original, data in catalog.fingerprints(method, version)
-    )
-
-
-def _sound_library(catalog: Archive) -> sounds.Library:
-    kept: Iterator[tuple[str, Any]] = (
-        (original, sound_marks.unpacked(data)) for original, data in catalog.fingerprints("sound", sound_marks.VERSION)
-    )
-    return sounds.Library.of(kept)
 
 
 def _picture_row(found: pictures.Found) -> Match:

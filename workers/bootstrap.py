@@ -22,6 +22,7 @@ from pipeline.errors import BadInput
 if TYPE_CHECKING:
     from indexer.export import Exporter
     from indexer.follower import Follower
+    from indexer.match import InFiles
     from pipeline.clock import Reading
     from pipeline.custody.accession import Accession
     from pipeline.custody.disposal import Retention
@@ -147,6 +148,13 @@ def build_follower(home: Home) -> Follower:
     from indexer.follower import Follower
 
     return Follower(home.catalog, home.settings.home / "index", home.settings.index.backend)
+
+
+def build_marked(home: Home) -> InFiles:
+    """What files are compared with: the indexes for matching."""
+    from indexer.match import InFiles
+
+    return InFiles(home.catalog, home.settings.home / "index" / "matching")
 
 
 def build_exporter(home: Home) -> Exporter:

@@ -33,6 +33,7 @@ FORM: Final = 1
 BATCH: Final = 100
 # A segment of so many rows is full: making or joining it takes a few hundred megabytes.
 ROWS_MAX: Final = 4_000_000
+WAITING_MAX_BYTES: Final = 128 << 20
 JOINED: Final = 6
 _LIST: Final = "segments.json"
 
@@ -66,7 +67,10 @@ class Method:
 
 @dataclass
 class _Part:
-    """One segment as the list names it. held: of each original the digest of its marks; gone: superseded ones."""
+    """One segment as the list names it.
+
+    originals: one for each fingerprint; held: the digest of all of that original's; gone: places of superseded ones.
+    """
 
     name: str
     rows: int
@@ -120,37 +124,35 @@ class Kept:
         """How many originals the index holds, made anew from the whole catalog."""
         with self._writing:
             shutil.rmtree(self._folder, ignore_errors=True)
-        return sum(len(part.originals) - len(part.gone) for part in self.follow().parts)
+        return _held_count(self.follow())
 
     def state(self) -> dict[str, Any]:
         """Counts for a status line; reads only."""
         told = self._read() or _List()
         size = sum(path.stat().st_size for path in self._folder.rglob("*.npy")) if self._folder.is_dir() else 0
-        return {"originals": sum(len(part.originals) - len(part.gone) for part in told.parts),
-                "rows": sum(part.rows for part in told.parts), "segments": len(told.parts), "seq": told.seq,
-                "bytes": size}  # fmt: skip
+        return {"originals": _held_count(told), "rows": sum(part.rows for part in told.parts),
+                "segments": len(told.parts), "seq": told.seq, "bytes": size}  # fmt: skip
 
     # -- following
 
     def _caught_up(self, told: _List) -> _List:
-        waiting: list[tuple[str, bytes]] = []
-        size, seq = 0, told.seq
-        held = {(original, digest) for part in told.parts for original, digest, counts in
+        held = {original: digest for part in told.parts for original, digest, counts in
                 zip(part.originals, part.held, _counting(part), strict=True) if counts}  # fmt: skip
-        known_here = {original for original, _ in held}
+        waiting: dict[str, list[bytes]] = {}
+        size, seq = 0, told.seq
         while changes := self._catalog.changed_after(seq, BATCH):
             for original, marks in self._marks_of([original for _, original in changes]):
-                if (original, _digest(marks)) in held:
+                if _digest(marks) == held.get(original, 0):
                     continue
-                if original in known_here:
+                if original in held:
                     _supersede(told, original)
-                waiting += [(original, data) for data in marks]
+                waiting[original], held[original] = marks, _digest(marks)
                 size += sum(map(len, marks))
             seq = changes[-1][0]
-            if size > ROWS_MAX * 16:
-                told = self._added(told, waiting, seq)
-                waiting, size = [], 0
-        told = self._added(told, waiting, seq)
+            if size > WAITING_MAX_BYTES:
+                self._add(told, waiting, seq)
+                waiting, size = {}, 0
+        self._add(told, waiting, seq)
         return self._joined(told)
 
     def _marks_of(self, ids: Sequence[str]) -> Iterator[tuple[str, list[bytes]]]:
@@ -166,18 +168,13 @@ class Kept:
                 ],
             )
 
-    def _added(self, told: _List, marks: list[tuple[str, bytes]], seq: int) -> _List:
-        if marks:
-            by_original: dict[str, list[bytes]] = {}
-            for original, data in marks:
-                by_original.setdefault(original, []).append(data)
-            arrays = self._method.built(marks)
-            originals = list(dict.fromkeys(original for original, _ in marks))
-            held = [_digest(by_original[original]) for original in originals]
-            told.parts.append(self._written(arrays, originals, held))
+    def _add(self, told: _List, marks: Mapping[str, Sequence[bytes]], seq: int) -> None:
+        items = [(original, data) for original, kept in marks.items() for data in kept]
+        if items:
+            held = [_digest(marks[original]) for original, _ in items]
+            told.parts.append(self._written(self._method.built(items), [original for original, _ in items], held))
         told.seq = seq
         self._write_list(told)
-        return told
 
     def _joined(self, told: _List) -> _List:
         """Segments of like size are joined, so that their number grows with the logarithm of what is held."""
@@ -250,6 +247,10 @@ class Kept:
                 shutil.rmtree(path, ignore_errors=True)
 
 
+def _held_count(told: _List) -> int:
+    return sum(len(part.originals) - len(part.gone) for part in told.parts)
+
+
 def _counting(part: _Part) -> NDArray[np.bool_]:
     counts = np.ones(len(part.originals), np.bool_)
     counts[part.gone] = False
@@ -258,8 +259,7 @@ def _counting(part: _Part) -> NDArray[np.bool_]:
 
 def _supersede(told: _List, original: str) -> None:
     for part in told.parts:
-        if original in part.originals:
-            part.gone = sorted({*part.gone, part.originals.index(original)})
+        part.gone = sorted({*part.gone, *(at for at, one in enumerate(part.originals) if one == original)})
 
 
 def _digest(marks: Sequence[bytes]) -> int:

@@ -64,6 +64,7 @@ SAME_OFFSET_S: Final = 2.0
 ORDER_S: Final = 1.0
 ORDER_BITS_MAX: Final = 60.0
 ORDER_MIN: Final = 80.0
+ORDER_SAMPLES_MIN: Final = 4
 INSETS: Final = 5
 # Hypotheses are tried on so many frames, and the best of them on all.
 FRAMES_TRIED, FRAMINGS_KEPT = 10, 12
@@ -349,7 +350,7 @@ def _scored(line: _Line, query: Query, library: Library, *, evidence_min: float 
     part = slice(*np.searchsorted(query.times, [begins_s, ends_s]).tolist())
     offset_s = _refined(line, offset_s, query.times, part, shown)
     rect = shown.marks.rect_at(first, line.framed)
-    order = _order(line, offset_s, query, shown, first, last)
+    order = _order(line, offset_s, query, shown, first, last) if last - first >= ORDER_SAMPLES_MIN else 0.0
     like = motion.likeness(_view(line, query, part), shown.marks, line.framed, offset_s=offset_s, speed=line.speed)
     return Found(
         library.originals[line.entry], round(max(0.0, offset_s + line.speed * begins_s), 3),
@@ -511,7 +512,7 @@ def _refined(line: _Line, offset_s: float, times: Floats, part: slice, shown: _S
 def _without_rivals(found: Sequence[Found]) -> list[Found]:
     """The strongest for each stretch and original: no second row at nearly its place, none that is far weaker."""
     kept: list[Found] = []
-    strongest_first = sorted(found, key=lambda one: -one.strength * _plainness(one.speed, one.transform))
+    strongest_first = sorted(found, key=lambda one: -_worth(one))
     for one in sorted(strongest_first, key=lambda one: one.is_photo):
         over = [other for other in kept if _overlap(one, other) or one.is_photo]
         if any(one.strength < RIVAL_SHARE * other.strength for other in over):
@@ -521,6 +522,12 @@ def _without_rivals(found: Sequence[Found]) -> list[Found]:
             continue
         kept.append(one)
     return kept
+
+
+def _worth(one: Found) -> float:
+    """Its strength, less where changes agree worse: a wrong speed shows the right pictures at wrong moments."""
+    agreeing = 0.5 if one.motion is None else max(0.0, one.motion.value)
+    return one.strength * _plainness(one.speed, one.transform) * (0.5 + 0.5 * agreeing)
 
 
 def _plainness(speed: float, transform: str) -> float:

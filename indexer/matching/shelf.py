@@ -14,7 +14,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.marks.pictures import Marks, Words, distance
+from indexer.matching.kept import Method
+from pipeline.marks.pictures import VERSION, Marks, Words, distance, unpacked
 
 KEY_BITS_MAX: Final = 11
 FRAME_BITS_MAX: Final = 88
@@ -118,6 +119,15 @@ def by_parts(key: Words) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
         order[number] = np.argsort(part, kind="stable")  # of 16 bits: a radix sort
         first[number, 1:] = np.cumsum(np.bincount(part, minlength=65536))
     return order, first
+
+
+def built(items: Sequence[tuple[str, bytes]]) -> dict[str, NDArray[Any]]:
+    """The arrays of a segment of these fingerprints. items: (original, data)."""
+    return arrays_of([unpacked(data) for _, data in items])
+
+
+# What an index of pictures is made of: the marks of videos and of photos.
+METHOD: Final = Method("pictures", ("video", "photo"), VERSION, built, joined_arrays)
 
 
 class Library:

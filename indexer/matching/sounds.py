@@ -13,17 +13,20 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.matching.kept import Method
 from pipeline.marks.sounds import (
     FAN_ASKED,
     HOP,
     QUOTA_ASKED,
     RATE_HZ,
     TICK_S,
+    VERSION,
     Keys,
     Marks,
     Samples,
     Ticks,
     marks_of,
+    unpacked,
 )
 
 # The worst foreign sound had 7 votes among three hours; four more allow for an archive a thousand times as large.
@@ -83,6 +86,15 @@ def joined_arrays(given: Sequence[tuple[dict[str, NDArray[Any]], NDArray[np.int6
 def _sorted(key: Keys, tick: Ticks, entry: NDArray[np.uint32]) -> dict[str, NDArray[Any]]:
     order = np.argsort(key, kind="stable")
     return {"key": key[order], "tick": tick[order], "entry": entry[order]}
+
+
+def built(items: Sequence[tuple[str, bytes]]) -> dict[str, NDArray[Any]]:
+    """The arrays of a segment of these fingerprints. items: (original, data)."""
+    return arrays_of([unpacked(data) for _, data in items])
+
+
+# What an index of sounds is made of.
+METHOD: Final = Method("sounds", ("sound",), VERSION, built, joined_arrays)
 
 
 class Library:

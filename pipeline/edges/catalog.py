@@ -646,7 +646,10 @@ def _rows(connection: sa.Connection, table: sa.Table, order: sa.Column[Any]) -> 
 
 
 def _can_be_found(facts: Facts) -> bool:
-    return any((facts.properties, facts.time_claims, facts.time, facts.links, facts.caveats, facts.made, facts.parent))
+    return any(
+        (facts.properties, facts.time_claims, facts.time, facts.links, facts.caveats, facts.made, facts.fingerprints,
+         facts.parent)
+    )  # fmt: skip
 
 
 def _same_stem(arrival: Arrival) -> sa.Select[Any]:

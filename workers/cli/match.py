@@ -31,14 +31,14 @@ def match(file: Path, limit: int) -> None:
     from indexer.access import Reviewer, require
     from indexer.match import match as find
     from pipeline.edges.tools import Tools
-    from workers.bootstrap import home
+    from workers.bootstrap import build_marked, home
 
     app = app_of()
     with home(app.settings) as built:
         require(Reviewer(name=built.actor, role="administrator"), "match")
         tools = Tools(built.settings.media.ffmpeg, built.settings.media.cage)
         try:
-            hits = find(file, catalog=built.catalog, tools=tools, limit=limit)
+            hits = find(file, catalog=built.catalog, tools=tools, marked=build_marked(built), limit=limit)
         finally:
             tools.close()
         built.tell("match", facts={"file": file.name, "hits": [hit.original for hit in hits]})

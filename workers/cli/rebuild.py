@@ -1,4 +1,4 @@
-"""Makes again what can be made again: the catalog from the vault and the log, the index from the catalog."""
+"""Makes again what can be made again: the catalog from the vault and the log, the indexes from the catalog."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import click
 from workers.cli import CUSTODY_BROKEN, app_of
 
 
-@click.group(short_help="Make the catalog (from vault and log) or the index (from the catalog) anew.")
+@click.group(short_help="Make the catalog (from vault and log) or an index (from the catalog) anew.")
 def rebuild() -> None:
     """Makes again what can be made again; originals and the log are only read.
 
@@ -65,6 +65,26 @@ def index() -> None:
 
             documents = follower.rebuild(told)
         app.emit({"originals": sum(built.catalog.counts().values()), "documents": documents}, f"{documents} documents")
+
+
+@rebuild.command(short_help="The indexes for matching, from the catalog.")
+def matching() -> None:
+    """Makes the indexes in which `match` looks anew from the marks in the catalog.
+
+    Example: casereel rebuild matching
+    """
+    from workers.bootstrap import build_marked, home
+
+    app = app_of()
+    with home(app.settings) as built:
+        counts = {name: kept.rebuild() for name, kept in build_marked(built).kept.items()}
+        app.emit(
+            counts,
+            app.in_words(
+                f"可比对的画面 {counts['pictures']} 件，声音 {counts['sounds']} 件",
+                f"pictures of {counts['pictures']} originals and sounds of {counts['sounds']} can be compared",
+            ),
+        )
 
 
 COMMAND = rebuild
