@@ -1,12 +1,13 @@
-"""The catalog made anew from the vault and the audit log alone."""
+"""The catalog made anew from the vault and the audit log alone, and marks in their present version."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -18,8 +19,14 @@ from pipeline.edges.catalog import Catalog, migrate
 from pipeline.edges.jobs import Jobs
 from pipeline.edges.vault import Vault
 from pipeline.errors import BadInput
+from pipeline.kinds import kinds_in
+from pipeline.records import Known
+from pipeline.stage import Fingerprinter
 from pipeline.stages import ORDER
-from workers.bootstrap import actor_of, build_home
+from workers.bootstrap import Home, actor_of, build_home, build_jobs
+
+BATCH: Final = 200
+MARKED_BY: Final = ("fingerprint", "index")
 
 
 def rebuild_catalog(
@@ -61,6 +68,31 @@ def rebuild_catalog(
     finally:
         jobs.close()
         built.close()
+
+
+def rebuild_marks(built: Home, moved: Callable[[int], None] = lambda _: None) -> int:
+    """How many originals were queued to have their marks taken: all that lack some in their present version."""
+    takers = kinds_in("pipeline.fingerprinters", "FINGERPRINTER")
+    jobs, seq, queued = build_jobs(built), 0, 0
+    try:
+        while changes := built.catalog.changed_after(seq, BATCH):
+            seq = changes[-1][0]
+            known = built.catalog.known_of_many([original for _, original in changes])
+            lacking = [one.original.id for one in known if _lacks_marks(one, takers)]
+            with built.catalog.transaction() as connection:
+                for original in lacking:
+                    jobs.again(connection, original, "heavy", MARKED_BY)
+            queued += len(lacking)
+            moved(len(changes))
+    finally:
+        jobs.close()
+    built.tell("marks.rebuilt", facts={"originals": queued})
+    return queued
+
+
+def _lacks_marks(known: Known, takers: Sequence[Fingerprinter]) -> bool:
+    there = {(one.method, one.version) for one in known.fingerprints}
+    return any((one.name, one.version) not in there for one in takers if one.wants(known))
 
 
 def _set_aside(settings: Settings) -> None:

@@ -361,6 +361,7 @@ def _decoded_size(path: str, demuxer: str, kind: str) -> tuple[int, dict[str, in
         if stream is None:
             return None
         stream.codec_context.options = {"codec_whitelist": ",".join(DECODERS)}
+        stream.codec_context.skip_frame = "NONKEY"  # the last key frame stands for the stretch behind it
         try:
             first: Any = next(container.decode(stream), None)
             if first is None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 import click
 import pytest
 
+from pipeline.marks import sounds
 from tests.samples import making
 from workers.cli import CASEREEL
 
@@ -94,6 +97,23 @@ def test_match_finds_the_source_of_a_clip(at_home: Callable[..., Any], taken: Pa
     assert hits[0]["name"] == film.name
     other = making.photo(taken / "other.jpg", 99)
     assert at_home("match", str(other)) == []
+
+
+def test_marks_of_another_version_are_taken_anew(at_home: Callable[..., Any], taken: Path) -> None:
+    """Two originals have marks of sound; one of them gets an older version, as from before an update."""
+    catalog = f"{taken / 'home' / 'catalog.sqlite3'}"
+    at_home("ingest", str(taken / CASE), "--wait")
+    [before] = at_home("rebuild", "marks")
+    at_home("ingest", str(taken / CASE), "--wait")
+    with contextlib.closing(sqlite3.connect(catalog)) as opened, opened:
+        opened.execute("UPDATE cr_fingerprint SET version = 0 WHERE method = 'sound' AND original = "
+                       "(SELECT id FROM cr_original WHERE kind = 'audio')")  # fmt: skip
+    [queued] = at_home("rebuild", "marks")
+    assert queued["originals"] == before["originals"] + 1
+    at_home("ingest", str(taken / CASE), "--wait")
+    with contextlib.closing(sqlite3.connect(catalog)) as opened:
+        versions = opened.execute("SELECT version FROM cr_fingerprint WHERE method = 'sound'").fetchall()
+    assert versions == [(sounds.VERSION,)] * 2
 
 
 def test_show_tells_all_that_is_known(at_home: Callable[..., Any]) -> None:

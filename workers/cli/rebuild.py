@@ -1,4 +1,4 @@
-"""Makes again what can be made again: the catalog from the vault and the log, the indexes from the catalog."""
+"""Makes again what can be made again: the catalog from vault and log, index and marks from catalog and originals."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import click
 from workers.cli import CUSTODY_BROKEN, app_of
 
 
-@click.group(short_help="Make the catalog (from vault and log) or an index (from the catalog) anew.")
+@click.group(short_help="Make the catalog, an index or the marks of copies anew.")
 def rebuild() -> None:
     """Makes again what can be made again; originals and the log are only read.
 
@@ -83,6 +83,28 @@ def matching() -> None:
             app.in_words(
                 f"可比对的画面 {counts['pictures']} 件，声音 {counts['sounds']} 件",
                 f"pictures of {counts['pictures']} originals and sounds of {counts['sounds']} can be compared",
+            ),
+        )
+
+
+@rebuild.command(short_help="The marks by which copies are found, from the originals.")
+def marks() -> None:
+    """Queues every original that lacks marks of the present version; the workers take them, and `jobs list` shows how
+    far they are. What has its marks is left alone.
+
+    Example: casereel rebuild marks
+    """
+    from workers.bootstrap import home
+    from workers.rebuild import rebuild_marks
+
+    app = app_of()
+    with home(app.settings) as built:
+        with app.progress(sum(built.catalog.counts().values()), app.in_words("检查", "looking")) as moved:
+            queued = rebuild_marks(built, moved)
+        app.emit(
+            {"originals": queued},
+            app.in_words(
+                f"{queued} 个原件排队重新提取特征", f"{queued} originals are queued to have their marks taken"
             ),
         )
 
