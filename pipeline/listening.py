@@ -15,7 +15,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from pipeline.edges.media import decode
 from pipeline.errors import Unreadable
@@ -24,9 +24,6 @@ from pipeline.records import Facts, Known
 from pipeline.stage import Context, Listener, Trial
 
 logger = logging.getLogger(__name__)
-
-# Another try would end in the same way, after as long a time.
-HOPELESS: Final = frozenset(("time",))
 
 
 @dataclass(frozen=True)
@@ -66,8 +63,8 @@ def listen(parts: Sequence[Part], source: Path, known: Known, context: Context) 
 
 def _again(waiting: _Waiting, outcome: Facts | Unreadable, *, alone: bool) -> _Waiting | None:
     """The part's next try, None where it needs none or has none left. The same alone once more is no other try."""
-    if not isinstance(outcome, Unreadable) or outcome.fields.get("why") in HOPELESS:
-        return None
+    if not isinstance(outcome, Unreadable) or (alone and outcome.fields.get("why") == "time"):
+        return None  # it would take as long once more
     number = waiting.trial.number + 1
     is_other = number < waiting.part.tries and not (alone and waiting.part.tries <= 2)
     return _Waiting(waiting.part, Trial(number, outcome.sentence)) if is_other else None

@@ -38,6 +38,7 @@ CLOCK_HZ: Final = 90_000
 # The sum of one lost second and of what rounding and encoder delay can take from a long recording.
 SHORT_S: Final = 1.0
 SHORT_SHARE: Final = 0.002
+AGAIN_SHARE: Final = 0.05
 FREE_BYTES_MIN: Final = 64 << 20
 PICTURES_ALONE: Final = 2
 # A last group of pictures without its end is usual; more is worth telling.
@@ -107,14 +108,21 @@ def listen(known: Known, scratch: Path, context: Context, trial: Trial) -> Liste
     """Listens for the `proxy`. Raises Unreadable where there is no other way to try."""
     plan = copy_of(known, trial)
     if not plan.streams:
-        plan = replace(plan, streams=("V:0", "a:0?") if kind_of(known) == "video" else ("a:0",))
-    return _Copy(known, scratch, context, plan)
+        plan = replace(plan, streams=_streams_of(known))
+    return _Copy(known, scratch, context, plan, is_first=trial.number == 0)
+
+
+def _streams_of(known: Known) -> tuple[str, ...]:
+    if kind_of(known) != "video":
+        return ("a:0",)
+    return ("V:0", "a:0") if known.value("audio.codec") is not None else ("V:0",)
 
 
 class _Copy:
-    """Has the copy written, and judges it."""
+    """Has the copy written, and judges it. is_first: one that is much too short is made once more before it is kept."""
 
-    def __init__(self, known: Known, scratch: Path, context: Context, plan: Plan) -> None:
+    def __init__(self, known: Known, scratch: Path, context: Context, plan: Plan, *, is_first: bool) -> None:
+        self._is_first = is_first
         self._known, self._context, self._plan, self._scratch = known, context, plan, scratch
         self._target = scratch / (VIDEO_NAME if "V:0" in plan.streams else SOUND_NAME)
         self._parameters = _parameters(known, plan, context)
@@ -144,7 +152,8 @@ class _Copy:
         mime = "video/mp4" if held["video"] else "audio/mp4"
         tool = self._context.tools.version
         copy = MadeFile(role="proxy", path=self._target, mime=mime, tool=tool, parameters=about)
-        return Facts(made=(copy, *files), caveats=tuple(_caveats(about, self._plan)))
+        is_silenced = self._known.value("audio.codec") is not None and self._plan.streams == ("V:0",)
+        return Facts(made=(copy, *files), caveats=tuple(_caveats(about, self._plan, is_silenced=is_silenced)))
 
     def _judged(self) -> tuple[dict[str, Any], list[MadeFile]]:
         """What the copy holds beside its source, and where each picture of one is in the other."""
@@ -163,6 +172,8 @@ class _Copy:
         if is_video and known.value("video.codec") and held["video"] is None:
             raise Unreadable("what was written has no pictures")
         short_by_s = max(0.0, (length_s(known) or 0.0) - held["end_s"])
+        if self._is_first and short_by_s > SHORT_S + AGAIN_SHARE * (length_s(known) or 0.0):
+            raise Unreadable(f"what was written ends after {held['end_s']:.1f} s of {length_s(known):.1f} s")
         is_short = short_by_s > SHORT_S + SHORT_SHARE * (length_s(known) or 0.0)
         held["short_by_s"] = round(short_by_s, 3) if is_short else 0.0
         return held, [] if times is None else [self._frame_times(times)]
@@ -175,9 +186,9 @@ class _Copy:
         return MadeFile(role="frame_times", path=path, mime="application/octet-stream", tool=tool, parameters=about)
 
 
-def _caveats(about: Mapping[str, Any], plan: Plan) -> Iterator[Caveat]:
+def _caveats(about: Mapping[str, Any], plan: Plan, *, is_silenced: bool) -> Iterator[Caveat]:
     """What must be borne in mind by who watches the copy."""
-    if plan.streams == ("V:0",):
+    if is_silenced:
         yield Caveat(
             code="proxy_without_sound",
             text="The viewing copy is silent: the recording's sound could not be decoded.",
