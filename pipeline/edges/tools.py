@@ -24,6 +24,7 @@ from pipeline.edges import seccomp
 from pipeline.edges.cage import CAN_FORK, Cage, Ended, Limits
 from pipeline.edges.confining import Box, holding
 from pipeline.edges.fronts import id3_end
+from pipeline.edges.graphs import one_graph_a_stream
 from pipeline.errors import BadInput, TryAgain
 
 # What our sniffing calls a format -> the ffmpeg demuxer that reads it. Another format is never given to ffmpeg.
@@ -257,7 +258,7 @@ class Tools:
         is for the caller to judge. Frames on a pipe: give the output the name `pipe:3` (or 4, 5, ...) and
         pipes={3: reader}. progress: is told the second of the recording that was reached, about once a second.
         """
-        argv = ffmpeg.compile(output, cmd=self.ffmpeg_path)
+        argv = one_graph_a_stream(ffmpeg.compile(output, cmd=self.ffmpeg_path))
         if progress is not None:
             pipes = dict(pipes or {})
             number = max(pipes, default=2) + 1
