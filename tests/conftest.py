@@ -34,6 +34,19 @@ QUICK = {
 }
 
 
+# Files that take over a minute, the longest first: whoever begins with them is not waited for at the end.
+LONGEST_FIRST = (
+    "test_corpus", "test_kill", "test_match", "test_zombie", "test_faults", "test_demo", "test_disposal_interleavings",
+    "test_agreement", "test_hostile", "test_cli", "test_sources", "test_power_cut", "test_steps", "test_promptness",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files stand first; `scripts/test` has them handed out in this order."""
+    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
 @pytest.fixture(scope="session")
 def corpus() -> Path:
     """The folder of real recordings beside the checkout."""
