@@ -95,7 +95,7 @@ def loudness() -> Branch:
 
     Source: EBU R 128, ITU-R BS.1770-4, as ffmpeg's ebur128 measures them.
     """
-    chain = "aformat=channel_layouts=mono|stereo,ebur128=metadata=1,ametadata=mode=print:file='pipe:{pipe}'"
+    chain = "aformat=channel_layouts=mono|stereo,ebur128=metadata=1,ametadata=mode=print:file=pipe\\\\:{pipe}"
     return Branch("a:0", (("af", chain), ("f", "null")), (), "u1", TEXT_BYTES)
 
 
@@ -169,10 +169,12 @@ def decode(
         sinks.setdefault(branch, []).append(sink)
     items = {branch: Items(branch.shape, branch.kind, branch.batch, *those) for branch, those in sinks.items()}
     numbers = dict(zip(items, range(FIRST_PIPE, FIRST_PIPE + len(items)), strict=True))
-    fork = _Fork(tools.input(source, format_name, **{"threads": 1, **options}))
-    wanted = [(one.streams, f"file:{one.target}", dict(one.options)) for one in writings]
-    wanted += [_on_pipe(branch, number) for branch, number in numbers.items()]
-    outputs = fork.outputs(wanted)
+    node = tools.input(source, format_name, **{"threads": 1, **options})
+    outputs = [
+        ffmpeg.output(*(node[one] for one in writing.streams), f"file:{writing.target}", **writing.options)
+        for writing in writings
+    ]
+    outputs += [_on_pipe(node, branch, number) for branch, number in numbers.items()]
     ended = tools.run(
         outputs[0] if len(outputs) == 1 else ffmpeg.merge_outputs(*outputs),
         limits=limits, still_wanted=still_wanted, pipes={numbers[one]: items[one] for one in items}, progress=progress,
@@ -185,78 +187,14 @@ def decode(
     return Decoded(ended, {branch: one.end() for branch, one in items.items()})
 
 
-def _on_pipe(branch: Branch, number: int) -> tuple[tuple[str, ...], str, dict[str, Any]]:
+def _on_pipe(node: Any, branch: Branch, number: int) -> Any:
     options = {
         name: value.replace("{pipe}", str(number)) if isinstance(value, str) else value
         for name, value in branch.options
     }
     # What only prints has no output of its own, and names of outputs must differ.
-    return (branch.stream,), f"pipe:{number}" if options["f"] != "null" else f"null{number}", options
-
-
-class _Fork:
-    """Hands the streams of one input to many outputs.
-
-    Each stream is decoded once and split in one filter graph. Outputs with graphs of their own (`-vf`, `-af`) look the
-    same and can wait for one another for ever: ffmpeg 9.0 did so with a film of two seconds, one picture a second on
-    one pipe, thirty on another and its sound on a third.
-    """
-
-    def __init__(self, node: Any) -> None:
-        self._node = node
-
-    def outputs(self, wanted: Sequence[tuple[tuple[str, ...], str, dict[str, Any]]]) -> list[Any]:
-        """ffmpeg-python's outputs. wanted: (streams, name, options), filters among them as `vf` and `af`."""
-        filtered = [
-            stream for streams, _, options in wanted for stream in streams if _filters_for(stream, options) is not None
-        ]
-        ways = {stream: self._split(stream, filtered.count(stream)) for stream in set(filtered)}
-        return [
-            ffmpeg.output(
-                *(self._led(stream, options, ways) for stream in streams),
-                name,
-                **{key: value for key, value in options.items() if key not in ("vf", "af")},
-            )
-            for streams, name, options in wanted
-        ]
-
-    def _split(self, stream: str, count: int) -> list[Any]:
-        if count == 1:
-            return [self._node[stream]]
-        many = ffmpeg.filter_multi_output(self._node[stream], "split" if stream.startswith("V") else "asplit")
-        return [many.stream(number) for number in range(count)]
-
-    def _led(self, stream: str, options: Mapping[str, Any], ways: dict[str, list[Any]]) -> Any:
-        text = _filters_for(stream, options)
-        return self._node[stream] if text is None else chained(ways[stream].pop(), text)
-
-
-def _filters_for(stream: str, options: Mapping[str, Any]) -> str | None:
-    text = options.get("vf" if stream.startswith("V") else "af")
-    return None if text is None else str(text)
-
-
-def chained(stream: Any, text: str) -> Any:
-    """The stream behind these filters. text: as ffmpeg writes a chain, what is quoted kept whole, nothing escaped."""
-    for one in _apart(text, ","):
-        name, _, told = one.partition("=")
-        given = [option.partition("=") for option in _apart(told, ":")] if told else []
-        plain = [key for key, is_named, _ in given if not is_named]
-        named = {key: value.strip("'") for key, is_named, value in given if is_named}
-        stream = stream.filter(name, *(value.strip("'") for value in plain), **named)
-    return stream
-
-
-def _apart(text: str, mark: str) -> list[str]:
-    """The parts between the marks, those inside quotes left alone."""
-    parts, quoted = [""], False
-    for letter in text:
-        quoted ^= letter == "'"
-        if letter == mark and not quoted:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    return parts
+    name = f"pipe:{number}" if options["f"] != "null" else f"null{number}"
+    return ffmpeg.output(node[branch.stream], name, **options)
 
 
 def grey_frames(
