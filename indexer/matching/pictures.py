@@ -60,10 +60,12 @@ LINES_SEARCHED: Final = 12
 # Beside a far better source of the same stretch, a weak one is the same place at another time.
 RIVAL_SHARE: Final = 0.35
 SAME_OFFSET_S: Final = 2.0
-# So many bits say that the pictures come in one order only; other takes of one room had 56 at most.
+# How much better the pictures agree in this order than a second apart counts so much beside how alike changes are;
+# clips of people who walk the same way past one camera, minutes apart, came to 1.21.
 ORDER_S: Final = 1.0
 ORDER_BITS_MAX: Final = 60.0
-ORDER_MIN: Final = 80.0
+ORDER_BITS: Final = 40.0
+AGREEING_MIN: Final = 1.25
 ORDER_SAMPLES_MIN: Final = 4
 INSETS: Final = 5
 # Hypotheses are tried on so many frames, and the best of them on all.
@@ -350,7 +352,7 @@ def _scored(line: _Line, query: Query, library: Library, *, evidence_min: float 
     part = slice(*np.searchsorted(query.times, [begins_s, ends_s]).tolist())
     offset_s = _refined(line, offset_s, query.times, part, shown)
     rect = shown.marks.rect_at(first, line.framed)
-    order = _order(line, offset_s, query, shown, first, last) if last - first >= ORDER_SAMPLES_MIN else 0.0
+    order = _order(line, offset_s, query, shown, first, last)
     like = motion.likeness(_view(line, query, part), shown.marks, line.framed, offset_s=offset_s, speed=line.speed)
     return Found(
         library.originals[line.entry], round(max(0.0, offset_s + line.speed * begins_s), 3),
@@ -363,8 +365,10 @@ def _scored(line: _Line, query: Query, library: Library, *, evidence_min: float 
 
 
 def _verdict(like: motion.Likeness | None, order: float) -> Verdict:
-    is_same = order >= ORDER_MIN if like is None else like.is_same() or (order >= ORDER_MIN and like.value >= 0)
-    return "same footage" if is_same else "same scene, other take"
+    """order: in bits a sample. Neither alone decides: two people walk the same way past the same camera."""
+    value = 0.0 if like is None else like.value
+    is_same = value >= 0 and value + order / ORDER_BITS >= AGREEING_MIN
+    return "same footage" if is_same or (like is not None and like.is_same()) else "same scene, other take"
 
 
 def _view(line: _Line, query: Query, part: slice) -> motion.View:
@@ -387,7 +391,7 @@ def _by_motion(lines: Sequence[_Line], query: Query, library: Library) -> list[F
         shown = _Shown(library, line)
         view = _view(line, query, slice(0, len(query.times)))
         like = motion.search(view, shown.marks, line.framed, speed=line.speed)
-        if like is None or not like.is_same(anywhere=True):
+        if like is None or not like.is_same():
             continue
         moved = replace(line, offset_s=like.offset_s)
         one = _scored(moved, query, library, evidence_min=0.0)
@@ -453,7 +457,7 @@ def _stretch(
 
 
 def _order(line: _Line, offset_s: float, query: Query, shown: _Shown, first: int, last: int) -> float:
-    """By how many bits, all samples together, the pictures agree better here than a second before or after.
+    """By how many bits a sample the pictures agree better here than a second before or after; 0 for a few samples.
 
     A place that hardly changes agrees as well at any time; cuts and a camera that moves agree in one order only.
     """
@@ -464,7 +468,7 @@ def _order(line: _Line, offset_s: float, query: Query, shown: _Shown, first: int
     kept = [shown.at(sample + step) >= 0 for step in (0, -apart, apart)]
     gains = [np.where(kept[0] & there, np.clip(other - here, -ORDER_BITS_MAX, ORDER_BITS_MAX), 0.0)
              for other, there in ((before, kept[1]), (after, kept[2]))]  # fmt: skip
-    return round(float(sum(gain.sum() for gain in gains)) / 2, 1)
+    return round(float(sum(gain.mean() for gain in gains)) / 2, 1) if len(sample) > ORDER_SAMPLES_MIN else 0.0
 
 
 def _beside(line: _Line, asked: Ints, sample: Ints, shown: _Shown) -> Floats:
