@@ -86,7 +86,7 @@ class InFiles:
             shelf.segment_of(originals, arrays, counts)
             for originals, counts, arrays in self.kept[shelf.METHOD.name].segments()
         ]
-        return Library(segments, self._marks_of)
+        return Library(segments, self.marks_of)
 
     def sounds(self) -> sounds.Library:
         """The marks of all sounds."""
@@ -95,7 +95,8 @@ class InFiles:
             for originals, counts, arrays in self.kept[sounds.METHOD.name].segments()
         ])  # fmt: skip
 
-    def _marks_of(self, original: str) -> picture_marks.Marks:
+    def marks_of(self, original: str) -> picture_marks.Marks:
+        """The marks of one original's pictures, as recorded."""
         (known,) = self._catalog.known_of_many([original], with_data=True)
         return next(
             picture_marks.unpacked(one.data)

@@ -202,6 +202,26 @@ class Fingerprint:
     finder: str = ""
 
 
+Relation = Literal["same recording", "part of the other", "shares a part", "same picture"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relative:
+    """Another original that shows the same footage; both stay what they are.
+
+    offset_s: in the other, where the shared stretch begins; own_offset_s: in this one. links: the other's.
+    """
+
+    original: str
+    name: str
+    relation: Relation
+    offset_s: float
+    own_offset_s: float
+    length_s: float
+    score: float
+    links: tuple[CaseLink, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Facts:
     """All that one stage found out about one original; recorded whole or not at all.
@@ -225,6 +245,7 @@ class Known:
     """An original with all that is known of it so far; what a stage is given.
 
     properties: by name; of several finders the last recorded wins. sidecars: the originals attached to this one.
+    relatives: filled in by the stage that links, once there are marks to compare.
     """
 
     original: Original
@@ -237,6 +258,7 @@ class Known:
     derivatives: tuple[Derivative, ...] = ()
     fingerprints: tuple[Fingerprint, ...] = ()
     sidecars: tuple[Known, ...] = ()
+    relatives: tuple[Relative, ...] = ()
 
     def value(self, name: str, default: Any = None) -> Any:
         """The understood value of a property, or default where it is absent or was not understood."""

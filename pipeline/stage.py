@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from config.settings import Settings
-from pipeline.records import CaseLink, Facts, Fingerprint, Known, Lane, MadeFile, Original, TimeClaim
+from pipeline.records import CaseLink, Facts, Fingerprint, Known, Lane, MadeFile, Original, Relative, TimeClaim
 
 if TYPE_CHECKING:
     from pipeline.edges.audit import AuditLog
@@ -32,6 +32,7 @@ class Context:
     scratch: a folder of this process's own for files on their way, on the derivatives' file system.
     still_wanted: raises Superseded when the job was cancelled or taken over; asked during long work.
     progress: is told the share of the work that is done, 0.0 to 1.0.
+    relatives: other originals that show the same, by the marks recorded so far.
     """
 
     settings: Settings
@@ -43,6 +44,7 @@ class Context:
     scratch: Path
     still_wanted: Callable[[], None] = lambda: None
     progress: Callable[[float], None] = lambda _: None
+    relatives: Callable[[Known], Sequence[Relative]] = lambda _: ()
 
 
 @dataclass(frozen=True)

@@ -166,12 +166,14 @@ def build_exporter(home: Home) -> Exporter:
 
 def build_context(home: Home) -> tuple[Context, OwnedFolder]:
     """What stages may use, and the scratch folder to close at the end."""
+    from indexer.matching.relatives import relatives_of
     from pipeline.edges.tools import Tools
     from pipeline.stage import Context
 
     scratch = OwnedFolder(home.settings.home / "scratch")
     tools = Tools(home.settings.media.ffmpeg, home.settings.media.cage)
     tools.start()
+    marked = build_marked(home)
     context = Context(
         settings=home.settings,
         vault=home.vault,
@@ -180,6 +182,7 @@ def build_context(home: Home) -> tuple[Context, OwnedFolder]:
         tools=tools,
         index=build_follower(home),
         scratch=scratch.path,
+        relatives=lambda known: relatives_of(known, home.catalog, marked),
     )
     return context, scratch
 

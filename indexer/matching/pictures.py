@@ -23,13 +23,16 @@ from numpy.typing import NDArray
 
 from indexer.matching import motion
 from indexer.matching.framing import Framing, likely, outside, thinkable
-from indexer.matching.shelf import FRAME_BITS_MAX, Floats, Hits, Ints, Library
+from indexer.matching.shelf import FRAME_BITS_MAX, Floats, Hits, Ints, Library, rows_at
 from pipeline.marks.pictures import (
     DETAIL_MIN,
+    FRAMED_INSIDE,
     FRAMED_MIDDLE,
+    FRAMED_WHOLE,
     TRANSFORMS,
     WHOLE,
     Frames,
+    Marks,
     Rect,
     Words,
     bits_of,
@@ -57,6 +60,8 @@ BIN_S: Final = 0.5
 SPEEDS: Final = (1.0, 1.25, 0.8, 1.06, 0.94, 1.12)
 LINES_SCORED: Final = 60
 LINES_SEARCHED: Final = 12
+# Of an original's own marks so many are looked up, evenly spread; all of them are compared afterwards.
+MARKS_ASKED: Final = 600
 # Beside a far better source of the same stretch, a weak one is the same place at another time.
 RIVAL_SHARE: Final = 0.35
 SAME_OFFSET_S: Final = 2.0
@@ -278,6 +283,38 @@ def find_clip(frames: Frames, step_s: float, library: Library) -> list[Found]:
         if any(one.verdict == "same footage" for one in found):
             return found
     return _without_rivals([*found, *_of_framings(query, _promising(query, library), library, 1)])
+
+
+def find_marks(marks: Marks, library: Library) -> list[Found]:
+    """Where an original's own marks are found, as they were kept: itself too, and no mirrored or cut copies."""
+    if not marks.step_s:
+        return _of_photo_marks(marks, library)
+    count = len(marks.small)
+    times = np.arange(count, dtype=np.float64) * marks.step_s
+    query = Query(marks.small, times, marks.step_s, np.ones(count, np.bool_))
+    found: list[Found] = []
+    for framed in (FRAMED_WHOLE, FRAMED_INSIDE):
+        rows = rows_at(marks, framed, count)
+        if not (rows >= 0).any():
+            continue
+        kept = np.maximum(rows, 0)
+        framing = Framing("", marks.rect_at(0, framed), (FRAMED_WHOLE, FRAMED_INSIDE))
+        variant = Variant(framing, "none", marks.bits[kept], marks.key[kept], rows >= 0)
+        frames = np.flatnonzero(variant.good)[:: max(1, count // MARKS_ASKED)]
+        hits = library.near(variant.key[frames], variant.bits[frames], framing.against, radius=1)
+        hits = Hits(frames[hits.frame], hits.entry, hits.framed, hits.at_s, hits.differing)
+        lines = _voted(variant, hits.where(~library.is_photo[hits.entry]), query.times)
+        lines.sort(key=lambda line: -line.votes)
+        scored = [_scored(line, query, library) for line in lines[:LINES_SCORED]]
+        found += [one for one in scored if one is not None]
+    return _without_rivals(found)
+
+
+def _of_photo_marks(marks: Marks, library: Library) -> list[Found]:
+    whole = marks.framed == FRAMED_WHOLE
+    hits = library.near(marks.key[whole], marks.bits[whole], (FRAMED_WHOLE, FRAMED_INSIDE), radius=1)
+    variant = Variant(Framing("", WHOLE, ()), "none", marks.bits[whole], marks.key[whole], whole[whole])
+    return _photos_shown(variant, hits, np.zeros(1), library)
 
 
 def _of_framings(query: Query, framings: Sequence[Framing], library: Library, radius: int) -> list[Found]:

@@ -179,13 +179,17 @@ class Library:
         """Which of the original's marks is shown at each sample, -1 where none was kept."""
         if (entry, framed) not in self._timelines:
             marks = self.marks(entry)
-            chosen = np.flatnonzero(marks.framed == framed)
-            ends = marks.at[chosen] + marks.run[chosen]
-            rows = np.full(int(ends.max(initial=0)), -1, np.int64)
-            for number in chosen:
-                rows[marks.at[number] : marks.at[number] + marks.run[number]] = number
+            rows = rows_at(marks, framed, len(marks.small))
             self._timelines[entry, framed] = rows
         return self._timelines[entry, framed]
+
+
+def rows_at(marks: Marks, framed: int, samples: int) -> Ints:
+    """Which of the marks, framed in this way, is shown at each sample, -1 where none was kept."""
+    rows = np.full(samples, -1, np.int64)
+    for number in np.flatnonzero(marks.framed == framed):
+        rows[marks.at[number] : marks.at[number] + marks.run[number]] = number
+    return rows
 
 
 def _near(segment: Segment, entries: int, key: Words, bits: Words, against: tuple[int, ...], radius: int) -> Hits:

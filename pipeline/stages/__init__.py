@@ -16,6 +16,8 @@ ORDER: tuple[tuple[Lane, str], ...] = (
     ("light", "index"),
     ("heavy", "derive"),
     ("heavy", "fingerprint"),
+    # Once more: by their marks originals are related, and a case that one belongs to is proposed for the other.
+    ("heavy", "link"),
     ("heavy", "index"),
 )
 

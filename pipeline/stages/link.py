@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
 from typing import Final
 
 from pipeline.kinds import kinds_in
-from pipeline.records import CaseLink, Facts, Known
+from pipeline.records import CaseLink, Facts, Known, Property, Relative
 from pipeline.stage import Context, Linker, Stage
 
 NAME: Final = "link"
-VERSION: Final = 1
+VERSION: Final = 2
 
 
-def run(known: Known, context: Context) -> Facts:  # noqa: ARG001 - every stage is called alike
-    """One link a case. A sidecar has none of its own: it goes where its recording goes."""
+def run(known: Known, context: Context) -> Facts:
+    """One link a case, and what it shares with other originals.
+
+    A sidecar has none of its own: it goes where its recording goes.
+    """
     if known.original.parent is not None:
         return Facts()
+    if known.fingerprints:
+        known = replace(known, relatives=tuple(context.relatives(known)))
     linkers: tuple[Linker, ...] = kinds_in("pipeline.linkers", "LINKER")
     found = [
         replace(link, finder=f"{linker.name}/{linker.version}") for linker in linkers for link in linker.propose(known)
     ]
-    return Facts(links=merged(found, known.links))
+    return Facts(links=merged(found, known.links), properties=tuple(_related(known.relatives)))
+
+
+def _related(relatives: Sequence[Relative]) -> Iterator[Property]:
+    """What this original shares with others, to be shown; nothing is merged."""
+    if relatives:
+        told = [{name: value for name, value in asdict(one).items() if name != "links"} for one in relatives]
+        names = ", ".join(f"{one.relation}: {one.name}" for one in relatives)
+        yield Property(name="relations.same_source", found=names, value=told, finder=f"{NAME}/{VERSION}")
 
 
 def merged(found: Iterable[CaseLink], earlier: Sequence[CaseLink]) -> tuple[CaseLink, ...]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
-from pipeline.records import CaseLink, Known, Stated
+from pipeline.records import CaseLink, Fingerprint, Known, Relative, Stated
 from pipeline.stage import Context
 from pipeline.stages.link import STAGE, merged
 from tests.pipeline.linkers.conftest import make_known
@@ -58,3 +58,26 @@ def test_parts_of_a_recording_are_linked_apart() -> None:
 
 def test_a_sidecar_has_no_links_of_its_own() -> None:
     assert run(make_known("a.srt", folder="平商务罚字〔2021〕第3号", parent="2")) == ()
+
+
+def test_relatives_are_asked_once_there_are_marks_and_shown_and_linked() -> None:
+    confirmed = link("folder_name", 0.9, status="confirmed", by="reviewer")
+    relative = Relative(original="2", name="b.mp4", relation="same recording", offset_s=0.0, own_offset_s=0.0,
+                        length_s=9.0, score=4.0, links=(confirmed,))  # fmt: skip
+    asked: list[str] = []
+
+    def relatives(known: Any) -> list[Relative]:
+        asked.append(known.original.id)
+        return [relative]
+
+    context: Any = SimpleNamespace(relatives=relatives)
+    bare = make_known("a.mp4")
+    assert STAGE.run(bare, context).links == ()
+    assert asked == []
+    marked = replace(bare, fingerprints=(Fingerprint(method="video", version=2, data=b""),))
+    facts = STAGE.run(marked, context)
+    assert [(one.method, one.status) for one in facts.links] == [("same_source", "proposed")]
+    (told,) = facts.properties
+    assert (told.name, told.found) == ("relations.same_source", "same recording: b.mp4")
+    assert told.value[0]["original"] == "2"
+    assert "links" not in told.value[0]
