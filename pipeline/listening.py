@@ -15,7 +15,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pipeline.edges.media import decode
 from pipeline.errors import Unreadable
@@ -24,6 +24,10 @@ from pipeline.records import Facts, Known
 from pipeline.stage import Context, Listener, Trial
 
 logger = logging.getLogger(__name__)
+
+# FFmpeg closes a step back of the clock at once, one ahead only from 10 s on: where streams that lie a little apart
+# jump, it takes the one behind for a step ahead, and a hole as long as the first part comes between the two.
+JUMP_S: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,8 @@ def _decoded(
 def _options(known: Known, context: Context, writings: Sequence[Any]) -> dict[str, Any]:
     """Key frames alone are decoded where the settings say so and no copy is encoded of the pictures."""
     encodes = any(writing.options.get("c") != "copy" for writing in writings)
-    return {"skip_frame": "nokey"} if not encodes and key_frames_only(known, context.settings) else {}
+    jumps = {"dts_delta_threshold": JUMP_S} if known.value("container.clock_jumps") else {}
+    return {**jumps, **({"skip_frame": "nokey"} if not encodes and key_frames_only(known, context.settings) else {})}
 
 
 def _share(known: Known, told: Callable[[float], None]) -> Callable[[float], None]:

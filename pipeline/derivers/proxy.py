@@ -1,8 +1,7 @@
 """The viewing copy that browsers play: H.264 and AAC in MP4 for a video, AAC in M4A for sound.
 
 A source that browsers play already is only put into a new container. The result is judged by what it holds beside its
-source, never by how ffmpeg ended. Not covered: tone mapping of HDR pictures, a second sound track, subtitles,
-spherical video.
+source, never by how ffmpeg ended. Not covered: a second sound track, subtitles, spherical video.
 Source: ISO/IEC 14496-10 and -12; RFC 6381 for what browsers declare.
 """
 
@@ -43,6 +42,10 @@ FREE_BYTES_MIN: Final = 64 << 20
 PICTURES_ALONE: Final = 2
 # A last group of pictures without its end is usual; more is worth telling.
 PICTURES_LOST_MIN, PICTURES_LOST_SHARE = 5, 0.01
+# How ffmpeg calls the transfer curves of HDR; paper white of ITU-R BT.2408.
+HDR: Final = {"PQ": "smpte2084", "HLG": "arib-std-b67"}
+WHITE_NITS: Final = 203
+BARE_FORMATS: Final = frozenset(("h264", "hevc", "m4v", "mjpeg"))
 SOUND_LATE_S: Final = 2.0
 
 
@@ -72,6 +75,8 @@ def _picture_doubts(known: Known) -> list[str]:
         (known.value("video.pix_fmt") not in ("yuv420p", "yuvj420p"), f"pixels {known.value('video.pix_fmt')}"),
         (bool(known.value("video.rotation_deg")), "it is stored turned"),
         (bool(known.value("video.interlaced")), "it is interlaced"),
+        (known.value("video.transfer") is not None, f"its light is {known.value('video.transfer')}"),
+        (_is_cut_off(known), "it is cut off"),
         (not 0 < height <= REMUX_HEIGHT_PX, f"{height} lines"),
         (bit_rate is None or bit_rate > REMUX_BIT_RATE, f"bit rate {bit_rate}"),
         (key_frames_s > REMUX_KEY_FRAME_S, f"{key_frames_s:.0f} s between key frames"),
@@ -84,6 +89,12 @@ def _sound_doubts(known: Known) -> list[str]:
     if kind_of(known) == "audio":
         return [] if codec == "aac" else [f"its sound is {codec or 'unknown'}"]
     return [] if codec in (None, "aac", "mp3", "mp3float") else [f"its sound is {codec}"]
+
+
+def _is_cut_off(known: Known) -> bool:
+    """Whether the data end before the index does: the last picture is half one, at which browsers stop."""
+    declared_s, data_s = known.value("container.duration_s"), known.value("container.data_end_s")
+    return bool(declared_s and data_s and declared_s - data_s > SHORT_S)
 
 
 def _mean_bit_rate(known: Known) -> float | None:
@@ -100,8 +111,18 @@ def copy_of(known: Known, trial: Trial) -> Plan:
     if trial.number == 1:
         return Plan("transcode", f"{plan.why}; {failed}" if plan.how == "transcode" else f"not kept as it is: {failed}")
     if kind_of(known) != "video" or known.value("audio.codec") is None:
-        raise Unreadable(trial.why)
+        raise _given_up(known, trial)
     return Plan("transcode", failed, streams=("V:0",) if trial.number == PICTURES_ALONE else ("a:0",))
+
+
+def _given_up(known: Known, trial: Trial) -> Unreadable:
+    if known.original.format in ISO_FORMATS and not known.value("video.codec") and not known.value("audio.codec"):
+        return Unreadable(
+            "Its index (moov) is missing or damaged, as where the power went while it recorded; look for the same "
+            "recording on the device, or have the maker's repair program make a copy and hand that in beside it",
+            zh="其索引（moov）缺失或已损坏，常见于录制中断电；请在设备上查找同一录制，或用厂商修复程序另存副本一并提交",
+        )
+    return Unreadable(trial.why)
 
 
 def listen(known: Known, scratch: Path, context: Context, trial: Trial) -> Listener:
@@ -153,7 +174,10 @@ class _Copy:
         tool = self._context.tools.version
         copy = MadeFile(role="proxy", path=self._target, mime=mime, tool=tool, parameters=about)
         is_silenced = self._known.value("audio.codec") is not None and self._plan.streams == ("V:0",)
-        return Facts(made=(copy, *files), caveats=tuple(_caveats(about, self._plan, is_silenced=is_silenced)))
+        return Facts(
+            made=(copy, *files),
+            caveats=(*_caveats(about, self._plan, is_silenced=is_silenced), *_caveats_of(self._known)),
+        )
 
     def _judged(self) -> tuple[dict[str, Any], list[MadeFile]]:
         """What the copy holds beside its source, and where each picture of one is in the other."""
@@ -226,6 +250,32 @@ def _caveats(about: Mapping[str, Any], plan: Plan, *, is_silenced: bool) -> Iter
         )
 
 
+def _caveats_of(known: Known) -> Iterator[Caveat]:
+    """What must be borne in mind of the copy because of what its source is."""
+    sounds = sum(one.startswith("audio") for one in str(known.value("container.streams", "")).split(", "))
+    if kind_of(known) == "video" and sounds > 1:
+        yield Caveat(
+            code="proxy_one_sound",
+            text=f"The recording has {sounds} sound tracks; the viewing copy has the first. To hear the others, export "
+            "the original.",
+            text_zh=f"原始录制含 {sounds} 条声音轨道，可播放的副本只含第一条；如需收听其余轨道，请导出原件。",
+        )
+    if kind_of(known) == "video" and known.original.format in BARE_FORMATS:
+        yield Caveat(
+            code="frame_rate_assumed",
+            text="The file holds pictures without any times: the frame rate is assumed, and the copy may run faster or "
+            "slower than what happened.",
+            text_zh="文件只含画面而无时间信息：帧率为推定值，副本的快慢可能与实际不符。",
+        )
+    if known.value("video.transfer") in HDR:
+        yield Caveat(
+            code="proxy_hdr",
+            text="The recording holds brighter light than usual screens show (HDR): the viewing copy presses it "
+            "together, and its brightness is not the recorded one.",
+            text_zh="原始录制为高动态范围（HDR）：可播放的副本已压缩亮度，明暗与原始记录不完全一致。",
+        )
+
+
 def _parameters(known: Known, plan: Plan, context: Context) -> Mapping[str, Any]:
     if plan.how == "remux":
         return {"c": "copy"}
@@ -250,20 +300,28 @@ def _parameters(known: Known, plan: Plan, context: Context) -> Mapping[str, Any]
         "fps_mode": "vfr",
         "enc_time_base:v": f"1:{CLOCK_HZ}",
         "force_key_frames": f"expr:gte(t,n_forced*{KEY_FRAME_S})",
-        "vf": _filters(context.settings.media.proxy_height_px, interlaced=bool(known.value("video.interlaced"))),
+        "vf": ",".join(_filters(known, context)),
         **sound,
     }
 
 
-def _filters(height_px: int, *, interlaced: bool) -> str:
-    """Square pixels, even sides, no higher than asked, no wider than 16:9 of it, never enlarged.
+def _filters(known: Known, context: Context) -> Iterator[str]:
+    """Square pixels, even sides, no higher than asked, no wider than 16:9 of it, never enlarged; usual light.
 
     ffmpeg turns the picture upright before these.
     """
+    height_px = context.settings.media.proxy_height_px
     width_px = height_px * 16 // 9
     height = f"min(min({height_px},ih),{width_px}/dar)"
-    scale = f"scale=w='max(2,2*round({height}*dar/2))':h='max(2,2*trunc({height}/2))',setsar=1"
-    return f"bwdif=mode=send_frame:deint=interlaced,{scale}" if interlaced else scale
+    if known.value("video.interlaced"):
+        yield "bwdif=mode=send_frame:deint=interlaced"
+    yield f"scale=w='max(2,2*round({height}*dar/2))':h='max(2,2*trunc({height}/2))',setsar=1"
+    transfer = known.value("video.transfer")
+    if transfer in HDR and {"zscale", "tonemap"} <= context.tools.filters:
+        stored = f"tin={HDR[transfer]}:pin=bt2020:min=bt2020nc:rin=limited"
+        yield f"zscale={stored}:t=linear:npl={WHITE_NITS},format=gbrpf32le"
+        yield "zscale=p=bt709,tonemap=mobius:param=0.6:desat=0:peak=5"
+        yield "zscale=t=bt709:m=bt709:p=bt709:r=limited"
 
 
 def _require_space(folder: Path) -> None:
@@ -271,4 +329,4 @@ def _require_space(folder: Path) -> None:
         raise TryAgain("The disk of the derivatives is full", path=str(folder), found=free_bytes)
 
 
-DERIVER = Deriver(name="proxy", version=2, roles=("proxy", "frame_times"), wants=is_decodable, listen=listen, tries=4)
+DERIVER = Deriver(name="proxy", version=3, roles=("proxy", "frame_times"), wants=is_decodable, listen=listen, tries=4)

@@ -287,6 +287,11 @@ class Tools:
         said = self._asked("-version")
         return " ".join(said.split()[0:3:2]) if said.startswith("ffmpeg version") else "ffmpeg unknown"
 
+    @functools.cached_property
+    def filters(self) -> frozenset[str]:
+        """The names of the filters that this ffmpeg has."""
+        return frozenset(parts[1] for line in self._asked("-filters").splitlines() if len(parts := line.split()) > 2)
+
     def capabilities(self) -> Capabilities:
         """What this ffmpeg offers, asked of itself."""
         names = {parts[1] for line in self._asked("-encoders").splitlines() if len(parts := line.split()) > 1}

@@ -47,7 +47,7 @@ TRIES_MAX: Final = (
 )
 MISSING_S: Final = 1.0  # shorter differences between stated and found length are padding and rounding
 SAMPLES_ALWAYS: Final = 1_000_000  # an index of so many samples is opened even of a file that lost its data
-JUMP_BACK_S: Final = 10.0  # pictures are stored at most a few out of order
+JUMP_BACK_S: Final = 1.0  # pictures are stored at most a few out of order
 JUMP_AHEAD_S: Final = 3600.0  # recorders that start on motion leave gaps of minutes
 TAGS_MAX: Final = 64
 # Said twice: the container decodes while it looks for its streams, and each stream's own decoder is opened later.
@@ -69,6 +69,8 @@ TOO_LARGE: Final = (
     "The index lists more samples than the file has bytes; it was not opened, for it would exhaust the memory.",
     "索引列出的样本数超过文件字节数，为避免耗尽内存未予打开。",
 )
+# ITU-T H.273, table 3: light beyond what usual screens show.
+HDR_TRANSFERS: Final = {16: "PQ", 18: "HLG"}
 CLOCK_JUMPS: Final = (
     "clock_jumps",
     "The recording's own clock jumps inside the file: parts may have been joined, or data were lost. "
@@ -297,6 +299,7 @@ def _container_rows(format_name: str, container: Any, seen: _Seen) -> Iterator[R
     yield from fact("container.duration_s", _declared_s(container))
     yield from fact("container.data_end_s", None if seen.data_s is None else round(seen.data_s, 6))
     yield from fact("container.bit_rate", container.bit_rate or None)
+    yield from fact("container.clock_jumps", seen.jumps if seen.whole and seen.jumps else None)
     yield from fact(
         "container.streams", ", ".join(f"{one.type} {_codec(one)}".strip() for one in container.streams) or None
     )
@@ -327,6 +330,7 @@ def _video_rows(track: _Track, whole: bool) -> Iterator[Row]:
     yield from fact("video.width", context.width or None)
     yield from fact("video.height", context.height or None)
     yield from fact("video.pix_fmt", context.pix_fmt)
+    yield from fact("video.transfer", HDR_TRANSFERS.get(int(context.color_trc)))
     if fps:
         yield "video.fps", str(fps), round(float(fps), 6)
     if sar:
@@ -521,4 +525,4 @@ def _reads(original: Original) -> bool:
     return original.format in FORMATS_READ
 
 
-EXTRACTOR = Extractor(name="container", version=1, reads=_reads, extract=extract)
+EXTRACTOR = Extractor(name="container", version=2, reads=_reads, extract=extract)

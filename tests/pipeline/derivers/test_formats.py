@@ -10,12 +10,14 @@ import pytest
 
 from pipeline.records import Facts
 from pipeline.stages import derive
-from tests.pipeline.filming import context_of, probed
+from tests.pipeline.filming import context_of, probed, tools
+from tests.pipeline.probing import codes, probe
 from tests.samples.devices import (
     FLASH_S,
     X264,
     behind_imkh,
     dav,
+    joined,
     made,
     picture,
     seen,
@@ -178,6 +180,80 @@ def test_pictures_from_before_the_button_was_pressed_are_kept_and_all_stays_in_s
     _holds(copy, pictures=340, seconds=34, size=(160, 90))
     _in_step(copy, flash_s=32)
     assert "sound_begins_late" in copy["caveats"]
+
+
+X265 = ("-c:v", "libx265", *ULTRA, "-x265-params", "log-level=none")
+
+
+@pytest.mark.parametrize(("kind", "coding"), [("h264", X264), ("hevc", X265)])
+def test_bare_pictures_are_all_there_and_their_pace_is_said_to_be_assumed(
+    tmp_path: Path, kind: str, coding: tuple[str, ...]
+) -> None:
+    copy = _copy(made(tmp_path / f"a.{kind}", *picture(), *coding, "-f", kind), tmp_path)
+    assert copy["size"] == (320, 180)
+    assert len(copy["times"]) == pytest.approx(100, abs=1)
+    assert "frame_rate_assumed" in copy["caveats"]
+
+
+# ITU-R BT.2408: 203 cd/m2, paper white, is 58 % of a PQ signal and 75 % of an HLG signal.
+@pytest.mark.parametrize(("transfer", "paper_white"), [("smpte2084", 0.58), ("arib-std-b67", 0.75)], ids=["PQ", "HLG"])
+def test_hdr_paper_white_is_light_and_that_the_light_was_pressed_is_said(
+    tmp_path: Path, transfer: str, paper_white: float
+) -> None:
+    level = round(255 * paper_white)
+    shown = ["-f", "lavfi", "-t", "1", "-i", f"color=c=0x{level:02x}{level:02x}{level:02x}:s=320x180:r=25"]
+    tags = f"log-level=none:colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc:range=limited"
+    coding = ("-c:v", "libx265", *ULTRA, "-pix_fmt", "yuv420p10le", "-x265-params", tags, "-tag:v", "hvc1")
+    said = ("-color_primaries", "bt2020", "-color_trc", transfer, "-colorspace", "bt2020nc")
+    source = made(tmp_path / "a.mp4", *shown, *coding, *said)
+    copy = _copy(source, tmp_path)
+    assert 180 <= copy["white"] <= 240
+    assert "proxy_hdr" in copy["caveats"]
+
+
+def test_a_film_whose_index_is_missing_says_so_in_plain_words(tmp_path: Path) -> None:
+    """The battery came out: mdat was written, moov never."""
+    whole = made(tmp_path / "whole.mp4", *picture(), *tone(), *X264, "-c:a", "aac").read_bytes()
+    source = tmp_path / "a.mp4"
+    source.write_bytes(whole[: whole.index(b"moov") - 4])
+    facts = _facts(source, tmp_path)
+    assert [one.role for one in facts.made if one.role == "proxy"] == []
+    (caveat,) = [one for one in facts.caveats if one.code == "no_proxy"]
+    assert "index" in caveat.text
+    assert "索引" in caveat.text_zh
+
+
+def test_a_film_cut_off_in_the_middle_shows_its_half_and_says_what_is_missing(tmp_path: Path) -> None:
+    whole = made(tmp_path / "whole.mp4", *picture(seconds=8), *tone(seconds=8), *X264, "-c:a", "aac", "-g", "25",
+                 "-movflags", "+faststart").read_bytes()  # fmt: skip
+    source = tmp_path / "a.mp4"
+    start = whole.index(b"mdat")
+    source.write_bytes(whole[: start + (len(whole) - start) * 8 // 10])
+    copy = _copy(source, tmp_path)
+    assert copy["red"] == "above left"
+    assert 2.4 <= copy["times"][-1] <= 7.5
+    _in_step(copy)
+    _, found = probe(source, tools())
+    assert "truncated" in codes(found)
+
+
+def test_clocks_that_jump_back_lose_nothing(tmp_path: Path) -> None:
+    """Two recordings of a loop joined by a copying program: the second begins at zero again."""
+    part = made(tmp_path / "part.ts", *picture(), *tone(), *X264, "-g", "25")
+    copy = _copy(joined(tmp_path / "a.ts", [part, part]), tmp_path)
+    assert len(copy["times"]) == pytest.approx(200, abs=3)
+    assert copy["times"][-1] == pytest.approx(8, abs=0.5)
+    assert all(b > a for a, b in itertools.pairwise(copy["times"]))
+    _in_step(copy)
+
+
+def test_of_two_sounds_the_copy_has_the_first_and_says_that_there_is_another(tmp_path: Path) -> None:
+    """As recorders with two microphones write them; the second has its tone a second later."""
+    inputs = [*picture(), *tone(), *tone(at_s=3)]
+    source = made(tmp_path / "a.mkv", *inputs, "-map", "0", "-map", "1", "-map", "2", *X264, "-c:a", "aac")
+    copy = _copy(source, tmp_path)
+    _in_step(copy)
+    assert "proxy_one_sound" in copy["caveats"]
 
 
 def test_two_hours_at_a_low_rate_are_two_hours(tmp_path: Path) -> None:
