@@ -92,6 +92,7 @@ class MediaSettings:
     ffmpeg: str
     proxy_height_px: int
     proxy_crf: int
+    proxy_mark: str
     analysis: str
     wall_factor: float
     memory_mb: int

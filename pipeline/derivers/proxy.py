@@ -46,6 +46,7 @@ PICTURES_LOST_MIN, PICTURES_LOST_SHARE = 5, 0.01
 HDR: Final = {"PQ": "smpte2084", "HLG": "arib-std-b67"}
 WHITE_NITS: Final = 203
 BARE_FORMATS: Final = frozenset(("h264", "hevc", "m4v", "mjpeg"))
+NOT_THE_ORIGINAL: Final = "可播放副本，非原件 Viewing copy, not the original"
 SOUND_LATE_S: Final = 2.0
 
 
@@ -154,7 +155,14 @@ class _Copy:
     def writings(self) -> Sequence[Writing]:
         is_video = self._target.name == VIDEO_NAME
         options = {"movflags": "+faststart", "f": "mp4" if is_video else "ipod", "map_metadata": -1}
-        return [Writing(self._plan.streams, self._target, {**options, **self._parameters})]
+        return [Writing(self._plan.streams, self._target, {**options, **self._marked(), **self._parameters})]
+
+    def _marked(self) -> dict[str, str]:
+        """Tags of the copy that say what it is."""
+        if self._context.settings.media.proxy_mark == "off":
+            return {}
+        comment = f"comment={NOT_THE_ORIGINAL} SHA-256 {self._known.original.sha256}"
+        return {"metadata": f"title={NOT_THE_ORIGINAL}", "metadata:g": comment}
 
     def end(self, decoded: Decoded) -> Facts:
         """The `proxy`, and for a video its `frame_times`. Raises Unreadable where the copy cannot be played, TryAgain

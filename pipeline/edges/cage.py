@@ -75,7 +75,7 @@ class Ended:
     """How a program ended: evidence for a verdict on its output, never the verdict.
 
     code: exit code, negative for a signal. stderr: its last lines. why: `time`, `memory`, `stalled`, `space` or ''.
-    cpu_s: what it and its children used, where that is told.
+    cpu_s, peak_bytes: what it and its children used, the largest of them, where that is told.
     """
 
     code: int
@@ -83,6 +83,7 @@ class Ended:
     stderr: str
     why: str = ""
     cpu_s: float = 0.0
+    peak_bytes: int = 0
 
 
 class Cage:
@@ -92,7 +93,7 @@ class Cage:
         self._lock = threading.Lock()
         self._control: socket.socket | None = None
         self._keeper: subprocess.Popen[bytes] | None = None
-        self.used_s = 0.0  # CPU seconds of all jobs so far
+        self.used_s, self.peak_bytes = 0.0, 0  # CPU seconds of all jobs so far, memory of the largest
 
     def start(self) -> None:
         """The keeper runs; called once more it does nothing."""
@@ -213,6 +214,7 @@ class Cage:
         ended = _watch(reads, pipes, limits, still_wanted, Path(written) if written else None)
         with self._lock:
             self.used_s += ended.cpu_s
+            self.peak_bytes = max(self.peak_bytes, ended.peak_bytes)
         return ended
 
     def _send(self, fds: list[int]) -> None:
@@ -310,7 +312,7 @@ def _bytes_in(folder: Path) -> int:
 
 def _kill(status: bytearray) -> None:
     lines = bytes(status).split(b"\n")
-    if lines and lines[0].isdigit() and len(lines) < 4:  # the group exists until its end is reported
+    if lines and lines[0].isdigit() and len(lines) < 5:  # the group exists until its end is reported
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(int(lines[0]), signal.SIGKILL)
 
@@ -318,7 +320,8 @@ def _kill(status: bytearray) -> None:
 def _ended(out: bytes, err: bytes, status: bytes, why: str, limits: Limits) -> Ended:
     """Raises TryAgain where neither the work nor its limits ended it: it tells nothing of the file."""
     lines = status.split(b"\n")
-    code, cpu_s = (int(lines[1]), float(lines[2])) if len(lines) > 3 else (-signal.SIGKILL, 0.0)
+    told = (int(lines[1]), float(lines[2]), int(lines[3])) if len(lines) > 4 else (-signal.SIGKILL, 0.0, 0)
+    code, cpu_s, peak_bytes = told
     # ffmpeg takes SIGXCPU for a wish to stop, and ends with 255 and a file that looks whole.
     if not why and (code == -signal.SIGXCPU or (code != 0 and cpu_s >= limits.cpu_s)):
         why = "time"
@@ -327,7 +330,7 @@ def _ended(out: bytes, err: bytes, status: bytes, why: str, limits: Limits) -> E
     said = err.decode("utf-8", "replace")
     if code != 0 and said.startswith(NOT_STARTED):
         raise TryAgain(f"A media program could not be started in its cage: {said.strip()[:300]}", code=code)
-    return Ended(code, out, said, why, cpu_s)
+    return Ended(code, out, said, why, cpu_s, peak_bytes)
 
 
 def _parsed(out: bytes) -> dict[str, Any] | None:
@@ -388,7 +391,7 @@ def _supervise(fds: list[int]) -> None:
     for fd in (out, err, *extra):
         os.close(fd)
     _, how, used = os.wait4(child, 0)
-    code, cpu_s = os.waitstatus_to_exitcode(how), used.ru_utime + used.ru_stime
+    code, cpu_s, peak = os.waitstatus_to_exitcode(how), used.ru_utime + used.ru_stime, used.ru_maxrss
     if in_bubble:
         if 128 < code <= 128 + signal.NSIG:
             code = 128 - code  # bubblewrap tells a signal as a shell does
@@ -396,8 +399,9 @@ def _supervise(fds: list[int]) -> None:
             while True:
                 used = os.wait4(-1, 0)[2]
                 cpu_s += used.ru_utime + used.ru_stime
+                peak = max(peak, used.ru_maxrss)
     with contextlib.suppress(BrokenPipeError):
-        os.write(status, f"{code}\n{cpu_s:.3f}\n".encode())
+        os.write(status, f"{code}\n{cpu_s:.3f}\n{peak * (1 if sys.platform == 'darwin' else 1024)}\n".encode())
     os._exit(0)
 
 

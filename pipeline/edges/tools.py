@@ -158,6 +158,11 @@ class Tools:
         """CPU seconds of all programs and readers that ran so far."""
         return self._cage.used_s
 
+    @property
+    def peak_bytes(self) -> int:
+        """Memory of the largest program or reader that ran so far."""
+        return self._cage.peak_bytes
+
     # -- the cage
 
     @functools.cached_property

@@ -71,7 +71,7 @@ def _measured(name: str, source: Path, folder: Path) -> dict[str, Any]:
     for way in list(ways)[1:]:
         ratios = sorted(mine / bare for mine, bare in zip(spent[way], spent["bare"], strict=True))
         row[way] = round(ratios[ROUNDS // 2], 3)
-    row["rss_mb"] = round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+    row["rss_mb"] = round(max(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, tools().peak_bytes) / 2**20)
     return row
 
 

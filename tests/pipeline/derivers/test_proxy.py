@@ -156,6 +156,15 @@ def test_what_only_looks_like_a_film_is_unreadable_and_leaves_nothing(tmp_path):
     assert list(scratch.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_a_copy_says_of_itself_that_it_is_not_the_original(tmp_path, name):
+    source = film(tmp_path / name, "shapes", seconds=1)
+    with av.open(str(_proxy(source, tmp_path).path)) as container:
+        said = container.metadata
+    assert "非原件" in said["title"]
+    assert said["comment"].endswith(f"not the original SHA-256 {probed(source).original.sha256}")
+
+
 def test_a_film_without_sound_is_no_reason_to_doubt(tmp_path):
     source = film(tmp_path / "a.mp4", "shapes", seconds=2)
     assert plan_for(probed(source)).how == "remux"
