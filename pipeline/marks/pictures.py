@@ -47,6 +47,8 @@ BORDER_SHARE_MIN: Final = 0.015
 INSIDE_SHARE_MIN: Final = 0.2
 # Neighbours that differ in so few bits show the same: leaves about four fifths of the marks of real footage.
 STILL_BITS: Final = 8
+# The same in grey levels, on average of all pixels: the grain of the encoding.
+STILL_LEVELS: Final = 0.5
 # A picture whose pixels lie on a few levels far apart is drawn (a test card, a blank page) and looks like all others of
 # its kind. Of 128 levels; a night scene too has few, but they lie side by side.
 DRAWN_LEVELS, DRAWN_SHARE, DRAWN_SPAN = 14, 0.93, 48
@@ -219,29 +221,51 @@ class Marker:
         self._rows: dict[int, list[_Row]] = {FRAMED_WHOLE: [], FRAMED_MIDDLE: [], FRAMED_INSIDE: []}
         self._inside: list[tuple[int, ...]] = []
         self._small: list[Frames] = []
+        self._standing: NDArray[np.float32] | None = None
 
     def add(self, frames: Frames) -> None:
         """These frames follow the earlier ones."""
         usable = ~is_drawn(frames)
+        stands = self._stands(frames)
         inside = inside_borders(frames)
         rects = {FRAMED_WHOLE: WHOLE, FRAMED_MIDDLE: MIDDLE, **({} if inside == WHOLE else {FRAMED_INSIDE: inside})}
         for framed, rect in rects.items():
             waves = waves_of(frames, rect)
             detail = detail_of(waves)
-            self._keep(framed, usable & (detail >= DETAIL_MIN), detail, bits_of(waves), key_of(waves))
+            self._keep(framed, usable & (detail >= DETAIL_MIN), stands, detail, bits_of(waves), key_of(waves))
         if inside != WHOLE:
             self._inside.append((self._count, *(round(edge * SIDE_PX) for edge in inside)))
         self._small.append(np.rint(resampled(frames, WHOLE, SMALL_PX)).astype(np.uint8))
         self._count += len(frames)
 
+    def _stands(self, frames: Frames) -> NDArray[np.bool_]:
+        """Whether each frame is, but for the grain of its encoding, the picture that stands since the last one moved.
+
+        Bits of flat pictures turn over by that grain alone, and would make a test picture seem to move.
+        """
+        found = np.zeros(len(frames), np.bool_)
+        for number, frame in enumerate(frames.astype(np.float32)):
+            if self._standing is not None and float(np.abs(frame - self._standing).mean()) <= STILL_LEVELS:
+                found[number] = True
+            else:
+                self._standing = frame
+        return found
+
     def _keep(
-        self, framed: int, usable: NDArray[np.bool_], detail: NDArray[np.float32], bits: Words, keys: Words
+        self,
+        framed: int,
+        usable: NDArray[np.bool_],
+        stands: NDArray[np.bool_],
+        detail: NDArray[np.float32],
+        bits: Words,
+        keys: Words,
     ) -> None:
         rows = self._rows[framed]
         for number in np.flatnonzero(usable):
             at = self._count + int(number)
             last = rows[-1] if rows else None
-            if last and last.at + last.run == at and distance(bits[number], last.bits) <= STILL_BITS:
+            is_next = last is not None and last.at + last.run == at
+            if last and is_next and (stands[number] or distance(bits[number], last.bits) <= STILL_BITS):
                 last.run += 1
                 continue
             rows.append(_Row(at, 1, framed, min(255, int(detail[number])), bits[number], keys[number]))
