@@ -23,6 +23,8 @@ OTHER_VARIABLES = frozenset(
     f"CASEREEL_{name}" for name in ("HOME", "CONFIG", "LANG", "FAILPOINT", "TEST_COUNTS", "PYTHON", "VENV")
 )
 SHIPPED = Path(__file__).resolve().parent
+# Settings that are one of a few words.
+CHOICES = {"media.cage": ("best", "full"), "media.analysis": ("full", "key_frames"), "media.proxy_mark": ("tag", "off")}
 
 
 class SettingsError(ValueError):
@@ -212,6 +214,9 @@ def load(home: Path, environ: Mapping[str, str], file: Path | None = None) -> Se
     if chosen.exists():
         _lay_over(values, origins, _read_toml(chosen), str(chosen))
     _lay_over(values, origins, _from_environment(environ, values), "environment")
+    for key, choices in CHOICES.items():
+        if values[key] not in choices:
+            raise SettingsError(f"'{key}' in {origins[key]} must be one of {', '.join(choices)}, not '{values[key]}'")
     sections = {
         section.name: _section(section.name, values)
         for section in fields(Settings)

@@ -26,7 +26,7 @@ from pipeline.stages import ORDER
 from workers.bootstrap import Home, actor_of, build_home, build_jobs
 
 BATCH: Final = 200
-MARKED_BY: Final = ("fingerprint", "index")
+MARKED_BY: Final = ("fingerprint", "link", "index")
 
 
 def rebuild_catalog(

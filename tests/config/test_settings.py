@@ -46,6 +46,11 @@ def test_a_wrong_file_is_refused_with_the_nearest_name(tmp_path: Path, text: str
         load(tmp_path, {})
 
 
+def test_a_word_that_is_no_choice_is_refused_with_the_choices(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="in environment must be one of full, key_frames, not 'keyframes'"):
+        load(tmp_path, {"CASEREEL_MEDIA_ANALYSIS": "keyframes"})
+
+
 def test_an_unknown_variable_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="CASEREEL_WORK_HEAVY"):
         load(tmp_path, {"CASEREEL_WORK_HEAVI": "2"})
