@@ -44,6 +44,8 @@ from pipeline.marks.pictures import (
 )
 
 PHOTO_BITS_MAX: Final = 72
+# Each of some hundred crops of each picture of a clip was one chance more to look like a photo.
+PHOTO_BITS_OF_CROPS_MAX: Final = 48
 # The mean of unrelated frames is taken lower than 128, for pictures of one place are never wholly unrelated.
 CHANCE_BITS, CHANCE_SPREAD = 122.0, 8.2
 Z_MIN: Final = 6.0
@@ -247,10 +249,12 @@ def _photo_strength(bits: float) -> float:
     return round((CHANCE_BITS - bits) / (CHANCE_BITS - PHOTO_BITS_MAX), 2)
 
 
-def _photos_shown(variant: Variant, hits: Hits, times: Floats, library: Library) -> list[Found]:
+def _photos_shown(
+    variant: Variant, hits: Hits, times: Floats, library: Library, bits_max: int = PHOTO_BITS_MAX
+) -> list[Found]:
     """Photos that a query's frames show: the likest frame of each."""
     best: dict[int, tuple[int, int]] = {}
-    for number in np.flatnonzero(hits.differing <= PHOTO_BITS_MAX).tolist():
+    for number in np.flatnonzero(hits.differing <= bits_max).tolist():
         entry = int(hits.entry[number])
         best[entry] = min(best.get(entry, (999, 0)), (int(hits.differing[number]), number))
     return [
@@ -282,7 +286,8 @@ def find_clip(frames: Frames, step_s: float, library: Library) -> list[Found]:
         found = _without_rivals(_of_framings(query, framings, library, radius))
         if any(one.verdict == "same footage" for one in found):
             return found
-    return _without_rivals([*found, *_of_framings(query, _promising(query, library), library, 1)])
+    crops = _of_framings(query, _promising(query, library), library, 1, PHOTO_BITS_OF_CROPS_MAX)
+    return _without_rivals([*found, *crops])
 
 
 def find_marks(marks: Marks, library: Library) -> list[Found]:
@@ -317,13 +322,15 @@ def _of_photo_marks(marks: Marks, library: Library) -> list[Found]:
     return _photos_shown(variant, hits, np.zeros(1), library)
 
 
-def _of_framings(query: Query, framings: Sequence[Framing], library: Library, radius: int) -> list[Found]:
+def _of_framings(
+    query: Query, framings: Sequence[Framing], library: Library, radius: int, photo_bits_max: int = PHOTO_BITS_MAX
+) -> list[Found]:
     lines: list[_Line] = []
     photos: list[Found] = []
     for variant in _variants(query, framings):
         hits = variant.near(library, radius)
         is_photo = library.is_photo[hits.entry]
-        photos += _photos_shown(variant, hits.where(is_photo), query.times, library)
+        photos += _photos_shown(variant, hits.where(is_photo), query.times, library, photo_bits_max)
         lines += _voted(variant, hits.where(~is_photo), query.times)
     lines.sort(key=lambda line: -line.votes * _plainness(line.speed, line.variant.transform))
     scored = [_scored(line, query, library) for line in lines[:LINES_SCORED]]
