@@ -8,6 +8,7 @@ whatever is killed when, the list names whole segments. Readers map the files an
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from ulid import ULID
 
 from pipeline.edges.disk import sync_folder
+from pipeline.errors import TryAgain
 from pipeline.records import Known
 
 logger = logging.getLogger(__name__)
@@ -36,6 +38,9 @@ ROWS_MAX: Final = 4_000_000
 WAITING_MAX_BYTES: Final = 128 << 20
 JOINED: Final = 6
 _LIST: Final = "segments.json"
+GONE: Final = ".gone"
+# Others may join segments between reading the list and mapping what it names; each such meeting takes a new look.
+LISTS_READ: Final = 20
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -96,13 +101,13 @@ class Kept:
 
     def segments(self) -> list[tuple[list[str], NDArray[np.bool_], Arrays]]:
         """(originals, whether each still counts, mapped arrays) of every segment, level with the catalog."""
-        for _ in range(3):
+        for _ in range(LISTS_READ):
             told = self.follow()
             try:
                 return [(part.originals, _counting(part), self._mapped(part)) for part in told.parts]
             except FileNotFoundError:  # another process joined segments just now
                 continue
-        raise FileNotFoundError(self._folder)
+        raise TryAgain("The index for matching was joined anew all the while", path=str(self._folder))
 
     def follow(self) -> _List:
         """The list, brought level with the catalog first."""
@@ -243,8 +248,13 @@ class Kept:
         """Segments that the list does not name are removed; those who have them mapped read on."""
         named = {part.name for part in told.parts}
         for path in self._folder.iterdir():
-            if path.is_dir() and path.name not in named:
-                shutil.rmtree(path, ignore_errors=True)
+            if not path.is_dir() or path.name in named:
+                continue
+            # First out of sight as a whole: who maps it meanwhile must not find a half of it.
+            away = path if path.suffix == GONE else path.with_name(path.name + GONE)
+            with contextlib.suppress(OSError):  # on Windows it stays while somebody has it mapped
+                path.rename(away)
+            shutil.rmtree(away, ignore_errors=True)
 
 
 def _held_count(told: _List) -> int:

@@ -12,6 +12,7 @@ from config.settings import Settings
 from pipeline.custody.accession import Accession, Candidate
 from pipeline.errors import TryAgain
 from pipeline.records import Stated
+from pipeline.stages import ORDER
 from tests.samples import making
 from workers.bootstrap import Home, build_accession, build_home, build_jobs, make_home
 
@@ -33,7 +34,7 @@ def test_a_taken_file_is_an_original_with_an_arrival_an_event_and_queued_work(ho
     assert [one.stated for one in known.arrivals] == [Stated(case="平商务罚字〔2021〕第3号", officer="010203")]
     assert [one.folder for one in known.arrivals] == ["card"]
     assert "arrival.accepted" in home.catalog.events_of(known.original.id)[0]
-    assert len(build_jobs(home).listed(original=known.original.id)) == 7
+    assert len(build_jobs(home).listed(original=known.original.id)) == len(ORDER)
     assert path.exists()
 
 

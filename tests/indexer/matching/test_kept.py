@@ -172,3 +172,22 @@ def test_an_index_in_files_looks_up_what_one_in_memory_does(films, tmp_path):
     assert find_clip(part, 0.25, in_files) == find_clip(part, 0.25, in_memory)
     assert {type(segment.bits) for segment in in_files.segments} == {np.memmap}
     assert sounds.Library.of([]).segments
+
+
+def test_a_segment_that_goes_is_out_of_sight_as_a_whole_before_its_files_go(films, tmp_path, monkeypatch):
+    """Else a reader that maps it just then finds some of its files."""
+    catalog = Archive()
+    marked = InFiles(catalog, tmp_path)
+    seen = []
+
+    def nothing_yet(path, **_):
+        seen.append(path)
+
+    monkeypatch.setattr(kept_module.shutil, "rmtree", nothing_yet)
+    for name, film in films.items():
+        catalog.put(_with_marks(name, film[::2]))
+        assert _found(marked, film) == [name]
+    assert seen
+    named = {part.name for part in marked.kept["pictures"].follow().parts}
+    folder = marked.kept["pictures"]._folder
+    assert {path.name for path in folder.iterdir() if path.is_dir() and path.suffix != kept_module.GONE} == named
