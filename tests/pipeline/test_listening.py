@@ -102,7 +102,7 @@ def test_a_job_that_is_not_wanted_any_more_ends_at_once(tmp_path):
 
 
 def test_progress_goes_up_to_the_end(tmp_path):
-    source = film(tmp_path / "a.mkv", "shapes", MELODY.format(seed=1), seconds=20, size="1280x720")
+    source = film(tmp_path / "a.mkv", "shapes", MELODY.format(seed=1), seconds=10, size="1280x720")
     told = []
     context = context_of(source, tmp_path)
     context.progress = told.append

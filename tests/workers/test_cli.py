@@ -103,9 +103,7 @@ def test_match_finds_the_source_of_a_clip(at_home: Callable[..., Any], taken: Pa
 def test_marks_of_another_version_are_taken_anew(at_home: Callable[..., Any], taken: Path) -> None:
     """Two originals have marks of sound; one of them gets an older version, as from before an update."""
     catalog = f"{taken / 'home' / 'catalog.sqlite3'}"
-    at_home("ingest", str(taken / CASE), "--wait")
     [before] = at_home("rebuild", "marks")
-    at_home("ingest", str(taken / CASE), "--wait")
     with contextlib.closing(sqlite3.connect(catalog)) as opened, opened:
         opened.execute("UPDATE cr_fingerprint SET version = 0 WHERE method = 'sound' AND original = "
                        "(SELECT id FROM cr_original WHERE kind = 'audio')")  # fmt: skip
