@@ -217,13 +217,13 @@ SOUND_EDITS = {
 
 @pytest.fixture(scope="module")
 def real(corpus, manifest, tmp_path_factory):
-    """(an archive of real recordings, their rows by path): the smaller set and all longer videos, or all of them."""
+    """(an archive of real recordings, their rows by path): photos, longer videos and the smaller set, or all."""
     scratch, taken = tmp_path_factory.mktemp("real"), Archive()
     rows = {
         row["path"]: row
         for row in manifest
         if row["kind"] in ("photo", "video", "audio")
-        and (FULL or row["core"] == "1" or (row["kind"] == "video" and float(row["data_end_s"] or 0) >= 5.5))
+        and (FULL or row["core"] == "1" or row["kind"] == "photo" or float(row["data_end_s"] or 0) >= 5.5)
     }
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda path: taken.take(corpus / path, scratch, name=path), rows))
