@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Final, Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from indexer.matching import pictures, shelf, sounds
 from indexer.matching.kept import Kept, MarkedCatalog
 from indexer.matching.shelf import Library
 from pipeline.custody.sniff import END_BYTES, sniff
 from pipeline.edges.cage import Limits
-from pipeline.edges.media import grey_frames, mono_samples
+from pipeline.edges.media import all_of, greys, samples
 from pipeline.edges.pictures import grey_square
 from pipeline.edges.tools import DEMUXERS, Tools
 from pipeline.errors import BadInput, Unreadable
@@ -29,6 +28,8 @@ from pipeline.marks import sounds as sound_marks
 ASKED_FPS: Final = 4.0
 # Of a longer file only the beginning is asked.
 ASKED_MAX_S: Final = 600
+ASKED_PICTURES: Final = greys(fps=ASKED_FPS, side_px=picture_marks.SIDE_PX, seconds_max=ASKED_MAX_S)
+ASKED_SOUND: Final = samples(rate_hz=sound_marks.RATE_HZ, seconds_max=ASKED_MAX_S)
 ASKED_LIMITS: Final = Limits(wall_s=300, cpu_s=300, memory_bytes=2 << 30, stall_s=60)
 SAME_PLACE_S: Final = 1.5
 
@@ -186,7 +187,7 @@ def _media_rows(file: Path, format_name: str, marked: Marked, tools: Tools) -> l
     rows: list[Match] = []
     failures: list[Unreadable] = []
     try:
-        frames = _frames(source, format_name, tools)
+        frames = all_of(tools, source, format_name, ASKED_PICTURES, "pictures", limits=ASKED_LIMITS)
         if len(frames) == 1:
             found = pictures.find_photo(frames, marked.pictures())
         else:
@@ -195,31 +196,13 @@ def _media_rows(file: Path, format_name: str, marked: Marked, tools: Tools) -> l
     except Unreadable as error:
         failures.append(error)
     try:
-        samples = _samples(source, format_name, tools)
-        rows = merged(rows, [_sound_row(one) for one in sounds.find_sound(samples, marked.sounds())])
+        heard = all_of(tools, source, format_name, ASKED_SOUND, "sound", limits=ASKED_LIMITS)
+        rows = merged(rows, [_sound_row(one) for one in sounds.find_sound(heard, marked.sounds())])
     except Unreadable as error:
         failures.append(error)
     if len(failures) == 2:
         raise failures[0]
     return rows
-
-
-def _frames(source: Path, format_name: str, tools: Tools) -> NDArray[np.uint8]:
-    batches: list[NDArray[np.uint8]] = []
-    grey_frames(
-        tools, source, format_name, batches.append,
-        fps=ASKED_FPS, side_px=picture_marks.SIDE_PX, limits=ASKED_LIMITS, seconds_max=ASKED_MAX_S,
-    )  # fmt: skip
-    return np.concatenate(batches)
-
-
-def _samples(source: Path, format_name: str, tools: Tools) -> NDArray[np.int16]:
-    batches: list[NDArray[np.int16]] = []
-    mono_samples(
-        tools, source, format_name, batches.append,
-        rate_hz=sound_marks.RATE_HZ, limits=ASKED_LIMITS, seconds_max=ASKED_MAX_S,
-    )  # fmt: skip
-    return np.concatenate(batches)
 
 
 def _picture_row(found: pictures.Found) -> Match:

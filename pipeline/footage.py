@@ -31,6 +31,11 @@ def is_decodable(known: Known) -> bool:
     return kind_of(known) in ("video", "audio") and known.original.format in DEMUXERS
 
 
+def has_pictures(known: Known) -> bool:
+    """Whether it is a video, also one whose streams could not be read before."""
+    return is_decodable(known) and kind_of(known) == "video"
+
+
 def has_sound(known: Known) -> bool:
     """Whether it is a sound recording, or a video in which sound was found."""
     return is_decodable(known) and (kind_of(known) == "audio" or known.value("audio.codec") is not None)
@@ -88,3 +93,8 @@ def limits_for(known: Known, settings: Settings) -> Limits:
         nice=10,
         stall_s=STALL_S,
     )
+
+
+def limits_for_picture(settings: Settings) -> Limits:
+    """What one reader may use for one still picture."""
+    return Limits(wall_s=120, cpu_s=60, memory_bytes=settings.media.memory_mb << 20, nice=10)

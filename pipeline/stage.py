@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,15 +105,18 @@ class Linker:
     propose: Callable[[Known], Iterable[CaseLink]]
 
 
-class Listener(Protocol):
+class Listener(ABC):
     """Takes in one decode of one recording, beside all others who listen to it."""
 
     def heard(self) -> Sequence[tuple[Branch, Sink]]:
         """The branches it wants, each with what takes the items as they come, from a thread of its own."""
+        return ()
 
     def writings(self) -> Sequence[Writing]:
         """The files that the decoding program writes for it."""
+        return ()
 
+    @abstractmethod
     def end(self, decoded: Decoded) -> Facts:
         """What came of it. Raises Unreadable where too little came; it is then given a decode of its own."""
 

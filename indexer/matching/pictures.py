@@ -77,9 +77,9 @@ ORDER_SAMPLES_MIN: Final = 4
 INSETS: Final = 5
 # Hypotheses are tried on so many frames, and the best of them on all.
 FRAMES_TRIED, FRAMINGS_KEPT = 10, 12
-# More rows than these are first looked up by whole parts of the key, a seventeenth of the work.
 # Framings so far forward in the list are tried turned by quarters too: the whole, its middle, its borders.
 TURNED_FRAMINGS: Final = 3
+# More rows than these are first looked up by whole parts of the key, a seventeenth of the work.
 ROWS_AT_ONCE: Final = 4_000_000
 PAIRS: Final = 3
 

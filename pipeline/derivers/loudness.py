@@ -15,12 +15,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.derivers.scenes import Runs
-from pipeline.derivers.waveform import RATE_HZ
-from pipeline.edges.media import Branch, Decoded, Sink, Writing, loudness, samples
+from pipeline.edges.media import Branch, Decoded, Sink, loudness, samples
 from pipeline.footage import has_sound
 from pipeline.records import Caveat, Facts, Known, MadeFile, Property
 from pipeline.stage import Context, Deriver, Listener, Trial
+from pipeline.timeline import RATE_HZ, Runs
 
 VERSION: Final = 1
 SILENT_BELOW: Final = 32768 * 10 ** (-50 / 20)
@@ -93,7 +92,7 @@ def _number(text: bytes, otherwise: float) -> float:
     return value if math.isfinite(value) else otherwise
 
 
-class _Measured:
+class _Measured(Listener):
     """Listens to the samples and to what ffmpeg measures of them."""
 
     def __init__(self, scratch: Path, context: Context) -> None:
@@ -103,9 +102,6 @@ class _Measured:
 
     def heard(self) -> Sequence[tuple[Branch, Sink]]:
         return [(self._sound, self._hush.add), (self._figures, self._meter.add)]
-
-    def writings(self) -> Sequence[Writing]:
-        return ()
 
     def end(self, decoded: Decoded) -> Facts:
         """The `loudness`, as JSON, and what it sums up to. Raises Unreadable where no sound decoded."""

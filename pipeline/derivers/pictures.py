@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.edges.media import Branch, Decoded, Sink, Writing, colours
+from pipeline.edges.media import Branch, Decoded, Sink, colours
 from pipeline.errors import Unreadable
-from pipeline.footage import is_decodable, kind_of, length_s, shown_sides, within
+from pipeline.footage import has_pictures, length_s, shown_sides, within
 from pipeline.records import Facts, Known, MadeFile
 from pipeline.stage import Context, Deriver, Listener, Trial
 
@@ -40,7 +40,7 @@ def step_for(seconds: float | None) -> float:
     return max(step_s, seconds / TILES_MAX)
 
 
-class _Shown:
+class _Shown(Listener):
     """Listens to one picture a step; keeps small ones of all, and of those that may be the poster the whole."""
 
     def __init__(self, known: Known, scratch: Path, context: Context) -> None:
@@ -56,9 +56,6 @@ class _Shown:
 
     def heard(self) -> Sequence[tuple[Branch, Sink]]:
         return [(self._branch, self._add)]
-
-    def writings(self) -> Sequence[Writing]:
-        return ()
 
     def _add(self, pictures: Pictures) -> None:
         for picture in pictures:
@@ -171,9 +168,6 @@ def _clock(seconds: float) -> str:
     return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}.{milliseconds:03d}"
 
 
-def wants(known: Known) -> bool:
-    """Whether it is a video, also one whose streams could not be read before."""
-    return is_decodable(known) and kind_of(known) == "video"
-
-
-DERIVER = Deriver(name="pictures", version=2, roles=("poster", "sprites", "sprites_map"), wants=wants, listen=listen)
+DERIVER = Deriver(
+    name="pictures", version=2, roles=("poster", "sprites", "sprites_map"), wants=has_pictures, listen=listen
+)

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline import frames
-from pipeline.edges.media import Branch, Decoded, Sink, Writing, compared
+from pipeline.edges.colours import WHITE_NITS
+from pipeline.edges.media import Decoded, Writing, compared
 from pipeline.edges.tools import DEMUXERS
 from pipeline.errors import TryAgain, Unreadable
 from pipeline.footage import is_decodable, kind_of, length_s
@@ -42,9 +43,8 @@ FREE_BYTES_MIN: Final = 64 << 20
 PICTURES_ALONE: Final = 2
 # A last group of pictures without its end is usual; more is worth telling.
 PICTURES_LOST_MIN, PICTURES_LOST_SHARE = 5, 0.01
-# How ffmpeg calls the transfer curves of HDR; paper white of ITU-R BT.2408.
+# How ffmpeg calls the transfer curves of HDR.
 HDR: Final = {"PQ": "smpte2084", "HLG": "arib-std-b67"}
-WHITE_NITS: Final = 203
 BARE_FORMATS: Final = frozenset(("h264", "hevc", "m4v", "mjpeg"))
 NOT_THE_ORIGINAL: Final = "可播放副本，非原件 Viewing copy, not the original"
 SOUND_LATE_S: Final = 2.0
@@ -140,7 +140,7 @@ def _streams_of(known: Known) -> tuple[str, ...]:
     return ("V:0", "a:0") if known.value("audio.codec") is not None else ("V:0",)
 
 
-class _Copy:
+class _Copy(Listener):
     """Has the copy written, and judges it. is_first: one that is much too short is made once more before it is kept."""
 
     def __init__(self, known: Known, scratch: Path, context: Context, plan: Plan, *, is_first: bool) -> None:
@@ -148,9 +148,6 @@ class _Copy:
         self._known, self._context, self._plan, self._scratch = known, context, plan, scratch
         self._target = scratch / (VIDEO_NAME if "V:0" in plan.streams else SOUND_NAME)
         self._parameters = _parameters(known, plan, context)
-
-    def heard(self) -> Sequence[tuple[Branch, Sink]]:
-        return ()
 
     def writings(self) -> Sequence[Writing]:
         is_video = self._target.name == VIDEO_NAME
@@ -327,7 +324,7 @@ def _filters(known: Known, context: Context) -> Iterator[str]:
     transfer = known.value("video.transfer")
     if transfer in HDR and {"zscale", "tonemap"} <= context.tools.filters:
         stored = f"tin={HDR[transfer]}:pin=bt2020:min=bt2020nc:rin=limited"
-        yield f"zscale={stored}:t=linear:npl={WHITE_NITS},format=gbrpf32le"
+        yield f"zscale={stored}:t=linear:npl={WHITE_NITS:g},format=gbrpf32le"
         yield "zscale=p=bt709,tonemap=mobius:param=0.6:desat=0:peak=5"
         yield "zscale=t=bt709:m=bt709:p=bt709:r=limited"
 

@@ -14,48 +14,19 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.edges.media import Branch, Decoded, Sink, Writing, greys
-from pipeline.footage import analysis_fps, is_decodable, kind_of
+from pipeline.edges.media import Branch, Decoded, Sink, greys
+from pipeline.footage import analysis_fps, has_pictures
 from pipeline.marks.pictures import SIDE_PX
 from pipeline.records import Caveat, Facts, Known, MadeFile, Property
 from pipeline.stage import Context, Deriver, Listener, Trial
+from pipeline.timeline import LASTS_S, Runs
 
 VERSION: Final = 1
 CHANGE_PERCENT: Final = 10.0
 # Grey levels of 255: a tenth of the way from video black (16) to video white (235).
 BLACK_LEVEL, BLACK_SHARE = 38, 0.98
 STILL_LEVELS: Final = 0.255
-LASTS_S: Final = 2.0
 SCENES_MAX: Final = 20_000
-
-Stretch = tuple[float, float]
-
-
-class Runs:
-    """Collects stretches of equal steps in which something holds, those that last LASTS_S or longer."""
-
-    def __init__(self, step_s: float) -> None:
-        self._step_s = step_s
-        self._begin: int | None = None
-        self.stretches: list[Stretch] = []
-
-    def add(self, number: int, *, holds: bool) -> None:
-        """Whether it holds at this step."""
-        if holds:
-            self.begin(number)
-        else:
-            self.end(number)
-
-    def begin(self, number: int) -> None:
-        """It holds from this step on, if it did not before."""
-        if self._begin is None:
-            self._begin = number
-
-    def end(self, number: int) -> None:
-        """Whatever still holds ends before this step."""
-        if self._begin is not None and (number - self._begin) * self._step_s >= LASTS_S:
-            self.stretches.append((round(self._begin * self._step_s, 3), round(number * self._step_s, 3)))
-        self._begin = None
 
 
 class Watch:
@@ -102,7 +73,7 @@ class Watch:
         return {"scenes": self.scenes, "black": self._black.stretches, "frozen": self._still.stretches}
 
 
-class _Watched:
+class _Watched(Listener):
     """Listens to the pictures."""
 
     def __init__(self, scratch: Path, context: Context, fps: int) -> None:
@@ -111,9 +82,6 @@ class _Watched:
 
     def heard(self) -> Sequence[tuple[Branch, Sink]]:
         return [(self._branch, self._watch.add)]
-
-    def writings(self) -> Sequence[Writing]:
-        return ()
 
     def end(self, decoded: Decoded) -> Facts:
         """The `scenes`, as JSON, and what they sum up to. Raises Unreadable where no picture decoded."""
@@ -160,9 +128,4 @@ def listen(known: Known, scratch: Path, context: Context, trial: Trial) -> Liste
     return _Watched(scratch, context, analysis_fps(known, context.settings))
 
 
-def wants(known: Known) -> bool:
-    """Whether it is a video."""
-    return is_decodable(known) and kind_of(known) == "video"
-
-
-DERIVER = Deriver(name="scenes", version=VERSION, roles=("scenes",), wants=wants, listen=listen)
+DERIVER = Deriver(name="scenes", version=VERSION, roles=("scenes",), wants=has_pictures, listen=listen)

@@ -13,10 +13,9 @@ from typing import Final
 
 import ffmpeg
 
-from pipeline.edges.cage import Limits
 from pipeline.edges.pictures import draw_views
 from pipeline.errors import Unreadable
-from pipeline.footage import kind_of
+from pipeline.footage import kind_of, limits_for_picture
 from pipeline.records import Known, MadeFile
 from pipeline.stage import Context, Deriver
 
@@ -63,7 +62,7 @@ def _as_png(source: Path, known: Known, scratch: Path, context: Context) -> Path
         context.tools.input(source, known.original.format, threads=1)["V:0"], f"file:{drawn}", f="image2", update=1,
         **{"c:v": "png", "frames:v": 1},
     )  # fmt: skip
-    context.tools.run(output, limits=_limits(context), still_wanted=context.still_wanted)
+    context.tools.run(output, limits=limits_for_picture(context.settings), still_wanted=context.still_wanted)
     if not drawn.is_file():
         raise Unreadable("ffmpeg draws nothing of it")
     return drawn
@@ -73,7 +72,7 @@ def _drawn(shown: Path, known: Known, scratch: Path, context: Context) -> list[M
     view, poster = scratch / "view.jpg", scratch / "poster.jpg"
     drawn = context.tools.call(
         draw_views, str(shown), str(view), VIEW_PX, str(poster), POSTER_PX, known.value("picture.orientation"),
-        limits=_limits(context), reads=[shown], writes=[scratch], still_wanted=context.still_wanted,
+        limits=limits_for_picture(context.settings), reads=[shown], writes=[scratch], still_wanted=context.still_wanted,
     )  # fmt: skip
     tool = f"Pillow {version('pillow')}, pi_heif {version('pi-heif')}"
     if known.original.format == "jxl":
@@ -82,10 +81,6 @@ def _drawn(shown: Path, known: Known, scratch: Path, context: Context) -> list[M
         MadeFile(role="view", path=view, mime="image/jpeg", tool=tool, parameters={**drawn, "side_px": VIEW_PX}),
         MadeFile(role="poster", path=poster, mime="image/jpeg", tool=tool, parameters={"side_px": POSTER_PX}),
     ]
-
-
-def _limits(context: Context) -> Limits:
-    return Limits(wall_s=120, cpu_s=60, memory_bytes=context.settings.media.memory_mb << 20, nice=10)
 
 
 DERIVER = Deriver(

@@ -13,12 +13,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.edges.media import Branch, Decoded, Sink, Writing, samples
+from pipeline.edges.media import Branch, Decoded, Sink, samples
 from pipeline.footage import has_sound
 from pipeline.records import Facts, Known, MadeFile
 from pipeline.stage import Context, Deriver, Listener, Trial
+from pipeline.timeline import RATE_HZ
 
-RATE_HZ: Final = 16_000
 STRETCH_SAMPLES: Final = RATE_HZ // 50
 # Pairs at most; twenty minutes keep 25 pairs a second, a day 0.2, and the file stays under 300 KB.
 PAIRS_MAX: Final = 36_000
@@ -61,7 +61,7 @@ class Peaks:
         self.stretch_samples *= 2
 
 
-class _Drawn:
+class _Drawn(Listener):
     """Listens to the samples and draws them."""
 
     def __init__(self, scratch: Path, context: Context) -> None:
@@ -70,9 +70,6 @@ class _Drawn:
 
     def heard(self) -> Sequence[tuple[Branch, Sink]]:
         return [(self._branch, self._peaks.add)]
-
-    def writings(self) -> Sequence[Writing]:
-        return ()
 
     def end(self, decoded: Decoded) -> Facts:
         """The `waveform`. Raises Unreadable where no sound decoded."""

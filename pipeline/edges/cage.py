@@ -45,6 +45,10 @@ PRELOADED: Final = (
     "json", "exifread", "PIL.Image", "PIL.ImageOps", "PIL.ImageCms", "pi_heif", "av", "numpy", "pipeline.stage",
     "pipeline.edges.tools", "pipeline.edges.reading", "pipeline.edges.pictures", "pipeline.custody.sniff",
 )  # fmt: skip
+# How one ended that was ended, in words.
+REASONS: Final = {
+    "time": "took too long", "memory": "needed too much memory", "stalled": "stood still", "space": "wrote too much",
+}  # fmt: skip
 # What stands on standard error where a program never began: from `_work`, and from bubblewrap.
 NOT_STARTED: Final = ("cannot start ", "bwrap: ")
 CAN_FORK: Final = hasattr(os, "fork") and hasattr(socket, "send_fds")
@@ -134,9 +138,8 @@ class Cage:
         ended = self._run(order, limits, still_wanted, {})
         answer = _parsed(ended.stdout)
         if answer is None:
-            why = {"time": "took too long", "memory": "needed too much memory", "stalled": "stood still"}
             raise Unreadable(
-                f"{function.__module__.rsplit('.', 1)[-1]} {why.get(ended.why, 'crashed on this file')}",
+                f"{function.__module__.rsplit('.', 1)[-1]} {REASONS.get(ended.why, 'crashed on this file')}",
                 code=ended.code,
                 stderr=ended.stderr[-500:],
             )

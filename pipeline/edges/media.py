@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import frames
-from pipeline.edges.cage import Ended, Limits
+from pipeline.edges.cage import REASONS, Ended, Limits
 from pipeline.edges.tools import DECODERS, Tools, bounds
 from pipeline.errors import Unreadable
 from pipeline.frames import FrameTimes
@@ -142,11 +142,6 @@ class Decoded:
             raise Unreadable(f"No {what} can be decoded", code=self.ended.code, stderr=self.ended.stderr[-500:])
 
 
-REASONS: Final = {
-    "time": "took too long", "memory": "needed too much memory", "stalled": "stood still", "space": "wrote too much",
-}  # fmt: skip
-
-
 def decode(
     tools: Tools,
     source: Path,
@@ -197,41 +192,11 @@ def _on_pipe(node: Any, branch: Branch, number: int) -> Any:
     return ffmpeg.output(node[branch.stream], name, **options)
 
 
-def grey_frames(
-    tools: Tools,
-    source: Path,
-    format_name: str,
-    sink: Sink,
-    *,
-    fps: float,
-    side_px: int,
-    limits: Limits,
-    seconds_max: int = SECONDS_MAX,
-    still_wanted: Callable[[], None] = lambda: None,
-) -> int:
-    """How many frames of `greys` were handed to sink. Raises Unreadable where not one decodes."""
-    branch = greys(fps=fps, side_px=side_px, seconds_max=seconds_max)
-    decoded = decode(tools, source, format_name, [(branch, sink)], limits=limits, still_wanted=still_wanted)
-    decoded.require(branch, "pictures")
-    return decoded.counts[branch]
-
-
-def mono_samples(
-    tools: Tools,
-    source: Path,
-    format_name: str,
-    sink: Sink,
-    *,
-    rate_hz: int,
-    limits: Limits,
-    seconds_max: int = SECONDS_MAX,
-    still_wanted: Callable[[], None] = lambda: None,
-) -> int:
-    """How many of `samples` were handed to sink. Raises Unreadable where none decodes."""
-    branch = samples(rate_hz=rate_hz, seconds_max=seconds_max)
-    decoded = decode(tools, source, format_name, [(branch, sink)], limits=limits, still_wanted=still_wanted)
-    decoded.require(branch, "sound")
-    return decoded.counts[branch]
+def all_of(tools: Tools, source: Path, format_name: str, branch: Branch, what: str, *, limits: Limits) -> NDArray[Any]:
+    """All items of one branch, at once. Raises Unreadable where none decodes. what: as in `Decoded.require`."""
+    batches: list[NDArray[Any]] = []
+    decode(tools, source, format_name, [(branch, batches.append)], limits=limits).require(branch, what)
+    return np.concatenate(batches)
 
 
 # -- what a made recording holds

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.edges.cage import Limits
 from pipeline.edges.pictures import grey_square
-from pipeline.footage import kind_of
+from pipeline.footage import kind_of, limits_for_picture
 from pipeline.marks import pictures
 from pipeline.records import Fingerprint, Known
 from pipeline.stage import Context, Fingerprinter
@@ -17,10 +16,9 @@ from pipeline.stage import Context, Fingerprinter
 
 def fingerprint(source: Path, known: Known, context: Context) -> Fingerprint:
     """The marks of the upright picture; none where it is blank or drawn, for those all look alike."""
-    limits = Limits(wall_s=120, cpu_s=60, memory_bytes=context.settings.media.memory_mb << 20, nice=10)
     pixels = context.tools.call(
         grey_square, str(source), pictures.SIDE_PX, known.value("picture.orientation"),
-        limits=limits, reads=[source], still_wanted=context.still_wanted,
+        limits=limits_for_picture(context.settings), reads=[source], still_wanted=context.still_wanted,
     )  # fmt: skip
     marker = pictures.Marker(step_s=0.0)
     marker.add(np.frombuffer(base64.b64decode(pixels), np.uint8).reshape(1, pictures.SIDE_PX, pictures.SIDE_PX))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.edges.media import Branch, Decoded, Sink, Writing, samples
+from pipeline.edges.media import Branch, Decoded, Sink, samples
 from pipeline.footage import has_sound
 from pipeline.marks import sounds
 from pipeline.records import Facts, Fingerprint, Known
 from pipeline.stage import Context, Fingerprinter, Listener
 
 
-class _Marked:
+class _Marked(Listener):
     """Listens to the samples and takes their marks; none of silence."""
 
     def __init__(self) -> None:
@@ -20,9 +20,6 @@ class _Marked:
 
     def heard(self) -> Sequence[tuple[Branch, Sink]]:
         return [(self._branch, self._marker.add)]
-
-    def writings(self) -> Sequence[Writing]:
-        return ()
 
     def end(self, decoded: Decoded) -> Facts:
         """The marks. Raises Unreadable where no sound decoded."""

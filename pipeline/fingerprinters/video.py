@@ -8,8 +8,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.edges.media import Branch, Decoded, Sink, Writing, greys
-from pipeline.footage import analysis_fps, is_decodable, kind_of
+from pipeline.edges.media import Branch, Decoded, Sink, greys
+from pipeline.footage import analysis_fps, has_pictures
 from pipeline.marks import pictures
 from pipeline.records import Facts, Fingerprint, Known
 from pipeline.stage import Context, Fingerprinter, Listener
@@ -46,7 +46,7 @@ class Thinned:
         return (2 * self._gone * self._fps + FPS) // (2 * FPS)
 
 
-class _Marked:
+class _Marked(Listener):
     """Listens to the pictures and takes their marks; none where all are blank or drawn."""
 
     def __init__(self, fps: int) -> None:
@@ -56,9 +56,6 @@ class _Marked:
 
     def heard(self) -> Sequence[tuple[Branch, Sink]]:
         return [(self._branch, self._thinned.add)]
-
-    def writings(self) -> Sequence[Writing]:
-        return ()
 
     def end(self, decoded: Decoded) -> Facts:
         """The marks. Raises Unreadable where no picture decoded."""
@@ -73,9 +70,4 @@ def listen(known: Known, context: Context) -> Listener:
     return _Marked(analysis_fps(known, context.settings))
 
 
-def wants(known: Known) -> bool:
-    """Whether it is a video that ffmpeg may be given."""
-    return is_decodable(known) and kind_of(known) == "video"
-
-
-FINGERPRINTER = Fingerprinter(name="video", version=pictures.VERSION, wants=wants, listen=listen)
+FINGERPRINTER = Fingerprinter(name="video", version=pictures.VERSION, wants=has_pictures, listen=listen)

@@ -29,7 +29,7 @@ from PIL import Image, ImageOps
 from indexer.match import ASKED_FPS, ASKED_LIMITS
 from indexer.matching import pictures, sounds
 from indexer.matching.shelf import Library
-from pipeline.edges.media import grey_frames
+from pipeline.edges.media import all_of, greys
 from pipeline.edges.tools import Tools
 from pipeline.fingerprinters.video import FPS
 from pipeline.marks import pictures as picture_marks
@@ -216,10 +216,8 @@ def _asked(
 
 
 def _frames(clip: Path, fps: float, tools: Tools) -> picture_marks.Frames:
-    batches: list[picture_marks.Frames] = []
     form = {".avi": "avi", ".webm": "webm", ".mp4": "mp4"}[clip.suffix]
-    grey_frames(tools, clip, form, batches.append, fps=fps, side_px=picture_marks.SIDE_PX, limits=ASKED_LIMITS)
-    return np.concatenate(batches)
+    return all_of(tools, clip, form, greys(fps=fps, side_px=picture_marks.SIDE_PX), "pictures", limits=ASKED_LIMITS)
 
 
 # -- sound

@@ -6,11 +6,12 @@ from pipeline.edges.media import Decoded, Writing, samples
 from pipeline.errors import Superseded, Unreadable
 from pipeline.listening import Part, listen
 from pipeline.records import Facts, Property
+from pipeline.stage import Listener
 from pipeline.stages import derive
 from tests.pipeline.filming import MELODY, context_of, film, of_role, probed
 
 
-class Ear:
+class Ear(Listener):
     """Hears the sound; says how many samples came."""
 
     def __init__(self, writings=(), fails=False):

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from pipeline.derivers.waveform import DERIVER, PAIRS_MAX, RATE_HZ, Peaks
+from pipeline.derivers.waveform import DERIVER, PAIRS_MAX, Peaks
 from pipeline.errors import Unreadable
+from pipeline.timeline import RATE_HZ
 from tests.pipeline.filming import film, heard_by, of_role, probed
 
 
