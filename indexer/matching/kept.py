@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from ulid import ULID
 
@@ -39,6 +39,8 @@ WAITING_MAX_BYTES: Final = 128 << 20
 JOINED: Final = 6
 _LIST: Final = "segments.json"
 GONE: Final = ".gone"
+# The first writing of a large archive takes longer; the others come again.
+WAITED_MAX_S: Final = 60.0
 # Others may join segments between reading the list and mapping what it names; each such meeting takes a new look.
 LISTS_READ: Final = 20
 
@@ -115,20 +117,20 @@ class Kept:
         told = self._read()
         if told is not None and told.seq == wanted:
             return told
-        with self._writing:
+        with self._alone():
             told = self._read()
             if told is None or told.seq > wanted:
                 # Missing, damaged, of another form, or ahead of a catalog that was restored.
-                shutil.rmtree(self._folder, ignore_errors=True)
-                self._folder.mkdir(parents=True)
                 told = _List()
-            self._sweep(told)
+                self._empty()
+            else:
+                self._sweep(told)
             return self._caught_up(told)
 
     def rebuild(self) -> int:
         """How many originals the index holds, made anew from the whole catalog."""
-        with self._writing:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        with self._alone():
+            self._empty()
         return _held_count(self.follow())
 
     def state(self) -> dict[str, Any]:
@@ -206,6 +208,25 @@ class Kept:
         return told
 
     # -- files
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One writer at a time. Raises TryAgain where another one writes for long, or stands still."""
+        try:
+            self._writing.acquire(timeout=WAITED_MAX_S)
+        except Timeout as error:
+            raise TryAgain("Another process writes the index for matching", path=str(self._folder)) from error
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+    def _empty(self) -> None:
+        """No segment any more. The list goes first: whoever is killed in here leaves none that names a torn segment."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / _LIST).unlink(missing_ok=True)
+        sync_folder(self._folder)
+        self._sweep(_List())
 
     def _written(self, arrays: Mapping[str, NDArray[Any]], originals: list[str], held: list[int]) -> _Part:
         name = str(ULID())

@@ -341,8 +341,9 @@ def test_a_hold_at_any_moment_before_the_unlink_wins(
     assert home.catalog.known_of(original).original.state != "disposed"
 
 
+@pytest.mark.parametrize("far", ["at its beginning", "after its look at the clock"])
 def test_a_hold_that_comes_while_the_bytes_go_waits_and_is_told_so(
-    home: Home, tmp_path: Path, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+    far: str, home: Home, tmp_path: Path, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     retention = kept(home, clock)
     [original] = take(home, tmp_path / "card", "a.jpg")
@@ -353,9 +354,13 @@ def test_a_hold_that_comes_while_the_bytes_go_waits_and_is_told_so(
 
     def hold_meanwhile() -> None:
         other = build_home(home.settings)
+        holding = kept(other, clock)
+        if far == "after its look at the clock":
+            seen = holding.look_at_clock()
+            holding._watch.look = lambda: seen  # type: ignore[method-assign]
         unlinking.wait(10)
         try:
-            said.append(kept(other, clock).place_hold(AUDITOR, "立案", original=original))
+            said.append(holding.place_hold(AUDITOR, "立案", original=original))
         except BadInput as error:
             said.append(error.sentence)
         other.close()

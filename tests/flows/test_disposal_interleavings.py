@@ -387,8 +387,17 @@ class Disposing(RuleBasedStateMachine):
             hold, too_late = found
             for late in too_late:
                 assert self.whole(late) is None, "a hold is told that it came too late, and the bytes are there"
-            self.holds[hold.id] = Held(({self.ids[1]} if by_case else {one}) - set(too_late) - self.gone)
+            gone_before = self.done_before(hold.id)
+            assert by_case or one not in gone_before, "a hold on what is gone is told as in force"
+            self.holds[hold.id] = Held(({self.ids[1]} if by_case else {one}) - set(too_late) - gone_before)
         self.said.set()
+
+    def done_before(self, hold: str) -> set[str]:
+        """What was disposed of before this hold was placed, as the log tells it."""
+        events = self.events()
+        placed = next(event["seq"] for event in events
+                      if event["type"] == "hold.placed" and event["facts"]["hold"]["id"] == hold)  # fmt: skip
+        return {event["original"] for event in events if event["type"] == "disposal.done" and event["seq"] < placed}
 
     said = threading.Event()
 

@@ -40,7 +40,8 @@ LEASE_S = 3.0
 # The goal: what a stopped worker had in hand is for others to do within the lease and so much. When one of them is
 # free to begin it is a matter of this machine's strength.
 SLACK_S = 10.0
-LOCKING = (".", "log", "index")  # folders of a home with the files by which its processes lock each other out
+# Folders of a home with the files by which its processes lock each other out.
+LOCKING = (".", "log", "index", "index/matching")
 BUSY = 8  # files that are kept unfinished, so that there is always a turn to stop in
 
 

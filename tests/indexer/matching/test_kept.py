@@ -10,12 +10,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from indexer.match import InFiles
 from indexer.matching import kept as kept_module
 from indexer.matching import shelf, sounds
 from indexer.matching.pictures import find_clip
 from indexer.matching.sounds import find_sound
+from pipeline.errors import TryAgain
 from pipeline.marks import pictures as picture_marks
 from pipeline.marks import sounds as sound_marks
 from pipeline.records import Fingerprint
@@ -162,6 +164,33 @@ def test_a_writer_that_is_killed_leaves_an_index_that_answers(films, tmp_path):
         os.waitpid(writer, 0)
         whole = Archive(_with_marks(name, film[::2]) for name, film in list(films.items())[:4])
         assert _found(InFiles(whole, tmp_path), films["o1"]) == ["o1"]
+
+
+def test_a_writer_that_is_killed_while_it_empties_the_index_leaves_one_that_answers(films, tmp_path, monkeypatch):
+    whole, restored = (Archive(_with_marks(name, film[::2]) for name, film in films.items()) for _ in range(2))
+    assert _found(InFiles(whole, tmp_path), films["o1"]) == ["o1"]
+    restored.lose(4)
+
+    class Killed(BaseException):
+        pass
+
+    def half_removed(path, **_):
+        next(path.glob("*.npy") if path.suffix else path.rglob("*.npy")).unlink()
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(kept_module.shutil, "rmtree", half_removed)
+        with pytest.raises(Killed):
+            InFiles(restored, tmp_path).pictures()
+    assert _found(InFiles(whole, tmp_path), films["o1"]) == ["o1"]
+
+
+def test_a_writer_that_stands_still_is_not_waited_for_for_ever(films, tmp_path, monkeypatch):
+    monkeypatch.setattr(kept_module, "WAITED_MAX_S", 0.1)
+    marked = InFiles(Archive([_with_marks("a", films["o0"][::2])]), tmp_path)
+    with FileLock(tmp_path / "pictures.lock"), pytest.raises(TryAgain, match="Another process"):
+        marked.pictures()
+    assert _found(marked, films["o0"]) == ["a"]
 
 
 def test_an_index_in_files_looks_up_what_one_in_memory_does(films, tmp_path):
