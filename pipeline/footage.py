@@ -7,6 +7,7 @@ from typing import Final
 
 from config.settings import Settings
 from pipeline.edges.cage import Limits
+from pipeline.edges.media import Look
 from pipeline.edges.tools import DEMUXERS
 from pipeline.records import Known
 
@@ -16,6 +17,8 @@ LENGTH_ASSUMED_S: Final = 1800.0
 ANALYSIS_FPS_MAX, ANALYSIS_FPS_USUAL = 30, 25
 # Key frames alone: marks are taken so often, and none of them may be older than this.
 KEY_FRAMES_FPS, KEY_FRAMES_DENSE_S = 2, 2.1
+# Stretches without dense key frames are filled while they are fewer, and less of the recording, than this.
+SPARSE_MAX, SPARSE_SHARE_MAX = 200, 0.5
 FILE_BYTES: Final = 8 << 30
 LENGTH_BELIEVED_S: Final = 48 * 3600.0
 STALL_S: Final = 120.0
@@ -69,16 +72,29 @@ def within(sides: tuple[float, float], side_px: int) -> tuple[int, int]:
 
 def analysis_fps(known: Known, settings: Settings) -> int:
     """Pictures a second that are looked at: every one of them, up to ANALYSIS_FPS_MAX."""
-    if key_frames_only(known, settings):
+    if look_at(known, settings).how != "all":
         return KEY_FRAMES_FPS
     fps = known.value("video.fps") or ANALYSIS_FPS_USUAL
     return max(KEY_FRAMES_FPS, min(ANALYSIS_FPS_MAX, math.ceil(fps - 0.05)))
 
 
-def key_frames_only(known: Known, settings: Settings) -> bool:
-    """Whether the settings ask for key frames alone, and this recording has them dense enough."""
-    gap_s = known.value("video.keyframe_max_s")
-    return settings.media.analysis == "key_frames" and gap_s is not None and gap_s <= KEY_FRAMES_DENSE_S
+def look_at(known: Known, settings: Settings) -> Look:
+    """Which pictures are looked at where nothing else needs them all: key frames alone only if the settings ask so."""
+    if settings.media.analysis != "key_frames":
+        return Look("all", "media.analysis asks for every picture")
+    gap_s, whole_s = known.value("video.keyframe_max_s"), length_s(known)
+    sparse = tuple((float(from_s), float(to_s)) for from_s, to_s in known.value("video.key_frames_sparse", ()))
+    sparse_s = sum(to_s - from_s for from_s, to_s in sparse)
+    if gap_s is None or whole_s is None:
+        return Look("all", "it is not known where its key frames lie")
+    if known.value("container.clock_jumps"):
+        return Look("all", "its clock jumps")
+    if gap_s <= KEY_FRAMES_DENSE_S:
+        return Look("key_frames", f"a key frame every {gap_s:g} s or sooner")
+    if not sparse or len(sparse) > SPARSE_MAX or sparse_s > SPARSE_SHARE_MAX * whole_s:
+        return Look("all", f"up to {gap_s:g} s between key frames, in too much of it")
+    found = "stretch" if len(sparse) == 1 else "stretches"
+    return Look("filled", f"key frames lie sparse in {len(sparse)} {found}, {sparse_s:g} s in all", sparse)
 
 
 def limits_for(known: Known, settings: Settings) -> Limits:

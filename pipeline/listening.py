@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.edges.media import decode
+from pipeline.edges.media import Look, Writing, decode
 from pipeline.errors import Unreadable
-from pipeline.footage import key_frames_only, length_s, limits_for
+from pipeline.footage import length_s, limits_for, look_at
 from pipeline.records import Facts, Known
 from pipeline.stage import Context, Listener, Trial
 
@@ -91,7 +91,7 @@ def _decoded(
             context.tools, source, known.original.format,
             [heard for _, listener in listeners for heard in listener.heard()],
             writings=writings, limits=limits_for(known, context.settings), still_wanted=context.still_wanted,
-            progress=_share(known, context.progress), **_options(known, context, writings),
+            progress=_share(known, context.progress), look=_look(known, context, writings), **_options(known),
         )  # fmt: skip
     except Unreadable as error:
         logger.info("%s: %s: %s", known.original.id, error.sentence, error.fields.get("stderr"))
@@ -106,11 +106,18 @@ def _decoded(
             yield one, error
 
 
-def _options(known: Known, context: Context, writings: Sequence[Any]) -> dict[str, Any]:
+def _look(known: Known, context: Context, writings: Sequence[Writing]) -> Look:
     """Key frames alone are decoded where the settings say so and no copy is encoded of the pictures."""
-    encodes = any(writing.options.get("c") != "copy" for writing in writings)
-    jumps = {"dts_delta_threshold": JUMP_S} if known.value("container.clock_jumps") else {}
-    return {**jumps, **({"skip_frame": "nokey"} if not encodes and key_frames_only(known, context.settings) else {})}
+    if any("V:0" in one.streams and one.options.get("c") != "copy" for one in writings):
+        return Look("all", "the copy is encoded of every picture")
+    look = look_at(known, context.settings)
+    if look.how == "filled" and not context.tools.fills:
+        return Look("all", "this ffmpeg cannot leave pictures out before it decodes them")
+    return look
+
+
+def _options(known: Known) -> dict[str, Any]:
+    return {"dts_delta_threshold": JUMP_S} if known.value("container.clock_jumps") else {}
 
 
 def _share(known: Known, told: Callable[[float], None]) -> Callable[[float], None]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.edges.graphs import usual_light
 from pipeline.edges.media import Branch, Decoded, Sink, colours
 from pipeline.errors import Unreadable
 from pipeline.footage import has_pictures, length_s, shown_sides, within
@@ -48,9 +49,11 @@ class _Shown(Listener):
         self._step_s = step_for(length_s(known))
         sides = shown_sides(known)
         width_px, height_px = within(sides, POSTER_PX) if sides else (POSTER_PX, POSTER_PX * 9 // 16)
+        light = usual_light(known.value("video.transfer"), context.tools.filters)
         self._branch = colours(
-            step_s=self._step_s, width_px=width_px, height_px=height_px, count_max=TILES_MAX, fit=sides is None
-        )
+            step_s=self._step_s, width_px=width_px, height_px=height_px, count_max=TILES_MAX, light=light,
+            fit=sides is None,
+        )  # fmt: skip
         self._tiles: list[Pictures] = []
         self._poster = Telling()
 

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline import frames
-from pipeline.edges.colours import WHITE_NITS
+from pipeline.edges.graphs import HDR, Filter, Filters, by, usual_light
 from pipeline.edges.media import Decoded, Writing, compared
-from pipeline.edges.tools import DEMUXERS
 from pipeline.errors import TryAgain, Unreadable
 from pipeline.footage import is_decodable, kind_of, length_s
 from pipeline.frames import FrameTimes
@@ -43,8 +42,6 @@ FREE_BYTES_MIN: Final = 64 << 20
 PICTURES_ALONE: Final = 2
 # A last group of pictures without its end is usual; more is worth telling.
 PICTURES_LOST_MIN, PICTURES_LOST_SHARE = 5, 0.01
-# How ffmpeg calls the transfer curves of HDR.
-HDR: Final = {"PQ": "smpte2084", "HLG": "arib-std-b67"}
 BARE_FORMATS: Final = frozenset(("h264", "hevc", "m4v", "mjpeg"))
 NOT_THE_ORIGINAL: Final = "可播放副本，非原件 Viewing copy, not the original"
 SOUND_LATE_S: Final = 2.0
@@ -148,11 +145,13 @@ class _Copy(Listener):
         self._known, self._context, self._plan, self._scratch = known, context, plan, scratch
         self._target = scratch / (VIDEO_NAME if "V:0" in plan.streams else SOUND_NAME)
         self._parameters = _parameters(known, plan, context)
+        self._filters = _filters(known, plan, context)
 
     def writings(self) -> Sequence[Writing]:
         is_video = self._target.name == VIDEO_NAME
         options = {"movflags": "+faststart", "f": "mp4" if is_video else "ipod", "map_metadata": -1}
-        return [Writing(self._plan.streams, self._target, {**options, **self._marked(), **self._parameters})]
+        streams = {stream: self._filters.get(stream, ()) for stream in self._plan.streams}
+        return [Writing(streams, self._target, {**options, **self._marked(), **self._parameters})]
 
     def _marked(self) -> dict[str, str]:
         """Tags of the copy that say what it is."""
@@ -165,7 +164,7 @@ class _Copy(Listener):
         """The `proxy`, and for a video its `frame_times`. Raises Unreadable where the copy cannot be played, TryAgain
         where the disk is full."""
         try:
-            held, files = self._judged()
+            held, files = self._judged(decoded)
         except Unreadable as error:
             self._target.unlink(missing_ok=True)
             _require_space(self._scratch)
@@ -173,6 +172,7 @@ class _Copy(Listener):
             raise Unreadable(sentence, stderr=decoded.ended.stderr[-500:]) from error
         about = {
             "how": self._plan.how, "why": self._plan.why, "options": self._parameters,
+            "filters": {stream: _said(filters) for stream, filters in self._filters.items()},
             "source_s": length_s(self._known), **held,
         }  # fmt: skip
         mime = "video/mp4" if held["video"] else "audio/mp4"
@@ -184,18 +184,16 @@ class _Copy(Listener):
             caveats=(*_caveats(about, self._plan, is_silenced=is_silenced), *_caveats_of(self._known)),
         )
 
-    def _judged(self) -> tuple[dict[str, Any], list[MadeFile]]:
+    def _judged(self, decoded: Decoded) -> tuple[dict[str, Any], list[MadeFile]]:
         """What the copy holds beside its source, and where each picture of one is in the other."""
         known, context = self._known, self._context
         if not self._target.is_file() or self._target.stat().st_size == 0:
             raise Unreadable("nothing was written")
         is_video = self._target.name == VIDEO_NAME
-        with context.vault.opened(known.original.sha256) as source:
-            held, times = compared(
-                context.tools, source, DEMUXERS[known.original.format], self._target, self._scratch,
-                pictures=is_video, length_s=length_s(known), memory_bytes=context.settings.media.memory_mb << 20,
-                still_wanted=context.still_wanted,
-            )  # fmt: skip
+        held, times = compared(
+            context.tools, decoded, self._target, self._scratch, pictures=is_video, length_s=length_s(known),
+            memory_bytes=context.settings.media.memory_mb << 20, still_wanted=context.still_wanted,
+        )  # fmt: skip
         if held["video"] is None and held["audio"] is None:
             raise Unreadable("what was written does not play")
         if is_video and known.value("video.codec") and held["video"] is None:
@@ -287,8 +285,6 @@ def _parameters(known: Known, plan: Plan, context: Context) -> Mapping[str, Any]
     sound: dict[str, Any] = {
         "c:a": "aac",
         "b:a": SOUND_BIT_RATE,
-        # Holes in the sound become silence instead of moving the rest forward, one before its beginning too.
-        "af": "aresample=async=1:first_pts=0" if kind_of(known) == "video" else "aresample=async=1",
         "ac": 1 if known.value("audio.channels") == 1 else 2,
         **({"ar": 48_000} if (known.value("audio.sample_rate_hz") or 0) > 48_000 else {}),
     }
@@ -305,12 +301,21 @@ def _parameters(known: Known, plan: Plan, context: Context) -> Mapping[str, Any]
         "fps_mode": "vfr",
         "enc_time_base:v": f"1:{CLOCK_HZ}",
         "force_key_frames": f"expr:gte(t,n_forced*{KEY_FRAME_S})",
-        "vf": ",".join(_filters(known, context)),
         **sound,
     }
 
 
-def _filters(known: Known, context: Context) -> Iterator[str]:
+def _filters(known: Known, plan: Plan, context: Context) -> dict[str, Filters]:
+    """Of each stream that is encoded. Holes in the sound become silence instead of moving the rest forward; for a
+    video one before its beginning too."""
+    if plan.how == "remux":
+        return {}
+    begins = {"first_pts": 0} if kind_of(known) == "video" else {}
+    filters = {"V:0": tuple(_picture_filters(known, context)), "a:0": (by("aresample", **{"async": 1}, **begins),)}
+    return {stream: filters[stream] for stream in plan.streams}
+
+
+def _picture_filters(known: Known, context: Context) -> Iterator[Filter]:
     """Square pixels, even sides, no higher than asked, no wider than 16:9 of it, never enlarged; usual light.
 
     ffmpeg turns the picture upright before these.
@@ -319,14 +324,14 @@ def _filters(known: Known, context: Context) -> Iterator[str]:
     width_px = height_px * 16 // 9
     height = f"min(min({height_px},ih),{width_px}/dar)"
     if known.value("video.interlaced"):
-        yield "bwdif=mode=send_frame:deint=interlaced"
-    yield f"scale=w='max(2,2*round({height}*dar/2))':h='max(2,2*trunc({height}/2))',setsar=1"
-    transfer = known.value("video.transfer")
-    if transfer in HDR and {"zscale", "tonemap"} <= context.tools.filters:
-        stored = f"tin={HDR[transfer]}:pin=bt2020:min=bt2020nc:rin=limited"
-        yield f"zscale={stored}:t=linear:npl={WHITE_NITS:g},format=gbrpf32le"
-        yield "zscale=p=bt709,tonemap=mobius:param=0.6:desat=0:peak=5"
-        yield "zscale=t=bt709:m=bt709:p=bt709:r=limited"
+        yield by("bwdif", mode="send_frame", deint="interlaced")
+    yield by("scale", w=f"max(2,2*round({height}*dar/2))", h=f"max(2,2*trunc({height}/2))")
+    yield by("setsar", 1)
+    yield from usual_light(known.value("video.transfer"), context.tools.filters)
+
+
+def _said(filters: Filters) -> str:
+    return ",".join(str(one) for one in filters)
 
 
 def _require_space(folder: Path) -> None:

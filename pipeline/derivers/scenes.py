@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.edges.graphs import usual_light
 from pipeline.edges.media import Branch, Decoded, Sink, greys
 from pipeline.footage import analysis_fps, has_pictures
 from pipeline.marks.pictures import SIDE_PX
@@ -76,9 +77,11 @@ class Watch:
 class _Watched(Listener):
     """Listens to the pictures."""
 
-    def __init__(self, scratch: Path, context: Context, fps: int) -> None:
+    def __init__(self, known: Known, scratch: Path, context: Context) -> None:
+        fps = analysis_fps(known, context.settings)
         self._scratch, self._context, self._watch = scratch, context, Watch(fps)
-        self._branch = greys(fps=fps, side_px=SIDE_PX)
+        light = usual_light(known.value("video.transfer"), context.tools.filters)
+        self._branch = greys(fps=fps, side_px=SIDE_PX, light=light)
 
     def heard(self) -> Sequence[tuple[Branch, Sink]]:
         return [(self._branch, self._watch.add)]
@@ -96,6 +99,8 @@ class _Watched(Listener):
             "black_s": black_s,
             "frozen_s": frozen_s,
             "looked_at_fps": self._watch.fps,
+            "looked_at": decoded.look.how,
+            "why": decoded.look.why,
         }
         tool = self._context.tools.version
         return Facts(
@@ -125,7 +130,7 @@ def _caveats(black_s: float, frozen_s: float, length_s: float) -> Iterator[Cavea
 
 def listen(known: Known, scratch: Path, context: Context, trial: Trial) -> Listener:  # noqa: ARG001  # a deriver's
     """Listens for the `scenes`."""
-    return _Watched(scratch, context, analysis_fps(known, context.settings))
+    return _Watched(known, scratch, context)
 
 
 DERIVER = Deriver(name="scenes", version=VERSION, roles=("scenes",), wants=has_pictures, listen=listen)

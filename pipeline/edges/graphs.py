@@ -1,4 +1,4 @@
-"""One filter graph a stream, where several outputs filter the same one.
+"""Filters of ffmpeg as values, and one filter graph a stream.
 
 FFmpeg 9.0 gives each output's filter a thread and queues of its own and holds back the source for the one that is
 behind; where sound begins late or its clock jumps, two that fill the hole with silence wait for one another for good.
@@ -8,91 +8,74 @@ begins.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-# Kind of the stream -> option that filters it, how it is doubled, and what leaves it as it is.
-FILTERS: Final = {"v": ("-vf", "split", "null"), "a": ("-af", "asplit", "anull")}
+from pipeline.edges.colours import WHITE_NITS
+
+# How ffmpeg calls the transfer curves of HDR.
+HDR: Final = {"PQ": "smpte2084", "HLG": "arib-std-b67"}
+_LABEL: Final = re.compile(r"\[([^\[\]]+)\]")
 
 
-@dataclass
-class _Output:
-    """options: (name, value) in their order. name: of the file or pipe."""
+@dataclass(frozen=True)
+class Filter:
+    """One filter and what it is told. As text it is what stands in the record of what was made."""
 
-    options: list[tuple[str, str]]
     name: str
+    values: tuple[Any, ...] = ()
+    named: tuple[tuple[str, Any], ...] = ()
 
-    @property
-    def streams(self) -> list[str]:
-        return [value for option, value in self.options if option == "-map"]
+    def __str__(self) -> str:
+        said = [*(str(one) for one in self.values), *(f"{name}={value}" for name, value in self.named)]
+        return f"{self.name}={':'.join(said)}" if said else self.name
 
-    @property
-    def is_copied(self) -> bool:
-        return ("-c", "copy") in self.options
 
-    def filter_of(self, stream: str) -> str:
-        option, _, nothing = FILTERS[_kind(stream)]
-        return dict(self.options).get(option, nothing)
+Filters = tuple[Filter, ...]
 
-    def takes(self, stream: str, label: str) -> None:
-        """The label of a graph's end instead of the stream and its filter."""
-        option = FILTERS[_kind(stream)][0]
-        self.options = [
-            (name, label if name == "-map" and _plain(value) == stream else value)
-            for name, value in self.options
-            if name != option
-        ]
+
+def by(name: str, *values: Any, **named: Any) -> Filter:
+    """The filter of this name, told these things."""
+    return Filter(name, values, tuple(named.items()))
+
+
+def filtered(stream: Any, filters: Iterable[Filter]) -> Any:
+    """ffmpeg-python's stream behind these filters."""
+    for one in filters:
+        stream = stream.filter(one.name, *one.values, **dict(one.named))
+    return stream
+
+
+def usual_light(transfer: str | None, present: frozenset[str]) -> Filters:
+    """What presses HDR light into that of a usual screen; nothing for usual light, or where the filters are missing.
+
+    transfer: as `video.transfer` says it. present: the names of the filters that there are.
+    """
+    if transfer not in HDR or not {"zscale", "tonemap"} <= present:
+        return ()
+    stored = {"tin": HDR[transfer], "pin": "bt2020", "min": "bt2020nc", "rin": "limited"}
+    return (
+        by("zscale", **stored, t="linear", npl=f"{WHITE_NITS:g}"),
+        by("format", "gbrpf32le"),
+        by("zscale", p="bt709"),
+        by("tonemap", "mobius", param=0.6, desat=0, peak=5),
+        by("zscale", t="bt709", m="bt709", p="bt709", r="limited"),
+    )
 
 
 def one_graph_a_stream(argv: Sequence[str]) -> list[str]:
-    """The same arguments of ffmpeg, in which streams that several outputs filter have one graph each.
-
-    argv: as ffmpeg-python builds it, each option with one value; what has several inputs stays as it is. So does a
-    stream that all outputs would do without (`?`).
-    """
-    if argv.count("-i") != 1:
+    """The same arguments of ffmpeg, the graph that ffmpeg-python wrote parted into one for each stream it begins at."""
+    if "-filter_complex" not in argv:
         return list(argv)
-    begin = argv.index("-i") + 2
-    outputs, rest = _outputs_in(argv[begin:])
-    graphs = []
-    for stream in sorted({_plain(one) for output in outputs for one in output.streams}):
-        takers = [one for one in outputs if not one.is_copied and stream in map(_plain, one.streams)]
-        if len(takers) < 2 or not any(stream in one.streams for one in takers):
-            continue
-        ends = [f"[{_kind(stream)}{number}]" for number in range(len(takers))]
-        inner = [f"[{_kind(stream)}in{number}]" for number in range(len(takers))]
-        branches = [
-            f"{start}{taker.filter_of(stream)}{end}" for start, taker, end in zip(inner, takers, ends, strict=True)
-        ]
-        doubled = f"[{stream}]{FILTERS[_kind(stream)][1]}={len(takers)}{''.join(inner)}"
-        graphs += ["-filter_complex", ";".join([doubled, *branches])]
-        for taker, end in zip(takers, ends, strict=True):
-            taker.takes(stream, end)
-    if not graphs:
-        return list(argv)
-    told = [part for one in outputs for part in (*(text for pair in one.options for text in pair), one.name)]
-    return [*argv[:begin], *graphs, *told, *rest]
-
-
-def _outputs_in(argv: Sequence[str]) -> tuple[list[_Output], list[str]]:
-    """The outputs, and what stands behind the last of them."""
-    outputs: list[_Output] = []
-    options: list[tuple[str, str]] = []
-    at = 0
-    while at < len(argv):
-        if argv[at].startswith("-"):
-            options.append((argv[at], argv[at + 1] if at + 1 < len(argv) else ""))
-            at += 2
-        else:
-            outputs.append(_Output(options, argv[at]))
-            options, at = [], at + 1
-    return outputs, [text for pair in options for text in pair if text]
-
-
-def _plain(stream: str) -> str:
-    return stream.removesuffix("?")
-
-
-def _kind(stream: str) -> str:
-    return "a" if ":a" in stream else "v"
+    at = argv.index("-filter_complex")
+    graphs: dict[str, list[str]] = {}
+    begins: dict[str, str] = {}  # label -> the stream that it comes from
+    for chain in argv[at + 1].split(";"):
+        labels = _LABEL.findall(chain)
+        stream = begins.get(labels[0], labels[0])
+        graphs.setdefault(stream, []).append(chain)
+        begins |= dict.fromkeys(labels[1:], stream)
+    parted = [part for chains in graphs.values() for part in ("-filter_complex", ";".join(chains))]
+    return [*argv[:at], *parted, *argv[at + 2 :]]

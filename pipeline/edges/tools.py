@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
 import stat
 import sys
@@ -57,6 +58,8 @@ DECODERS: Final = (
     "pcm_u32le", "pcm_f32be", "pcm_f32le", "pcm_f64be", "pcm_f64le", "pcm_bluray", "pcm_dvd", "pcm_s16le_planar",
     "pcm_s16be_planar", "pcm_s8_planar", "pcm_s24le_planar", "pcm_s32le_planar",
 )  # fmt: skip
+# FFmpeg 7.1, whose bitstream filters may stand before a decoder.
+PACKETS_LEFT_OUT_FROM: Final = (61, 19)
 # 200-megapixel phones pass; 16,000 x 16,000 pixels cost 1.1 GB.
 PIXELS_MAX: Final = 210_000_000
 # An index of 80 million samples in 5 KB took 2.8 GB; a day of 60 pictures a second needs half of this.
@@ -293,6 +296,11 @@ class Tools:
         return " ".join(said.split()[0:3:2]) if said.startswith("ffmpeg version") else "ffmpeg unknown"
 
     @functools.cached_property
+    def fills(self) -> bool:
+        """Whether this ffmpeg can leave packets out before it decodes them."""
+        return library_version(self._asked("-version")) >= PACKETS_LEFT_OUT_FROM
+
+    @functools.cached_property
     def filters(self) -> frozenset[str]:
         """The names of the filters that this ffmpeg has."""
         return frozenset(parts[1] for line in self._asked("-filters").splitlines() if len(parts := line.split()) > 2)
@@ -337,6 +345,12 @@ class Reports:
 
 
 FFMPEG_ARGUMENTS: Final = ("-nostdin", "-v", "error", "-y", "-max_alloc", str(ALLOCATED_MAX_BYTES))
+
+
+def library_version(said: str) -> tuple[int, int]:
+    """Major and minor of libavcodec in what `ffmpeg -version` says; (0, 0) where it does not."""
+    found = re.search(r"^libavcodec +(\d+)\. *(\d+)\.", said, re.MULTILINE)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def bounds(demuxer: str) -> dict[str, Any]:

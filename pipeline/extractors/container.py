@@ -24,6 +24,7 @@ from pipeline.edges.fronts import id3_end
 from pipeline.edges.reading import CaveatRow, Row, answer, boxes_at, boxes_in, chunks_in, ends_of, fact, start_of
 from pipeline.edges.tools import DECODERS, DEMUXERS
 from pipeline.errors import Unreadable
+from pipeline.footage import KEY_FRAMES_DENSE_S, SPARSE_MAX
 from pipeline.records import Original
 from pipeline.stage import Extractor
 
@@ -103,8 +104,9 @@ def extract(path: str) -> dict[str, Any]:
         with _opened(path, format_name, tags_end) as container:
             seen = _followed(container)
             caveats += _warnings(format_name, head[tags_end:] if tags_end < len(head) else head, container, seen)
-            rows = [*_container_rows(format_name, container, seen), *_stream_rows(seen), *_tag_rows(container), *boxes]
-            return answer(rows, caveats)
+            begins_s = (container.start_time or 0) / av.time_base
+            rows = [*_container_rows(format_name, container, seen), *_stream_rows(seen, begins_s)]
+            return answer([*rows, *_tag_rows(container), *boxes], caveats)
     except (av.FFmpegError, ValueError, OSError):  # PyAV raises ValueError for streams it has no class for
         return answer(boxes, [*caveats, UNDECODABLE])
 
@@ -123,6 +125,7 @@ class _Track:
     size_bytes: int = 0
     key_s: float | None = None
     key_gap_s: float = 0.0
+    sparse: list[list[float]] = field(default_factory=list)
     last_s: float | None = None
     run_s: float = 0.0
     jumps: int = 0
@@ -140,9 +143,20 @@ class _Track:
         self.end_s = max(self.end_s, begins + float((packet.duration or 0) * packet.time_base))
         self._count_on(packet)
         if packet.is_keyframe:
-            if self.key_s is not None:
-                self.key_gap_s = max(self.key_gap_s, begins - self.key_s)
+            self.end_group(begins)
             self.key_s = begins
+
+    def end_group(self, at_s: float) -> None:
+        """The group of pictures behind the last key frame ends here; neighbours that are too long are one stretch."""
+        if self.key_s is None:
+            return
+        self.key_gap_s = max(self.key_gap_s, at_s - self.key_s)
+        if at_s - self.key_s <= KEY_FRAMES_DENSE_S:
+            return
+        if self.sparse and self.sparse[-1][1] == self.key_s:
+            self.sparse[-1][1] = at_s
+        else:
+            self.sparse.append([self.key_s, at_s])
 
     def _count_on(self, packet: Any) -> None:
         """The sum of the steps between packets, which a jump of the clock inside the recording leaves alone."""
@@ -314,14 +328,14 @@ def _codec(stream: Any) -> str:
     return str(context.codec.canonical_name) if context is not None else ""
 
 
-def _stream_rows(seen: _Seen) -> Iterator[Row]:
+def _stream_rows(seen: _Seen, begins_s: float) -> Iterator[Row]:
     if seen.video is not None:
-        yield from _video_rows(seen.video, seen.whole)
+        yield from _video_rows(seen.video, seen.whole, begins_s)
     if seen.audio is not None:
         yield from _audio_rows(seen.audio)
 
 
-def _video_rows(track: _Track, whole: bool) -> Iterator[Row]:
+def _video_rows(track: _Track, whole: bool, begins_s: float) -> Iterator[Row]:
     stream, context, frame = track.stream, track.stream.codec_context, track.frame
     fps = stream.average_rate or stream.guessed_rate
     sar = stream.sample_aspect_ratio or context.sample_aspect_ratio
@@ -340,15 +354,23 @@ def _video_rows(track: _Track, whole: bool) -> Iterator[Row]:
         yield "video.interlaced", str(frame.interlaced_frame), bool(frame.interlaced_frame)
     if whole:
         yield from fact("video.frames", track.packets or None)
-        yield from fact("video.keyframe_max_s", _longest_group_s(track))
+        yield from _key_frame_rows(track, begins_s)
     yield from fact("video.bit_rate", stream.bit_rate or context.bit_rate or _bit_rate(track))
 
 
-def _longest_group_s(track: _Track) -> float | None:
-    """The longest wait for a key frame, the last one's to the end included."""
+def _key_frame_rows(track: _Track, begins_s: float) -> Iterator[Row]:
+    """The longest wait for a key frame, and the stretches where one waits too long to look at key frames alone.
+
+    The last key frame's wait, to the end, counts. begins_s: where the container's clock begins.
+    """
     if track.key_s is None:
-        return None
-    return round(max(track.key_gap_s, track.end_s - track.key_s), 3)
+        return
+    track.end_group(track.end_s)
+    yield from fact("video.keyframe_max_s", round(track.key_gap_s, 3))
+    if 0 < len(track.sparse) <= SPARSE_MAX:
+        stretches = [[round(from_s - begins_s, 6), round(to_s - begins_s, 6)] for from_s, to_s in track.sparse]
+        found = ", ".join(f"{from_s:g}-{to_s:g}" for from_s, to_s in stretches)
+        yield "video.key_frames_sparse", found, stretches
 
 
 def _bit_rate(track: _Track) -> int | None:
@@ -525,4 +547,4 @@ def _reads(original: Original) -> bool:
     return original.format in FORMATS_READ
 
 
-EXTRACTOR = Extractor(name="container", version=2, reads=_reads, extract=extract)
+EXTRACTOR = Extractor(name="container", version=3, reads=_reads, extract=extract)

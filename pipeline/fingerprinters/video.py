@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.edges.graphs import Filters, usual_light
 from pipeline.edges.media import Branch, Decoded, Sink, greys
 from pipeline.footage import analysis_fps, has_pictures
 from pipeline.marks import pictures
@@ -49,10 +50,10 @@ class Thinned:
 class _Marked(Listener):
     """Listens to the pictures and takes their marks; none where all are blank or drawn."""
 
-    def __init__(self, fps: int) -> None:
+    def __init__(self, fps: int, light: Filters) -> None:
         self._marker = pictures.Marker(step_s=1 / FPS)
         self._thinned = Thinned(fps, self._marker.add)
-        self._branch = greys(fps=fps, side_px=pictures.SIDE_PX)
+        self._branch = greys(fps=fps, side_px=pictures.SIDE_PX, light=light)
 
     def heard(self) -> Sequence[tuple[Branch, Sink]]:
         return [(self._branch, self._thinned.add)]
@@ -67,7 +68,8 @@ class _Marked(Listener):
 
 def listen(known: Known, context: Context) -> Listener:
     """Listens for the marks of the pictures."""
-    return _Marked(analysis_fps(known, context.settings))
+    light = usual_light(known.value("video.transfer"), context.tools.filters)
+    return _Marked(analysis_fps(known, context.settings), light)
 
 
 FINGERPRINTER = Fingerprinter(name="video", version=pictures.VERSION, wants=has_pictures, listen=listen)

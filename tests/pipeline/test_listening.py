@@ -66,7 +66,7 @@ def test_those_who_want_the_same_hear_the_same_pipe(tmp_path, runs):
 def test_one_whose_output_ends_the_program_does_not_take_the_others_along(tmp_path, runs):
     source = film(tmp_path / "a.wav", sound=MELODY.format(seed=1), seconds=2)
     known, context = probed(source), context_of(source, tmp_path)
-    torn = [Writing(("a:0",), tmp_path / "x.mp4", {"f": "mp4", "c:a": "pcm_u8"})]  # which MP4 does not hold
+    torn = [Writing({"a:0": ()}, tmp_path / "x.mp4", {"f": "mp4", "c:a": "pcm_u8"})]  # which MP4 does not hold
     trials = []
     parts = [
         Part("well", lambda _: Ear()),

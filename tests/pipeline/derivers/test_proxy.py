@@ -186,7 +186,7 @@ def test_an_interlaced_film_is_deinterlaced(tmp_path):
     known = probed(source)
     assert known.value("video.interlaced") is True
     made = _proxy(source, tmp_path)
-    assert "bwdif" in made.parameters["options"]["vf"]
+    assert "bwdif" in made.parameters["filters"]["V:0"]
     assert probed(made.path).value("video.interlaced") is False
 
 
