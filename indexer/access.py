@@ -26,6 +26,7 @@ ACTIONS: Final[dict[str, frozenset[Role]]] = {
     "read_events": frozenset({"auditor", "administrator"}),
     "manage_work": frozenset({"operator", "administrator"}),
     "manage_people": frozenset({"administrator"}),
+    "register": frozenset({"operator", "administrator"}),
     # Reviewers are the bureau's legal office. Who keeps the machines may propose a disposal and nothing else of it.
     "hold": frozenset({"reviewer", "auditor"}),
     "release_hold": frozenset({"reviewer", "auditor"}),

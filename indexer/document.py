@@ -115,13 +115,14 @@ def cases_of(known: Known) -> tuple[str, ...]:
 
 
 def device_of(known: Known) -> str | None:
-    """What recorded it: as stated, else the file's own serial number or name of the device."""
-    return next(iter([*_stated(known, "device"), *_values(known, _DEVICE_NAMES)]), None)
+    """What recorded it: as registered or stated, else the file's own serial number or name of the device."""
+    return next(iter([*_registered(known, "device"), *_stated(known, "device"), *_values(known, _DEVICE_NAMES)]), None)
 
 
 def officer_of(known: Known) -> str | None:
-    """Who recorded it: as stated, else as a sidecar or the file's name tells."""
-    return next(iter([*_stated(known, "officer"), *_values(known, _OFFICER_NAMES)]), None)
+    """Who recorded it: by the ledger, as stated, else as a sidecar or the file's name tells."""
+    said = [*_registered(known, "officer"), *_stated(known, "officer"), *_values(known, _OFFICER_NAMES)]
+    return next(iter(said), None)
 
 
 def duration_of(known: Known) -> float | None:
@@ -239,6 +240,11 @@ def _text_of(found: Property) -> str:
     if isinstance(found.value, list | tuple):
         return " ".join(str(part) for part in found.value)
     return str(found.found if found.value is None else found.value).strip()
+
+
+def _registered(known: Known, name: str) -> list[str]:
+    found = known.properties.get(f"register.{name}")
+    return [] if found is None else [_text_of(found)]
 
 
 def _distinct(texts: Iterable[str]) -> tuple[str, ...]:

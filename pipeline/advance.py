@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -20,10 +20,12 @@ from pipeline.edges.disk import passing_folder
 from pipeline.edges.jobs import Claim, Jobs
 from pipeline.errors import CustodyBroken, Superseded, TryAgain, Unreadable
 from pipeline.records import Caveat, Derivative, Facts, Known
-from pipeline.stage import Context, Turn
+from pipeline.stage import Context, Stage, Turn
 
 logger = logging.getLogger(__name__)
 
+# Originals that are looked at anew in one transaction.
+TOGETHER: Final = 200
 # What a kind needs before a reviewer can look at it.
 VIEWS: Final = {"video": "proxy", "audio": "proxy", "photo": "view"}
 # A sidecar that comes late, or a recording that comes after its sidecar, is timed and linked anew.
@@ -64,6 +66,46 @@ def _take_turn(turn: Turn, original_id: str, context: Context, jobs: Jobs) -> bo
     return True
 
 
+def renew(
+    stage: Stage, originals: Sequence[str], context: Context, jobs: Jobs, moved: Callable[[int], None] = lambda _: None
+) -> int:
+    """For how many of these originals the stage now finds other facts than it recorded; those are recorded.
+
+    For what other originals or the registers say may have changed, while the bytes did not. Those whose turn waits
+    or is at work are left to it, and it begins anew. moved: is told of originals looked at.
+    """
+    changed, seq = 0, 0
+    for first in range(0, len(originals), TOGETHER):
+        known = context.catalog.known_of_many(originals[first : first + TOGETHER])
+        found = {one.original.id: facts for one in known if _is_other(stage, one, facts := stage.run(one, context))}
+        with context.catalog.transaction() as connection:
+            # Who is at it now may have looked before the change.
+            jobs.begin_anew(connection, [one.original.id for one in known], stage.name)
+            lanes = jobs.rested(connection, list(found), stage.name)
+            events = [_event(stage, lane, jobs.worker_id, one, found[one], ()) for one, lane in lanes.items()]
+            for (one, lane), seq in zip(lanes.items(), context.audit.record(connection, events), strict=True):
+                context.catalog.record(connection, one, f"{lane}-{stage.name}", found[one], seq)
+        changed += len(lanes)
+        moved(len(known))
+    context.audit.make_durable(seq)
+    return changed
+
+
+def _is_other(stage: Stage, known: Known, facts: Facts) -> bool:
+    """Whether these facts differ from those of this stage that are known: properties, time, links and caveats."""
+
+    def is_mine(finder: str) -> bool:
+        return finder.partition("/")[0] == stage.name
+
+    return (
+        {one.name: one for one in known.properties.values() if is_mine(one.finder)}
+        != {one.name: one for one in facts.properties}
+        or (facts.time is not None and facts.time != known.time)
+        or (stage.name == "link" and set(facts.links) != set(known.links))
+        or {one for one in known.caveats if is_mine(one.finder)} != set(facts.caveats)
+    )
+
+
 def _run_turn(turn: Turn, claim: Claim, context: Context, jobs: Jobs) -> None:
     if jobs.is_deadly(claim):
         _fail(turn, claim, f"the worker ended {claim.deaths} times while doing this", None, context, jobs)
@@ -89,12 +131,7 @@ def _run_turn(turn: Turn, claim: Claim, context: Context, jobs: Jobs) -> None:
 def _record(turn: Turn, claim: Claim, known: Known, facts: Facts, context: Context, jobs: Jobs) -> None:
     derivatives = [_kept(made, known, turn, context) for made in facts.made]
     catalog, audit = context.catalog, context.audit
-    event = NewEvent(
-        type=f"stage.{turn.stage.name}",
-        actor=jobs.worker_id,
-        original=claim.original,
-        facts={"version": turn.stage.version, "lane": turn.lane, **_told(facts, derivatives)},
-    )
+    event = _event(turn.stage, turn.lane, jobs.worker_id, claim.original, facts, derivatives)
     with catalog.transaction() as connection:
         jobs.finish(connection, claim, "done", version=turn.stage.version)
         if facts.parent is not None:
@@ -125,6 +162,13 @@ def _kept(made: Any, known: Known, turn: Turn, context: Context) -> Derivative:
         parameters={**made.parameters, "parent_sha256": known.original.sha256},
         finder=made.finder or f"{turn.stage.name}/{turn.stage.version}",
     )
+
+
+def _event(
+    stage: Stage, lane: str, actor: str, original: str, facts: Facts, derivatives: Sequence[Derivative]
+) -> NewEvent:  # fmt: skip
+    told = {"version": stage.version, "lane": lane, **_told(facts, derivatives)}
+    return NewEvent(type=f"stage.{stage.name}", actor=actor, original=original, facts=told)
 
 
 def _told(facts: Facts, derivatives: Sequence[Derivative]) -> dict[str, Any]:

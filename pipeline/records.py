@@ -245,7 +245,7 @@ class Known:
     """An original with all that is known of it so far; what a stage is given.
 
     properties: by name; of several finders the last recorded wins. sidecars: the originals attached to this one.
-    relatives: filled in by the stage that links, once there are marks to compare.
+    relatives, around: filled in by the stage that links; relatives once there are marks to compare.
     """
 
     original: Original
@@ -259,11 +259,122 @@ class Known:
     fingerprints: tuple[Fingerprint, ...] = ()
     sidecars: tuple[Known, ...] = ()
     relatives: tuple[Relative, ...] = ()
+    around: Around | None = None
 
     def value(self, name: str, default: Any = None) -> Any:
         """The understood value of a property, or default where it is absent or was not understood."""
         found = self.properties.get(name)
         return default if found is None or found.value is None else found.value
+
+
+DeviceArt = Literal["body_worn", "camera", "recorder", "cctv", "drone", "vehicle", "phone", "other"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """A recording device of the register.
+
+    code: the bureau's own number of it; aliases: what else files and docks call it; zone: of its clock, where it is
+    not the bureau's. place, review_41: of a fixed camera, and what its review under art. 41 (行政处罚法) found.
+    """
+
+    code: str
+    name: str = ""
+    art: DeviceArt = "other"
+    serial: str | None = None
+    aliases: tuple[str, ...] = ()
+    unit: str | None = None
+    zone: str | None = None
+    place: str | None = None
+    review_41: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Custodian:
+    """A person who carries devices. code: of the enforcement credential; aliases: short numbers that devices hold."""
+
+    code: str
+    name: str
+    unit: str | None = None
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerEntry:
+    """Who carried which device from when to when, by their codes. to_at: None where it was not given back yet."""
+
+    device: str
+    custodian: str
+    from_at: datetime
+    to_at: datetime | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Party:
+    """Whom a case concerns. identifier: of a firm or a person, as the register has it."""
+
+    name: str
+    identifier: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A matter with its many numbers. numbers: (as printed, kind: `立案`, `决定书`, ... or None), the first its own.
+
+    opened_on, decision_due_on: days, `2026-11-22`.
+    """
+
+    numbers: tuple[tuple[str, str | None], ...]
+    title: str = ""
+    opened_on: str | None = None
+    decision_due_on: str | None = None
+    parties: tuple[Party, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activity:
+    """An enforcement step with place, people and times. case: a number of its case, None before the case is filed."""
+
+    code: str
+    step: str
+    case: str | None = None
+    place: str | None = None
+    people: tuple[str, ...] = ()
+    from_at: datetime | None = None
+    to_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Carried:
+    """Who carried the device while the recording was made. whole: for all of its interval, its uncertainty included."""
+
+    person: Custodian
+    entry: LedgerEntry
+    whole: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Happened:
+    """An activity near the recording in time. shared_s: of the decided interval; within: surely all of it."""
+
+    activity: Activity
+    shared_s: float
+    within: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Around:
+    """What the registers say of one original. officer: whom the file itself names; device_why: by what it was told."""
+
+    device: Device | None = None
+    device_why: str = ""
+    officer: Custodian | None = None
+    carried: tuple[Carried, ...] = ()
+    happened: tuple[Happened, ...] = ()
+
+
+Registered = Device | Custodian | LedgerEntry | Case | Activity
 
 
 @dataclass(frozen=True, kw_only=True)

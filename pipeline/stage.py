@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from config.settings import Settings
-from pipeline.records import CaseLink, Facts, Fingerprint, Known, Lane, MadeFile, Original, Relative, TimeClaim
+from pipeline.records import Around, CaseLink, Facts, Fingerprint, Known, Lane, MadeFile, Original, Relative, TimeClaim
 
 if TYPE_CHECKING:
     from pipeline.edges.audit import AuditLog
@@ -34,6 +34,7 @@ class Context:
     still_wanted: raises Superseded when the job was cancelled or taken over; asked during long work.
     progress: is told the share of the work that is done, 0.0 to 1.0.
     relatives: other originals that show the same, by the marks recorded so far.
+    around: what the registers say of an original.
     """
 
     settings: Settings
@@ -46,6 +47,7 @@ class Context:
     still_wanted: Callable[[], None] = lambda: None
     progress: Callable[[float], None] = lambda _: None
     relatives: Callable[[Known], Sequence[Relative]] = lambda _: ()
+    around: Callable[[Known], Around] = lambda _: Around()
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ EXPORT_STATES: Final[dict[str, frozenset[str]]] = {
 
 KINDS: Final = ("video", "audio", "photo", "document", "sidecar", "other")
 DROP_STATES: Final = ("waiting", "complete", "incomplete", "wrong")
+DEVICE_ARTS: Final = ("body_worn", "camera", "recorder", "cctv", "drone", "vehicle", "phone", "other")
 ARRIVAL_STATUSES: Final = ("accepted", "duplicate", "rejected")
 LINK_STATUSES: Final = ("proposed", "confirmed", "refused")
 HOLD_KINDS: Final = ("hold", "review", "litigation", "petition")

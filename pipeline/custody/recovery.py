@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from pipeline.custody import fixity
 from pipeline.custody.suspicion import caveats_of
-from pipeline.edges import disposals, drops, exports, tables
+from pipeline.edges import disposals, drops, exports, registers, tables
 from pipeline.edges.audit import FIRST_PREV, AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
 from pipeline.edges.jobs import Jobs
@@ -118,6 +118,7 @@ def replayers(vault: Vault, catalog: Catalog, missing: list[str]) -> dict[str, R
         "fixity.broken": fixity.replay_broken,
         "fixity.repaired": fixity.replay_repaired,
         **dict.fromkeys(exports.TYPES, exports.apply),
+        **dict.fromkeys(registers.EVENTS, registers.replay),
         **dict.fromkeys(disposals.EVENTS, partial(disposals.replay, catalog)),
     }
 

@@ -21,6 +21,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from ulid import ULID
 
+from pipeline.edges import registers
 from pipeline.edges import tables as t
 from pipeline.errors import BadInput, TryAgain
 from pipeline.records import (
@@ -37,11 +38,12 @@ from pipeline.records import (
     Stated,
     TimeClaim,
 )
+from pipeline.states import LANES
 
 BUSY_MS: Final = 30_000
 # Nor longer does PostgreSQL keep a writing session open whose process stands still within a transaction. Below a lease.
 IDLE_MS: Final = 30_000
-REVISION: Final = "0005"
+REVISION: Final = "0006"
 
 
 def make_engine(url: str, *, writes: bool) -> sa.Engine:
@@ -490,14 +492,16 @@ class Catalog:
         return None if row is None else _original(row)
 
     def record(self, connection: sa.Connection, original_id: str, turn: str, facts: Facts, seq: int) -> None:
-        """The facts of one turn replace those that the same turn found before; marks, those of the same method.
+        """The facts of one turn replace those that its stage found before; marks, those of the same method.
 
         Derivatives are recorded by `add_derivatives`, for the vault names them first. Links that a person
         confirmed or refused stay as the person left them. seq: the event that tells of it; it becomes the
         original's change sequence where anything that can be found has changed.
         """
+        # A stage that has turns in both lanes sees the second time all that it saw the first time.
+        turns = [f"{lane}-{turn.partition('-')[2]}" for lane in LANES]
         for table in (t.property_, t.time_claim, t.decided_time, t.caveat):
-            connection.execute(sa.delete(table).where(table.c.original == original_id, table.c.turn == turn))
+            connection.execute(sa.delete(table).where(table.c.original == original_id, table.c.turn.in_(turns)))
         methods = [one.method for one in facts.fingerprints]
         connection.execute(
             sa.delete(t.fingerprint).where(t.fingerprint.c.original == original_id, t.fingerprint.c.method.in_(methods))
@@ -509,6 +513,8 @@ class Catalog:
         self._insert(connection, t.fingerprint, [{**key, **asdict(one)} for one in facts.fingerprints])
         if facts.time is not None:
             self._insert(connection, t.decided_time, [{**key, **asdict(facts.time)}])
+        if turn.endswith("-link"):
+            self._drop_proposals(connection, original_id, [link.case_key for link in facts.links])
         for link in facts.links:
             self._record_link(connection, original_id, link)
         values: dict[str, Any] = {"changed_seq": seq} if _can_be_found(facts) else {}
@@ -535,6 +541,13 @@ class Catalog:
         if rows:
             connection.execute(sa.insert(table), rows)
 
+    def _drop_proposals(self, connection: sa.Connection, original_id: str, found: Sequence[str]) -> None:
+        """What nothing speaks for any more is not proposed any more; what a person said stays."""
+        link = t.case_link.c
+        connection.execute(
+            sa.delete(t.case_link).where(link.original == original_id, link.by.is_(None), link.case_key.not_in(found))
+        )
+
     def _record_link(self, connection: sa.Connection, original_id: str, link: CaseLink) -> None:
         row = connection.execute(
             sa.select(t.case_link.c.id, t.case_link.c.by).where(
@@ -552,13 +565,7 @@ class Catalog:
 
     def case_of(self, connection: sa.Connection, key: str, printed: str) -> str:
         """The case that carries this number; a new one where none does."""
-        found = connection.execute(sa.select(t.case_number.c.case).where(t.case_number.c.key == key)).scalar()
-        if found:
-            return str(found)
-        new = str(ULID())
-        connection.execute(sa.insert(t.case).values(id=new, title=printed))
-        connection.execute(sa.insert(t.case_number).values(key=key, case=new, printed=printed))
-        return new
+        return registers.case_of(connection, key, printed)
 
     def add_derivatives(
         self, connection: sa.Connection, original_id: str, turn: str, derivatives: Sequence[Derivative]
@@ -612,6 +619,7 @@ class Catalog:
                 "holds": _rows(connection, t.hold, t.hold.c.id),
                 "retained": _rows(connection, t.retained, t.retained.c.id),
                 "disposals": _rows(connection, t.disposal, t.disposal.c.id),
+                **registers.dump(connection),
             }
 
 

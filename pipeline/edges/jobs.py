@@ -183,6 +183,25 @@ class Jobs:
         connection.execute(sa.update(t.job).where(*here).values(run=run))
         self.enqueue(connection, original_id, lane, kind=kind, run=run, delay_s=delay_s or 0.0)
 
+    def rested(self, connection: sa.Connection, originals: Sequence[str], stage: str) -> dict[str, str]:
+        """Original -> the last lane in which this stage is done, of those where it neither waits nor is at work.
+
+        Their turns stay as they are until the transaction ends.
+        """
+        query = sa.select(t.job.c.original, t.job.c.lane, t.job.c.state, t.job.c.place)
+        query = query.where(t.job.c.original.in_(originals), t.job.c.stage == stage).order_by(t.job.c.place)
+        rows = connection.execute(query.with_for_update()).all()
+        busy = {row.original for row in rows if row.state in ("waiting", "running")}
+        return {row.original: row.lane for row in rows if row.state == "done" and row.original not in busy}
+
+    def begin_anew(self, connection: sa.Connection, originals: Sequence[str], stage: str) -> None:
+        """Where this stage is at work on one of these, what it finds is not recorded, and it runs again."""
+        query = sa.select(t.job.c.original, t.job.c.lane).where(
+            t.job.c.original.in_(originals), t.job.c.stage == stage, t.job.c.state == "running"
+        )
+        for row in connection.execute(query).all():
+            self.again(connection, row.original, row.lane, [stage])
+
     def waiting_in(self, connection: sa.Connection, original_id: str, lane: str) -> bool:
         """Whether any turn of the lane waits."""
         query = sa.select(t.job.c.id).where(

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from pipeline.states import (
     ARRIVAL_STATUSES,
+    DEVICE_ARTS,
     DISPOSAL_STATES,
     DROP_STATES,
     EXPORT_STATES,
@@ -184,8 +185,12 @@ device = sa.Table(
     _text("name"),
     sa.Column("art", sa.String(20), nullable=False),
     _text("serial", nullable=True),
+    sa.Column("aliases", sa.JSON, nullable=False),
+    _text("unit", nullable=True),
+    _text("zone", nullable=True),
     _text("place", nullable=True),
     _text("review_41", nullable=True),
+    _one_of("art", DEVICE_ARTS),
 )
 
 custodian = sa.Table(
@@ -195,6 +200,7 @@ custodian = sa.Table(
     sa.Column("code", sa.String(80), nullable=False, unique=True),
     _text("name"),
     _text("unit", nullable=True),
+    sa.Column("aliases", sa.JSON, nullable=False),
 )
 
 ledger_entry = sa.Table(
@@ -206,6 +212,7 @@ ledger_entry = sa.Table(
     _at("from_at"),
     _at("to_at", nullable=True),
     _text("note", nullable=True),
+    sa.UniqueConstraint("device", "custodian", "from_at"),
 )
 
 clock_offset = sa.Table(
@@ -228,6 +235,7 @@ case = sa.Table(
     _text("title"),
     sa.Column("opened_on", sa.String(10)),
     sa.Column("decision_due_on", sa.String(10)),
+    sa.Column("registered", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 case_number = sa.Table(
@@ -237,6 +245,7 @@ case_number = sa.Table(
     sa.Column("case", sa.String(26), sa.ForeignKey("cr_case.id"), nullable=False, index=True),
     _text("printed"),
     sa.Column("kind", sa.String(20)),
+    sa.Column("place", sa.Integer, nullable=False, server_default="0"),
 )
 
 party = sa.Table(
@@ -246,18 +255,22 @@ party = sa.Table(
     sa.Column("case", sa.String(26), sa.ForeignKey("cr_case.id"), nullable=False, index=True),
     _text("name"),
     _text("identifier", nullable=True),
+    sa.UniqueConstraint("case", "name"),
 )
 
 activity = sa.Table(
     "cr_activity",
     metadata,
     _id(),
+    sa.Column("code", sa.String(200), nullable=False, unique=True),
     sa.Column("case", sa.String(26), sa.ForeignKey("cr_case.id"), index=True),
+    _text("printed", nullable=True),
     sa.Column("step", sa.String(80), nullable=False),
     _text("place", nullable=True),
-    _text("people", nullable=True),
+    sa.Column("people", sa.JSON, nullable=False),
     _at("from_at", nullable=True),
     _at("to_at", nullable=True),
+    sa.Index("ix_cr_activity_from_at_to_at", "from_at", "to_at"),
 )
 
 document = sa.Table(

@@ -7,11 +7,11 @@ from dataclasses import asdict, replace
 from typing import Final
 
 from pipeline.kinds import kinds_in
-from pipeline.records import CaseLink, Facts, Known, Property, Relative
+from pipeline.records import Around, CaseLink, Facts, Known, Property, Relative
 from pipeline.stage import Context, Linker, Stage
 
 NAME: Final = "link"
-VERSION: Final = 2
+VERSION: Final = 3
 
 
 def run(known: Known, context: Context) -> Facts:
@@ -21,13 +21,14 @@ def run(known: Known, context: Context) -> Facts:
     """
     if known.original.parent is not None:
         return Facts()
+    known = replace(known, around=context.around(known))
     if known.fingerprints:
         known = replace(known, relatives=tuple(context.relatives(known)))
     linkers: tuple[Linker, ...] = kinds_in("pipeline.linkers", "LINKER")
     found = [
         replace(link, finder=f"{linker.name}/{linker.version}") for linker in linkers for link in linker.propose(known)
     ]
-    return Facts(links=merged(found, known.links), properties=tuple(_related(known.relatives)))
+    return Facts(links=merged(found, known.links), properties=(*_related(known.relatives), *_registered(known.around)))
 
 
 def _related(relatives: Sequence[Relative]) -> Iterator[Property]:
@@ -36,6 +37,19 @@ def _related(relatives: Sequence[Relative]) -> Iterator[Property]:
         told = [{name: value for name, value in asdict(one).items() if name != "links"} for one in relatives]
         names = ", ".join(f"{one.relation}: {one.name}" for one in relatives)
         yield Property(name="relations.same_source", found=names, value=told, finder=f"{NAME}/{VERSION}")
+
+
+def _registered(around: Around | None) -> Iterator[Property]:
+    """The registered device, and who carried it by the ledger: to be found by, and shown."""
+    finder = f"{NAME}/{VERSION}"
+    if around is None:
+        return
+    if around.device is not None:
+        yield Property(name="register.device", found=around.device_why, value=around.device.code, finder=finder)
+    carriers = [one.person for one in around.carried] or ([around.officer] if around.officer else [])
+    if carriers:
+        names = list(dict.fromkeys(f"{one.name} {one.code}" for one in carriers))
+        yield Property(name="register.officer", found="、".join(names), value=names, finder=finder)
 
 
 def merged(found: Iterable[CaseLink], earlier: Sequence[CaseLink]) -> tuple[CaseLink, ...]:

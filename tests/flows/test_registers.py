@@ -1,0 +1,236 @@
+"""Registers taken in: nothing doubled, nothing lost with the catalog, and recordings linked anew by what they say."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from config.settings import Settings
+from pipeline.advance import renew
+from pipeline.edges import registers
+from pipeline.edges.audit import NewEvent
+from pipeline.records import Facts, Known, Property
+from pipeline.registers.columns import Register, columns_of
+from pipeline.registers.keeping import Plan, Registers
+from pipeline.registers.rows import records_of
+from pipeline.stages.link import STAGE
+from pipeline.timing.claiming import zone_of
+from tests.flows.keeping import link, take
+from tests.indexer.archive import TAKEN_AT, decided
+from tests.samples import making
+from workers.bootstrap import Home, build_context, build_home, build_jobs
+from workers.rebuild import rebuild_catalog
+
+Rows = Sequence[Sequence[str]]
+DEVICES: Rows = [["设备编号", "序列号"], ["ZF-001", "HA1234567"], ["ZF-002", ""]]
+PERSONS: Rows = [["执法证号", "姓名"], ["640103001", "王建国"], ["640103002", "李红"]]
+LEDGER: Rows = [
+    ["设备编号", "领用人", "领用时间", "归还时间"],
+    ["HA1234567", "王建国", "2026-03-02 08:00", "2026-03-02 20:00"],
+]
+CASES: Rows = [["案号", "立案号", "当事人"], ["平商务罚字〔2026〕3号", "平商务立字〔2026〕2号", "甲公司"]]
+ACTIVITIES: Rows = [
+    ["活动编号", "环节", "案号", "执法人员", "开始时间", "结束时间"],
+    ["A1", "现场检查", "平商务立字〔2026〕2号", "王建国", "2026-03-02 15:30", "2026-03-02 17:00"],
+]
+EVERYTHING: dict[Register, Rows] = dict(
+    zip(get_args(Register), (DEVICES, PERSONS, LEDGER, CASES, ACTIVITIES), strict=True)
+)
+
+
+def take_in(home: Home, register: Register, rows: Rows) -> Plan:
+    columns = columns_of(home.settings.home, register)
+    reads, remarks = records_of(register, rows, columns, zone_of(home.settings))
+    return Registers(home.catalog, home.audit).take_in("tester", register, reads, remarks, {"name": "a.csv"})
+
+
+def counts(plan: Plan) -> dict[str, int]:
+    return {state: plan.count(state) for state in ("new", "changed", "same", "refused")}
+
+
+def test_the_same_table_again_changes_nothing_and_a_changed_cell_is_one_change(home: Home) -> None:
+    for register, rows in EVERYTHING.items():
+        assert counts(take_in(home, register, rows))["new"] == len(rows) - 1
+    last = home.catalog.last_event()
+    for register, rows in EVERYTHING.items():
+        assert counts(take_in(home, register, rows)) == {"new": 0, "changed": 0, "same": len(rows) - 1, "refused": 0}
+    assert home.catalog.last_event() == last + len(EVERYTHING)  # that each was taken in again, and nothing else
+    plan = take_in(home, "devices", [["设备编号", "使用单位"], ["ZF-001", "执法一室"], ["ZF-002", ""]])
+    assert [(one.state, one.changed) for one in plan.changes] == [("changed", ("unit",)), ("same", ())]
+    with home.catalog.snapshot() as connection:
+        first, _ = registers.devices(connection)
+    assert (first.serial, first.unit) == ("HA1234567", "执法一室")
+
+
+def test_a_ledger_names_what_is_registered_or_the_row_is_refused(home: Home) -> None:
+    take_in(home, "devices", DEVICES)
+    take_in(home, "persons", [*PERSONS, ["640103003", "李红"]])
+    plan = take_in(home, "ledger", [
+        *LEDGER, ["ZF-009", "王建国", "2026-03-03", ""], ["ZF-002", "李红", "2026-03-03", ""],
+        ["ZF-001", "640103002", "2026-03-02 19:00", ""],
+    ])  # fmt: skip
+    assert counts(plan) == {"new": 2, "changed": 0, "same": 0, "refused": 2}
+    assert [(one.row, one.refused) for one in plan.remarks] == [(3, True), (4, True), (5, False)]
+    assert "640103002, 640103003" in plan.remarks[1].en
+    with home.catalog.snapshot() as connection:
+        assert [one.custodian for one in registers.ledger(connection, device="ZF-001")] == ["640103001", "640103002"]
+
+
+def test_two_numbers_that_are_one_matter_become_one_case(home: Home, tmp_path: Path) -> None:
+    one, other = take(home, tmp_path / "card", "a.jpg", "b.jpg")
+    link(home, one, "平商务罚字〔2026〕3号")
+    link(home, other, "平商务立字〔2026〕2号")
+    with home.catalog.snapshot() as connection:
+        assert len(registers.cases(connection)) == 2
+    take_in(home, "cases", CASES)
+    with home.catalog.snapshot() as connection:
+        [case] = registers.cases(connection)
+        linked = registers.linked_to(connection, "平商务立-2026-2")
+    assert [kind for _, kind in case.numbers] == [None, "立案"]
+    assert [name for _, name, _ in linked] == ["a.jpg", "b.jpg"]
+
+
+def test_a_lost_catalog_gets_the_registers_back_from_the_log(
+    home: Home, make_settings: Callable[..., Settings], request: pytest.FixtureRequest
+) -> None:
+    for register, rows in EVERYTHING.items():
+        take_in(home, register, rows)
+    take_in(home, "devices", [["设备编号", "使用单位"], ["ZF-001", "执法一室"]])
+    before = home.catalog.dump()
+    settings = home.settings
+    if home.catalog.engine.dialect.name == "postgresql":
+        settings = make_settings(catalog_url=request.getfixturevalue("fresh_database")())
+    home.close()
+    rebuild_catalog(settings)
+    rebuilt = build_home(settings)
+    after = rebuilt.catalog.dump()
+    for name in ("devices", "persons", "ledger", "cases", "activities"):
+        assert before[name]
+        assert after[name] == before[name], name
+    rebuilt.close()
+
+
+# -- linking anew
+
+
+def recorded(home: Home, folder: Path, *names: str) -> list[str]:
+    """Originals that the recorder ZF-001 made at 16:00, two hours apart, at rest."""
+    originals = take(home, folder, *names)
+    jobs = build_jobs(home)
+    for number, one in enumerate(originals):
+        time = replace(decided(TAKEN_AT + timedelta(hours=2 * number), 600.0), finder="timestamps/1")
+        name = Property(name="file_name.device", found="HA1234567", value="HA1234567", finder="timestamps/1")
+        with home.catalog.transaction() as connection:
+            [seq] = home.audit.record(connection, [NewEvent(type="test", actor="tester", original=one)])
+            home.catalog.record(connection, one, "light-timestamps", Facts(time=time, properties=(name,)), seq)
+            connection.exec_driver_sql(f"UPDATE cr_job SET state = 'done' WHERE original = '{one}'")
+    jobs.close()
+    return originals
+
+
+def linked_anew(home: Home, originals: Sequence[str]) -> int:
+    context, scratch = build_context(home)
+    jobs = build_jobs(home)
+    try:
+        return renew(STAGE, originals, context, jobs)
+    finally:
+        jobs.close()
+        context.tools.close()
+        scratch.close()
+
+
+def links(home: Home, original: str) -> list[tuple[str, str, str]]:
+    return [(one.case, one.method, one.status) for one in home.catalog.known_of(original).links]
+
+
+def test_what_a_register_says_later_links_recordings_anew_and_takes_back_what_it_no_longer_says(
+    home: Home, tmp_path: Path
+) -> None:
+    inside, outside = recorded(home, tmp_path / "card", "a.jpg", "b.jpg")
+    for register, rows in EVERYTHING.items():
+        take_in(home, register, rows)
+    before = home.catalog.changed_seq(outside)
+    assert linked_anew(home, [inside, outside]) == 2  # both have a device and a carrier now
+    assert links(home, inside) == [("平商务立字〔2026〕2号", "ledger", "proposed")]
+    assert links(home, outside) == []
+    assert home.catalog.changed_seq(outside) > before
+    assert linked_anew(home, [inside, outside]) == 0
+    take_in(home, "ledger", [LEDGER[0], [*LEDGER[1][:3], "2026-03-02 09:00"]])
+    assert linked_anew(home, [inside, outside]) == 2
+    assert links(home, inside) == []
+    assert home.catalog.known_of(inside).value("register.officer") is None
+    assert home.catalog.known_of(inside).value("register.device") == "ZF-001"
+
+
+def test_what_is_at_work_begins_anew_and_what_a_person_said_stays(home: Home, tmp_path: Path) -> None:
+    busy, refused = recorded(home, tmp_path / "card", "a.jpg", "b.jpg")
+    for register, rows in EVERYTHING.items():
+        take_in(home, register, rows)
+    take_in(home, "activities", [ACTIVITIES[0], [*ACTIVITIES[1][:5], "2026-03-02 18:00"]])
+    linked_anew(home, [refused])
+    with home.catalog.transaction() as connection:
+        connection.exec_driver_sql(
+            f"UPDATE cr_case_link SET status = 'refused', by = '王' WHERE original = '{refused}'"
+        )
+        connection.exec_driver_sql(f"UPDATE cr_job SET state = 'running', token = 'x' WHERE id = '{busy}-heavy-link'")
+    assert linked_anew(home, [busy]) == 0
+    jobs = build_jobs(home)
+    assert [one.stage for one in jobs.listed(original=busy, state="waiting")] == ["link"]
+    jobs.close()
+    linked_anew(home, [refused])
+    assert links(home, refused) == [("平商务立字〔2026〕2号", "ledger", "refused")]
+
+
+def test_a_known_original_is_not_told_of_anew_where_nothing_changed(home: Home, tmp_path: Path) -> None:
+    [one] = recorded(home, tmp_path / "card", "a.jpg")
+    for register, rows in EVERYTHING.items():
+        take_in(home, register, rows)
+    linked_anew(home, [one])
+    last, known = home.catalog.last_event(), home.catalog.known_of(one)
+    linked_anew(home, [one])
+    assert (home.catalog.last_event(), home.catalog.known_of(one)) == (last, known)
+    assert isinstance(known, Known)
+
+
+# -- the command line
+
+
+def test_a_clerk_s_tables_link_a_recording_by_device_ledger_and_activity(
+    casereel: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    def run(*arguments: Any, code: int = 0) -> list[dict[str, Any]]:
+        done = casereel(*arguments, "--json")
+        assert done.returncode == code, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    making.photo(tmp_path / "card" / "DSJ_HA1234567_012345_20260302160000_0001.jpg", 1)
+    for register, rows in EVERYTHING.items():
+        (tmp_path / f"{register}.csv").write_bytes("\n".join(map(",".join, rows)).encode("gb18030"))
+    run("init")
+    run("ingest", tmp_path / "card", "--wait")
+    [said] = run("device", "import", tmp_path / "devices.csv", "--dry-run")
+    assert (said["new"], said["dry_run"], run("device", "list")) == (2, True, [])
+    for register in EVERYTHING:
+        command = "case" if register in ("cases", "activities") else "device"
+        [said] = run(command, "import", tmp_path / f"{register}.csv")
+        assert (said["register"], said["refused"]) == (register, 0)
+    assert said["linked_anew"] == 1
+    assert [one["device"] for one in run("device", "list")] == ["ZF-001", "ZF-002"]
+    [case] = run("case", "list")
+    assert [one["number"] for one in case["numbers"]] == ["平商务罚字〔2026〕3号", "平商务立字〔2026〕2号"]
+    [shown] = run("case", "show", "平商务罚字2026_3号")
+    [recording] = shown["recordings"]
+    assert (recording["status"], shown["activities"][0]["step"]) == ("proposed", "现场检查")
+    [found] = run("search", "--device", "ZF-001")
+    assert (found["original"], found["officer"]) == (recording["original"], "王建国 640103001")
+    (tmp_path / "ledger.csv").write_text("设备编号,领用人,领用时间\nZF-009,王建国,昨天\n", encoding="utf-8")
+    [said] = run("device", "import", tmp_path / "ledger.csv", code=1)
+    assert (said["new"], said["refused"], said["remarks"][0]["row"]) == (0, 1, 2)
+    run("case", "show", "AJ2099-0001", code=2)
