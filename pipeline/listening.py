@@ -117,7 +117,9 @@ def _look(known: Known, context: Context, writings: Sequence[Writing]) -> Look:
 
 
 def _options(known: Known) -> dict[str, Any]:
-    return {"dts_delta_threshold": JUMP_S} if known.value("container.clock_jumps") else {}
+    """Of the input. A stream without times runs at the pace that it is known to have."""
+    jumps = {"dts_delta_threshold": JUMP_S} if known.value("container.clock_jumps") else {}
+    return {**jumps, **({"framerate": pace} if (pace := known.value("video.pace")) else {})}
 
 
 def _share(known: Known, told: Callable[[float], None]) -> Callable[[float], None]:

@@ -287,7 +287,7 @@ class Catalog:
         with self.snapshot() as connection:
             for arrival in known.arrivals:
                 found = connection.execute(
-                    _same_stem(arrival)
+                    _same_folder(arrival)
                     .where(
                         t.original.c.kind != "sidecar",
                         t.original.c.id != known.original.id,
@@ -299,12 +299,27 @@ class Catalog:
                     return str(found)
         return None
 
+    def beside(self, known: Known, count: int) -> list[Known]:
+        """Other recordings of the same format from the same folder of the same source, those nearest in time first."""
+        found: list[str] = []
+        with self.snapshot() as connection:
+            for arrival in known.arrivals:
+                query = _same_folder(arrival).where(
+                    t.original.c.kind == known.original.kind,
+                    t.original.c.format == known.original.format,
+                    t.original.c.state != "disposed",
+                    t.original.c.id != known.original.id,
+                )
+                near = sa.func.abs(t.arrival.c.mtime_ns - arrival.mtime_ns)
+                found += [row[0] for row in connection.execute(query.order_by(near).limit(count))]
+        return self.known_of_many(list(dict.fromkeys(found))[:count])
+
     def orphan_sidecars(self, connection: sa.Connection, known: Known) -> list[str]:
         """Sidecars of the same source, folder and stem that have no parent yet."""
         found: list[str] = []
         for arrival in known.arrivals:
             stem = PurePosixPath(arrival.name).stem
-            query = _same_stem(arrival).where(
+            query = _same_folder(arrival).where(
                 t.original.c.kind == "sidecar",
                 t.original.c.parent.is_(None),
                 t.original.c.id != known.original.id,
@@ -660,7 +675,7 @@ def _can_be_found(facts: Facts) -> bool:
     )  # fmt: skip
 
 
-def _same_stem(arrival: Arrival) -> sa.Select[Any]:
+def _same_folder(arrival: Arrival) -> sa.Select[Any]:
     return (
         sa.select(t.original.c.id)
         .join(t.arrival, t.arrival.c.original == t.original.c.id)

@@ -397,7 +397,7 @@ def _walked(path: str, demuxer: str) -> _Walked:
     """Damage counts as the end."""
     import av
 
-    with av.open(path, format=demuxer, options=_told(demuxer)) as container:
+    with av.open(path, format=demuxer, options=told(demuxer)) as container:
         walked = _Walked((container.start_time or 0) / av.time_base, {one.index: 0.0 for one in container.streams})
         shown = [one for one in container.streams.video if not one.disposition & av.stream.Disposition.attached_pic]
         main = shown[0].index if shown else -1
@@ -432,7 +432,7 @@ def _held(path: str, demuxer: str, walked: _Walked) -> dict[str, Any]:
     return held
 
 
-def _told(demuxer: str) -> dict[str, str]:
+def told(demuxer: str) -> dict[str, str]:
     """How FFmpeg's libraries are bounded as the program is."""
     return {name: str(value) for name, value in bounds(demuxer).items() if name != "f"}
 
@@ -441,7 +441,7 @@ def _decoded_size(path: str, demuxer: str, kind: str) -> tuple[int, dict[str, in
     """The stream's index and its picture size, after its first frame and its last stretch decoded; None where not."""
     import av
 
-    with av.open(path, format=demuxer, options=_told(demuxer)) as container:
+    with av.open(path, format=demuxer, options=told(demuxer)) as container:
         stream = next((s for s in container.streams if s.type == kind), None)
         if stream is None:
             return None

@@ -18,6 +18,7 @@ from pipeline.errors import Unreadable
 from pipeline.kinds import kinds_in
 from pipeline.listening import Part, listen
 from pipeline.records import Caveat, Facts, Known, MadeFile
+from pipeline.rescuing import lacks_index, rescued
 from pipeline.stage import Context, Deriver, Fingerprinter, Listener, Stage, Trial
 
 # deriver -> code, English, Chinese; a deriver that is not here gets a sentence made from its first role.
@@ -38,16 +39,32 @@ NOTHING_MADE: Final = {
 
 def run(known: Known, context: Context) -> Facts:
     """All derivatives that could be made, in a new folder below the scratch folder; a caveat for what could not."""
-    derivers = [one for one in kinds_in("pipeline.derivers", "DERIVER") if one.wants(known)]
-    if not derivers:
+    if not _derivers(known):
         return Facts()
     scratch = Path(tempfile.mkdtemp(prefix="derive-", dir=context.scratch))
-    takers = [one for one in kinds_in("pipeline.fingerprinters", "FINGERPRINTER") if one.listen and one.wants(known)]
     with context.vault.opened(known.original.sha256) as source:
-        outcomes = listen(_parts(derivers, takers, known, scratch, context), source, known, context)
-        for deriver in derivers:
-            if deriver.derive is not None:
-                outcomes[deriver.name] = _derived(deriver, source, known, scratch, context)
+        saved = rescued(source, known, scratch, context) if lacks_index(known) else None
+        if saved is None:
+            return _made_of(source, known, scratch, context)
+        facts = _made_of(saved.source, saved.known, scratch, context)
+        saved.source.unlink()
+        if not any(one.role == "proxy" for one in facts.made):
+            return facts
+        made = (replace(one, parameters={**one.parameters, "rescued": saved.about}) for one in facts.made)
+        return replace(facts, made=tuple(made), caveats=(saved.caveat, *facts.caveats))
+
+
+def _derivers(known: Known) -> list[Deriver]:
+    return [one for one in kinds_in("pipeline.derivers", "DERIVER") if one.wants(known)]
+
+
+def _made_of(source: Path, known: Known, scratch: Path, context: Context) -> Facts:
+    derivers = _derivers(known)
+    takers = [one for one in kinds_in("pipeline.fingerprinters", "FINGERPRINTER") if one.listen and one.wants(known)]
+    outcomes = listen(_parts(derivers, takers, known, scratch, context), source, known, context)
+    for deriver in derivers:
+        if deriver.derive is not None:
+            outcomes[deriver.name] = _derived(deriver, source, known, scratch, context)
     return _all_of(derivers, takers, outcomes)
 
 
@@ -175,4 +192,4 @@ def _page_caveats(about: Mapping[str, Any]) -> Iterable[Caveat]:
         )
 
 
-STAGE = Stage(name="derive", version=2, run=run)
+STAGE = Stage(name="derive", version=3, run=run)

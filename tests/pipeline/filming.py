@@ -88,6 +88,7 @@ def context_of(path: Path, scratch: Path) -> Context:
     parts: Any = SimpleNamespace(
         settings=load(scratch, {}),
         vault=VaultOf(path),
+        catalog=SimpleNamespace(beside=lambda *_: []),
         tools=tools(),
         scratch=scratch,
         still_wanted=lambda: None,

@@ -17,7 +17,7 @@ from pipeline.edges import disposals, tables
 from pipeline.edges.audit import NewEvent
 from pipeline.edges.catalog import Catalog
 from pipeline.errors import BadInput, TryAgain
-from pipeline.records import CaseLink, Caveat, DecidedTime, Facts, Fingerprint, Original, Property, TimeClaim
+from pipeline.records import Arrival, CaseLink, Caveat, DecidedTime, Facts, Fingerprint, Original, Property, TimeClaim
 from workers.bootstrap import Home, build_home, make_home
 
 AT = datetime(2021, 8, 3, 2, 10, 10, 123456, tzinfo=UTC)
@@ -190,3 +190,25 @@ def test_postgres_ends_who_stands_still_within_a_transaction_unless_it_unlinks(
         assert connection.execute(lock).all()
     still.close()
     other.close()
+
+
+def _arrive(home: Home, original: str, folder: str, second: int) -> None:
+    arrival = Arrival(
+        id=str(ULID()), original=original, path=f"/in/{folder}/{original}.mp4", folder=folder, name=f"{original}.mp4",
+        name_raw=b"x", source="inbox", status="accepted", reason=None, size_bytes=1, mtime_ns=second * 10**9,
+        taken_at=AT,
+    )  # fmt: skip
+    place = {
+        "path_raw": b"x", "device_number": 1, "inode": 1, "sha256": original * 2, "place_key": original.lower(),
+    }  # fmt: skip
+    with home.catalog.transaction() as connection:
+        home.catalog.add_arrival(connection, arrival, place)
+
+
+def test_recordings_beside_one_another_are_told_those_nearest_in_time_first(home: Home) -> None:
+    asked, far, near, elsewhere = (add(home, number) for number in range(1, 5))
+    for original, folder, second in ((asked, "a", 100), (far, "a", 500), (near, "a", 70), (elsewhere, "b", 101)):
+        _arrive(home, original, folder, second)
+    known = home.catalog.known_of(asked)
+    assert [one.original.id for one in home.catalog.beside(known, 5)] == [near, far]
+    assert [one.original.id for one in home.catalog.beside(known, 1)] == [near]
