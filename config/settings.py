@@ -24,7 +24,11 @@ OTHER_VARIABLES = frozenset(
 )
 SHIPPED = Path(__file__).resolve().parent
 # Settings that are one of a few words.
-CHOICES = {"media.cage": ("best", "full"), "media.analysis": ("full", "key_frames"), "media.proxy_mark": ("tag", "off")}
+CHOICES = {
+    "media.cage": ("best", "full"),
+    "media.analysis": ("full", "key_frames"),
+    "media.proxy_mark": ("tag", "visible", "off"),
+}
 
 
 class SettingsError(ValueError):

@@ -16,8 +16,9 @@ from typing import Any, Final
 from pipeline import frames
 from pipeline.edges.graphs import HDR, Filter, Filters, by, usual_light
 from pipeline.edges.media import Decoded, Writing, compared
+from pipeline.edges.strip import strip_png
 from pipeline.errors import TryAgain, Unreadable
-from pipeline.footage import is_decodable, kind_of, length_s
+from pipeline.footage import is_decodable, kind_of, length_s, shown_sides
 from pipeline.frames import FrameTimes
 from pipeline.records import Caveat, Facts, Known, MadeFile
 from pipeline.stage import Context, Deriver, Listener, Trial
@@ -45,6 +46,7 @@ PICTURES_LOST_MIN, PICTURES_LOST_SHARE = 5, 0.01
 BARE_FORMATS: Final = frozenset(("h264", "hevc", "m4v", "mjpeg"))
 NOT_THE_ORIGINAL: Final = "可播放副本，非原件 Viewing copy, not the original"
 SOUND_LATE_S: Final = 2.0
+VISIBLE: Final = "visible"
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,16 @@ class Plan:
     streams: tuple[str, ...] = ()
 
 
-def plan_for(known: Known) -> Plan:
-    """Remux where everything that is known says browsers play it; transcode on the first doubt."""
+def plan_for(known: Known, mark: str = "tag") -> Plan:
+    """Remux where everything that is known says browsers play it; transcode on the first doubt.
+
+    mark: as `media.proxy_mark` says it; one that is to be seen can be drawn only into what is encoded.
+    """
     if known.original.format not in ISO_FORMATS:
         return Plan("transcode", f"browsers do not play {known.original.format} as it is")
     doubts = _sound_doubts(known) if kind_of(known) == "audio" else [*_picture_doubts(known), *_sound_doubts(known)]
+    if mark == VISIBLE and kind_of(known) == "video":
+        doubts.append("its mark is to be seen in the picture")
     return Plan("transcode", "; ".join(doubts)) if doubts else Plan("remux", "browsers play its streams as they are")
 
 
@@ -100,9 +107,9 @@ def _mean_bit_rate(known: Known) -> float | None:
     return known.original.size_bytes * 8 / seconds if seconds else None
 
 
-def copy_of(known: Known, trial: Trial) -> Plan:
+def copy_of(known: Known, trial: Trial, mark: str) -> Plan:
     """The way that this try goes: as planned, then all streams anew, then the pictures alone, then the sound alone."""
-    plan = plan_for(known)
+    plan = plan_for(known, mark)
     failed = f"before, it failed: {trial.why}"
     if trial.number == 0:
         return plan
@@ -125,7 +132,7 @@ def _given_up(known: Known, trial: Trial) -> Unreadable:
 
 def listen(known: Known, scratch: Path, context: Context, trial: Trial) -> Listener:
     """Listens for the `proxy`. Raises Unreadable where there is no other way to try."""
-    plan = copy_of(known, trial)
+    plan = copy_of(known, trial, context.settings.media.proxy_mark)
     if not plan.streams:
         plan = replace(plan, streams=_streams_of(known))
     return _Copy(known, scratch, context, plan, is_first=trial.number == 0)
@@ -151,7 +158,20 @@ class _Copy(Listener):
         is_video = self._target.name == VIDEO_NAME
         options = {"movflags": "+faststart", "f": "mp4" if is_video else "ipod", "map_metadata": -1}
         streams = {stream: self._filters.get(stream, ()) for stream in self._plan.streams}
-        return [Writing(streams, self._target, {**options, **self._marked(), **self._parameters})]
+        over = strip_png(*self._sides()) if self._is_marked else b""
+        return [Writing(streams, self._target, {**options, **self._marked(), **self._parameters}, over)]
+
+    @property
+    def _is_marked(self) -> bool:
+        """Whether the mark is drawn into its picture."""
+        return self._context.settings.media.proxy_mark == VISIBLE and "V:0" in self._filters
+
+    def _sides(self) -> tuple[int, int]:
+        """Of the copy's picture, near enough to draw the mark for it."""
+        height_px = self._context.settings.media.proxy_height_px
+        width, height = shown_sides(self._known) or (height_px * 16 / 9, height_px)
+        share = min(1.0, height_px / height, height_px * 16 / 9 / width)
+        return int(width * share), int(height * share)
 
     def _marked(self) -> dict[str, str]:
         """Tags of the copy that say what it is."""
@@ -172,6 +192,7 @@ class _Copy(Listener):
             raise Unreadable(sentence, stderr=decoded.ended.stderr[-500:]) from error
         about = {
             "how": self._plan.how, "why": self._plan.why, "options": self._parameters,
+            "mark": VISIBLE if self._is_marked else "tag" if self._marked() else "off",
             "filters": {stream: _said(filters) for stream, filters in self._filters.items()},
             "source_s": length_s(self._known), **held,
         }  # fmt: skip
@@ -339,4 +360,4 @@ def _require_space(folder: Path) -> None:
         raise TryAgain("The disk of the derivatives is full", path=str(folder), found=free_bytes)
 
 
-DERIVER = Deriver(name="proxy", version=3, roles=("proxy", "frame_times"), wants=is_decodable, listen=listen, tries=4)
+DERIVER = Deriver(name="proxy", version=4, roles=("proxy", "frame_times"), wants=is_decodable, listen=listen, tries=4)

@@ -69,13 +69,13 @@ class Branch:
 
 @dataclass(frozen=True)
 class Writing:
-    """A file that is written. streams: as ffmpeg's -map says them, each with its filters. over: a PNG that is laid over
-    the picture's lower right corner."""
+    """A file that is written. streams: as ffmpeg's -map says them, each with its filters. over: a picture (PNG) that is
+    laid over the lower right corner of the first of them."""
 
     streams: Mapping[str, Filters]
     target: Path
     options: Mapping[str, Any] = field(default_factory=dict)
-    over: Path | None = None
+    over: bytes = b""
 
 
 def greys(*, fps: float, side_px: int, light: Filters = (), seconds_max: int = SECONDS_MAX) -> Branch:
@@ -207,11 +207,15 @@ def decode(
         sinks.setdefault(branch, []).append(sink)
     items = {branch: Items(branch.shape, branch.kind, branch.batch, *those) for branch, those in sinks.items()}
     numbers = dict(zip(items, range(FIRST_PIPE, FIRST_PIPE + len(items)), strict=True))
-    outputs = _outputs(tools, source, format_name, numbers, writings, look, {"threads": 1, **options})
-    ended = tools.run(
-        outputs[0] if len(outputs) == 1 else ffmpeg.merge_outputs(*outputs),
-        limits=limits, still_wanted=still_wanted, pipes={numbers[one]: items[one] for one in items}, progress=progress,
-    )  # fmt: skip
+    try:
+        outputs = _outputs(tools, source, format_name, numbers, writings, look, {"threads": 1, **options})
+        ended = tools.run(
+            outputs[0] if len(outputs) == 1 else ffmpeg.merge_outputs(*outputs), limits=limits,
+            still_wanted=still_wanted, pipes={numbers[one]: items[one] for one in items}, progress=progress,
+        )  # fmt: skip
+    finally:
+        for one in writings:
+            _strip_of(one).unlink(missing_ok=True)
     if ended.why or ended.code != 0:
         raise Unreadable(
             f"Decoding it {REASONS.get(ended.why, 'failed')}", why=ended.why, code=ended.code,
@@ -249,11 +253,16 @@ def _outputs(
             node[stream] if _keeps(one) else filtered(next(ends[stream]), filters)
             for stream, filters in one.streams.items()
         ]
-        if one.over is not None:
-            strip = tools.input(one.over, "png")["v:0"]
+        if one.over:
+            _strip_of(one).write_bytes(one.over)
+            strip = tools.input(_strip_of(one), "png")["v:0"]
             streams[0] = ffmpeg.filter([streams[0], strip], "overlay", "W-w", "H-h")
         outputs.append(ffmpeg.output(*streams, f"file:{one.target}", **one.options))
     return outputs + [_on_pipe(next(ends[branch.stream]), branch, number) for branch, number in numbers.items()]
+
+
+def _strip_of(writing: Writing) -> Path:
+    return writing.target.with_name(f".{writing.target.name}.strip")
 
 
 def _keeps(writing: Writing) -> bool:

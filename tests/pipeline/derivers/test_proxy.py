@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import av
+import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.derivers.proxy import DERIVER, plan_for
 from pipeline.errors import Unreadable
-from tests.pipeline.filming import MELODY, changed, contents, film, heard_by, of_role, probed
+from pipeline.stages import derive
+from tests.pipeline.filming import MELODY, changed, contents, context_of, film, heard_by, of_role, probed
 
 
 def _proxy(source, tmp_path):
@@ -193,3 +197,45 @@ def test_an_interlaced_film_is_deinterlaced(tmp_path):
 def test_only_the_part_that_was_asked_is_in_a_changed_copy(tmp_path):
     source = film(tmp_path / "a.mp4", "shapes", seconds=4)
     assert contents(changed(source, tmp_path / "b.mp4", start_s=1, seconds=2))["end_s"] == pytest.approx(2, abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_a_visible_mark_is_in_the_picture_of_the_copy_and_in_nothing_that_is_looked_at(tmp_path, name):
+    """A picture that is grey all over and flickers: what is not grey in the corner is the mark."""
+    grey = "color=c=0x808080:size={size}:rate={rate},eq=eval=frame:brightness='0.1*sin(20*t)'"
+    source = film(tmp_path / name, grey, MELODY.format(seed=1), seconds=3, size="640x360")
+    plain, marked = (_all_of(source, tmp_path / mark, mark) for mark in ("tag", "visible"))
+    [before], [after] = ([one for one in facts.made if one.role == "proxy"] for facts in (plain, marked))
+    assert (before.parameters["mark"], after.parameters["mark"]) == ("tag", "visible")
+    assert after.parameters["how"] == "transcode"
+    assert np.ptp(_corner(before.path)) < 30
+    assert _corner(after.path).max() > 190
+    assert _corner(after.path).min() < 90
+    assert _shown_at(after.path) == pytest.approx(_shown_at(before.path), abs=0.002)
+    marks = [[one.data for one in facts.fingerprints] for facts in (plain, marked)]
+    assert marks[0] == marks[1]
+    posters = [np.asarray(Image.open(of_role(facts.made, "poster").path)) for facts in (plain, marked)]
+    assert (posters[0] == posters[1]).all()
+
+
+def _all_of(source, scratch, mark):
+    scratch.mkdir()
+    context = context_of(source, scratch)
+    context.settings = replace(context.settings, media=replace(context.settings.media, proxy_mark=mark))
+    facts = derive.STAGE.run(probed(source), context)
+    assert {path for path in scratch.rglob("*") if path.is_file()} == {one.path for one in facts.made}
+    return facts
+
+
+def _corner(path):
+    """The lower right corner of its picture after a second, in grey."""
+    with av.open(str(path)) as container:
+        frame = next(frame for frame in container.decode(video=0) if frame.time >= 1)
+    grey = frame.to_ndarray(format="gray")
+    return grey[-14:-2, -200:-10]
+
+
+def test_sound_alone_has_nothing_to_draw_on_and_keeps_its_tag(tmp_path):
+    source = film(tmp_path / "a.m4a", sound=MELODY.format(seed=2), seconds=2)
+    made = of_role(_all_of(source, tmp_path / "x", "visible").made, "proxy")
+    assert (made.parameters["how"], made.parameters["mark"]) == ("remux", "tag")
