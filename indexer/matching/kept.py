@@ -9,6 +9,7 @@ whatever is killed when, the list names whole segments. Readers map the files an
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
 import os
@@ -30,12 +31,11 @@ from pipeline.records import Known
 
 logger = logging.getLogger(__name__)
 
-FORM: Final = 1
+FORM: Final = 2
 # Originals read at once; their marks are held in memory until the segment is written.
 BATCH: Final = 100
-# A segment of so many rows is full: making or joining it takes a few hundred megabytes.
-ROWS_MAX: Final = 4_000_000
-WAITING_MAX_BYTES: Final = 128 << 20
+# Marks that wait for a new segment: sorting them takes some ten times as much memory.
+WAITING_MAX_BYTES: Final = 32 << 20
 JOINED: Final = 6
 _LIST: Final = "segments.json"
 GONE: Final = ".gone"
@@ -57,19 +57,56 @@ class MarkedCatalog(Protocol):
     def head(self) -> int: ...
 
 
+class Made:
+    """The arrays of a segment on their way: files in its folder, which need not fit in memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._arrays: dict[str, NDArray[Any]] = {}
+        folder.mkdir()
+
+    def array(self, name: str, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+        """An array to be filled."""
+        if 0 in shape:  # nothing cannot be mapped
+            made = np.empty(shape, dtype)
+            np.save(self._folder / f"{name}.npy", made, allow_pickle=False)
+        else:
+            made = np.lib.format.open_memmap(self._folder / f"{name}.npy", mode="w+", dtype=dtype, shape=shape)
+        self._arrays[name] = made
+        return made
+
+    def put(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """These arrays as they are."""
+        for name, given in arrays.items():
+            self.array(name, given.dtype, given.shape)[...] = given
+
+    def close(self, counted: str) -> int:
+        """All lies on the disk; how many rows the named array has."""
+        rows = len(self._arrays[counted])
+        self._arrays.clear()  # unmaps them: on Windows a folder with mapped files cannot be renamed
+        for path in self._folder.iterdir():
+            with path.open("rb+") as opened:
+                os.fsync(opened.fileno())
+        sync_folder(self._folder)
+        return rows
+
+
 @dataclass(frozen=True)
 class Method:
     """What an index holds. name: of its folder; methods, version: of the fingerprints it is made of.
 
-    built: (original, data) of fingerprints -> arrays of a segment, of which `entry` numbers the originals row by row.
-    joined: arrays of several segments -> arrays of one; given with each the new number of its entries, -1 for gone.
+    built: (original, data) of fingerprints -> arrays of a segment, in which originals are numbered as given.
+    join: makes the arrays of one segment from those of several; given with each the new number of its originals, -1 for
+    gone. counted: the array whose length says how large a segment is; full: from so many rows on it is not joined.
     """
 
     name: str
     methods: tuple[str, ...]
     version: int
     built: Callable[[Sequence[tuple[str, bytes]]], Arrays]
-    joined: Callable[[Sequence[tuple[Arrays, NDArray[np.int64]]]], Arrays]
+    join: Callable[[Sequence[tuple[Arrays, NDArray[np.int64]]], Made], None]
+    counted: str
+    full: int
 
 
 @dataclass
@@ -146,20 +183,21 @@ class Kept:
         held = {original: digest for part in told.parts for original, digest, counts in
                 zip(part.originals, part.held, _counting(part), strict=True) if counts}  # fmt: skip
         waiting: dict[str, list[bytes]] = {}
+        stale: set[str] = set()
         size, seq = 0, told.seq
         while changes := self._catalog.changed_after(seq, BATCH):
             for original, marks in self._marks_of([original for _, original in changes]):
                 if _digest(marks) == held.get(original, 0):
                     continue
                 if original in held:
-                    _supersede(told, original)
+                    stale.add(original)
                 waiting[original], held[original] = marks, _digest(marks)
                 size += sum(map(len, marks))
             seq = changes[-1][0]
             if size > WAITING_MAX_BYTES:
-                self._add(told, waiting, seq)
-                waiting, size = {}, 0
-        self._add(told, waiting, seq)
+                self._add(told, waiting, stale, seq)
+                waiting, stale, size = {}, set(), 0
+        self._add(told, waiting, stale, seq)
         return self._joined(told)
 
     def _marks_of(self, ids: Sequence[str]) -> Iterator[tuple[str, list[bytes]]]:
@@ -175,11 +213,15 @@ class Kept:
                 ],
             )
 
-    def _add(self, told: _List, marks: Mapping[str, Sequence[bytes]], seq: int) -> None:
+    def _add(self, told: _List, marks: Mapping[str, Sequence[bytes]], stale: set[str], seq: int) -> None:
+        if stale:
+            for part in told.parts:
+                part.gone = sorted({*part.gone, *(at for at, one in enumerate(part.originals) if one in stale)})
         items = [(original, data) for original, kept in marks.items() for data in kept]
         if items:
             held = [_digest(marks[original]) for original, _ in items]
-            told.parts.append(self._written(self._method.built(items), [original for original, _ in items], held))
+            arrays = self._method.built(items)
+            told.parts.append(self._written(lambda made: made.put(arrays), [original for original, _ in items], held))
         told.seq = seq
         self._write_list(told)
 
@@ -189,7 +231,7 @@ class Kept:
         for part in told.parts:
             tiers.setdefault(max(0, (part.rows // 1000).bit_length() // 2), []).append(part)
         for parts in tiers.values():
-            if len(parts) < JOINED or sum(part.rows for part in parts) > ROWS_MAX:
+            if len(parts) < JOINED or sum(part.rows for part in parts) > self._method.full:
                 continue
             originals: list[str] = []
             held: list[int] = []
@@ -200,7 +242,7 @@ class Kept:
                 originals += [one for one, counts in zip(part.originals, counting, strict=True) if counts]
                 held += [one for one, counts in zip(part.held, counting, strict=True) if counts]
                 given.append((self._mapped(part), numbers))
-            fresh = self._written(self._method.joined(given), originals, held)
+            fresh = self._written(functools.partial(self._method.join, given), originals, held)
             told.parts = [*(part for part in told.parts if part not in parts), fresh]
             self._write_list(told)
             self._sweep(told)
@@ -228,19 +270,14 @@ class Kept:
         sync_folder(self._folder)
         self._sweep(_List())
 
-    def _written(self, arrays: Mapping[str, NDArray[Any]], originals: list[str], held: list[int]) -> _Part:
+    def _written(self, fill: Callable[[Made], None], originals: list[str], held: list[int]) -> _Part:
         name = str(ULID())
-        unfinished = self._folder / f"{name}.part"
-        unfinished.mkdir()
-        for array_name, array in arrays.items():
-            with (unfinished / f"{array_name}.npy").open("wb") as opened:
-                np.save(opened, np.ascontiguousarray(array), allow_pickle=False)
-                opened.flush()
-                os.fsync(opened.fileno())
-        sync_folder(unfinished)
-        unfinished.rename(self._folder / name)
+        made = Made(self._folder / f"{name}.part")
+        fill(made)
+        rows = made.close(self._method.counted)
+        (self._folder / f"{name}.part").rename(self._folder / name)
         sync_folder(self._folder)
-        return _Part(name, len(arrays["entry"]), originals, held)
+        return _Part(name, rows, originals, held)
 
     def _mapped(self, part: _Part) -> Arrays:
         files = sorted((self._folder / part.name).glob("*.npy"))
@@ -286,11 +323,6 @@ def _counting(part: _Part) -> NDArray[np.bool_]:
     counts = np.ones(len(part.originals), np.bool_)
     counts[part.gone] = False
     return counts
-
-
-def _supersede(told: _List, original: str) -> None:
-    for part in told.parts:
-        part.gone = sorted({*part.gone, *(at for at, one in enumerate(part.originals) if one == original)})
 
 
 def _digest(marks: Sequence[bytes]) -> int:

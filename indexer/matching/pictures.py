@@ -79,8 +79,6 @@ INSETS: Final = 5
 FRAMES_TRIED, FRAMINGS_KEPT = 10, 12
 # Framings so far forward in the list are tried turned by quarters too: the whole, its middle, its borders.
 TURNED_FRAMINGS: Final = 3
-# More rows than these are first looked up by whole parts of the key, a seventeenth of the work.
-ROWS_AT_ONCE: Final = 4_000_000
 PAIRS: Final = 3
 
 Verdict = Literal["same footage", "same scene, other take"]
@@ -280,12 +278,9 @@ def find_clip(frames: Frames, step_s: float, library: Library) -> list[Found]:
     query = Query(frames, np.arange(len(frames), dtype=np.float64) * step_s, step_s, ~is_drawn(frames))
     if not query.usable.any() or not len(library):
         return []
-    found: list[Found] = []
-    framings = likely(frames, INSETS)
-    for radius in (1,) if len(library) <= ROWS_AT_ONCE else (0, 1):
-        found = _without_rivals(_of_framings(query, framings, library, radius))
-        if any(one.verdict == "same footage" for one in found):
-            return found
+    found = _without_rivals(_of_framings(query, likely(frames, INSETS), library, 1))
+    if any(one.verdict == "same footage" for one in found):
+        return found
     crops = _of_framings(query, _promising(query, library), library, 1, PHOTO_BITS_OF_CROPS_MAX)
     return _without_rivals([*found, *crops])
 

@@ -14,13 +14,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.matching.kept import Method
+from indexer.matching.kept import Made, Method
 from pipeline.marks.pictures import VERSION, Marks, Words, distance, unpacked
 
 KEY_BITS_MAX: Final = 11
 FRAME_BITS_MAX: Final = 88
 PROBES_A_BATCH: Final = 1 << 14
 PARTS: Final = 4
+# Among more rows than these only marks with a whole part of the key are looked at, a seventeenth of the work: of the
+# frames that show the same, seven in ten are still found, and a clip has many.
+NEAR_PARTS_ROWS_MAX: Final = 4_000_000
+# A segment of so many rows is full: joining it takes a few hundred megabytes.
+ROWS_MAX: Final = 4_000_000
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -95,6 +100,11 @@ def joined_arrays(given: Sequence[tuple[dict[str, NDArray[Any]], Ints]]) -> dict
     return {**rows, **_looked_up(rows["key"]), "is_photo": is_photo}
 
 
+def join(given: Sequence[tuple[dict[str, NDArray[Any]], Ints]], made: Made) -> None:
+    """Makes the arrays of several segments as those of one. given: as in `joined_arrays`."""
+    made.put(joined_arrays(given))
+
+
 def segment_of(originals: Sequence[str], arrays: dict[str, NDArray[Any]], counts: NDArray[np.bool_]) -> Segment:
     """A segment of such arrays. counts: originals that were not superseded by another segment."""
     return Segment(originals=originals, counts=counts, **arrays)
@@ -127,7 +137,7 @@ def built(items: Sequence[tuple[str, bytes]]) -> dict[str, NDArray[Any]]:
 
 
 # What an index of pictures is made of: the marks of videos and of photos.
-METHOD: Final = Method("pictures", ("video", "photo"), VERSION, built, joined_arrays)
+METHOD: Final = Method("pictures", ("video", "photo"), VERSION, built, join, counted="entry", full=ROWS_MAX)
 
 
 class Library:
@@ -154,8 +164,10 @@ class Library:
     def near(self, key: Words, bits: Words, against: tuple[int, ...], *, radius: int) -> Hits:
         """All kept marks, framed in one of these ways, that may show what one of the asked does.
 
-        radius: 0 finds those of which a part of the key is the same, 1 also those with one other bit in it.
+        radius: 0 finds those of which a part of the key is the same, 1 also those with one other bit in it, as long as
+        the archive is not too large for that.
         """
+        radius = radius if len(self) <= NEAR_PARTS_ROWS_MAX else 0
         found: list[Hits] = []
         entries = 0
         for segment in self.segments:

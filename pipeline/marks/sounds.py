@@ -48,6 +48,12 @@ class Marks:
     def __len__(self) -> int:
         return len(self.key)
 
+    def peaks(self) -> NDArray[np.uint32]:
+        """The peaks of which these marks were made, in order of time, each once: tick, shifted by 8 bits, and bin."""
+        key, tick = self.key.astype(np.int64), self.tick.astype(np.int64)
+        bin_, apart, step = key >> 14, key & 63, ((key >> 6) & 255) - PAIR_BINS_MAX
+        return np.unique(np.concatenate([(tick << 8) | bin_, ((tick + apart) << 8) | (bin_ + step)])).astype(np.uint32)
+
 
 class Marker:
     """Takes samples in any pieces and keeps the peaks of their spectrum.
@@ -101,6 +107,12 @@ def marks_of(samples: Samples, *, quota: tuple[int, ...] = QUOTA_KEPT, fan: int 
     marker = Marker(quota=quota, fan=fan, hop=hop)
     marker.add(samples)
     return marker.marks()
+
+
+def spectrum_of(samples: Samples, hop: float = HOP) -> NDArray[np.float32]:
+    """Magnitudes at every tick and bin, shape (ticks, BINS)."""
+    count = max(0, math.floor((len(samples) - WINDOW) / hop) + 1)
+    return _spectrum(samples.astype(np.float32), count, hop)
 
 
 def _spectrum(samples: NDArray[np.float32], count: int, hop: float) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 scripts/bench            every bench
 scripts/bench intake     one of them
 scripts/bench --json     JSON, one object a measured thing
+scripts/bench match --hours 10000     in an archive of so many hours, made for it in the temporary folder
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ sys.path.insert(0, str(HERE))
 
 
 def main(arguments: list[str]) -> int:
-    names = [one for one in arguments if not one.startswith("--")]
+    names = [one for one in arguments if not one.startswith("--") and not one.isdigit()]
     known = sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("_"))
     unknown = [one for one in names if one not in known]
     if unknown:

@@ -23,6 +23,7 @@ from typing import Any, Final
 
 import numpy as np
 from _edits import EDITS, ON_FOREIGN, Distorter, Maker
+from _hours import grown
 from _rivals import CHROMAPRINT, VPDQ, Chromaprint, Vpdq
 from PIL import Image, ImageOps
 
@@ -106,6 +107,9 @@ def measure() -> Iterator[dict[str, Any]]:
     tools = Tools()
     tools.start()
     try:
+        if "--hours" in sys.argv:
+            yield from _grown(int(sys.argv[sys.argv.index("--hours") + 1]), tools)
+            return
         folder = Path(tempfile.gettempdir()) / f"casereel-bench-match-{getpass.getuser()}"
         maker = Maker(folder, tools.ffmpeg_path)
         yield from _videos("held out", HELD_OUT, TUNED, maker, tools)
@@ -275,6 +279,50 @@ def _asked_sound(
     cpu_ms = (time.process_time() - begun) * 1000
     rows = [(one.original, one.offset_s - one.query_offset_s, one.strength) for one in found]
     return Asked(kind, truth, rows, rival.best(samples, sound_marks.RATE_HZ), cpu_ms)
+
+
+# -- an archive of many hours
+
+
+def _grown(hours: int, tools: Tools) -> Iterator[dict[str, Any]]:
+    """What questions cost in an archive of so many hours, of pictures and then of sounds; decoding apart."""
+    scratch = Path(tempfile.gettempdir()) / f"casereel-bench-match-{getpass.getuser()}"
+    maker = Maker(scratch, tools.ffmpeg_path)
+    shown = {name: _marks_shown(name, tools) for name in HELD_OUT}
+    held, foreign = (
+        _frames(maker.edited(maker.cut(CORPUS / name, starts[1], CLIP_S), "subtitles"), ASKED_FPS, tools)
+        for name, starts in (list(HELD_OUT.items())[1], list(TUNED.items())[1])
+    )
+    yield from grown(
+        "video", shown, hours, scratch / "hours",
+        {
+            "clip of 6 s, held": lambda marked: pictures.find_clip(held, 1 / ASKED_FPS, marked.pictures()),
+            "clip of 6 s, foreign": lambda marked: pictures.find_clip(foreign, 1 / ASKED_FPS, marked.pictures()),
+            "photo, held": lambda marked: pictures.find_photo(held[5:6], marked.pictures()),
+            "photo, foreign": lambda marked: pictures.find_photo(foreign[5:6], marked.pictures()),
+        },
+    )  # fmt: skip
+    distorter = Distorter(tools.ffmpeg_path, np.empty(0, np.int16))
+    rate_hz = sound_marks.RATE_HZ
+    heard = {name: sound_marks.marks_of(distorter.sound_of(CORPUS / name, rate_hz=rate_hz)) for name in SOUNDS_HELD_OUT}
+    name, starts = list(SOUNDS_HELD_OUT.items())[-1]
+    clean = distorter.sound_of(CORPUS / name, starts[0], 10.0)
+    over = {kind: distorter.distorted(clean, kind, seed=1) for kind in ("clean", "telephone")}
+    voice = distorter.sound_of(CORPUS / VOICES[0], 0.0, 10.0, rate_hz=rate_hz)
+    yield from grown(
+        "sound", heard, hours, scratch / "hours",
+        {
+            "10 s of sound, held": lambda marked: sounds.find_sound(over["clean"], marked.sounds()),
+            "10 s over a telephone, held": lambda marked: sounds.find_sound(over["telephone"], marked.sounds()),
+            "10 s of sound, foreign": lambda marked: sounds.find_sound(voice, marked.sounds()),
+        },
+    )  # fmt: skip
+
+
+def _marks_shown(name: str, tools: Tools) -> picture_marks.Marks:
+    marker = picture_marks.Marker(step_s=1 / FPS)
+    marker.add(_frames(CORPUS / name, FPS, tools))
+    return marker.marks()
 
 
 # -- figures

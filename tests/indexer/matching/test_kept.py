@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from indexer.match import InFiles
 from indexer.matching import kept as kept_module
-from indexer.matching import shelf, sounds
+from indexer.matching import shelf
 from indexer.matching.pictures import find_clip
 from indexer.matching.sounds import find_sound
 from pipeline.errors import TryAgain
@@ -200,7 +200,6 @@ def test_an_index_in_files_looks_up_what_one_in_memory_does(films, tmp_path):
     part = films["o5"][10:40]
     assert find_clip(part, 0.25, in_files) == find_clip(part, 0.25, in_memory)
     assert {type(segment.bits) for segment in in_files.segments} == {np.memmap}
-    assert sounds.Library.of([]).segments
 
 
 def test_a_segment_that_goes_is_out_of_sight_as_a_whole_before_its_files_go(films, tmp_path, monkeypatch):
