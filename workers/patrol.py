@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.custody.recovery import GRACE_S, recover
 from pipeline.edges import disk, exports
+from pipeline.edges.audit import NewEvent
 from pipeline.errors import BadInput, CasereelError, TryAgain
 from pipeline.stages import ORDER
 from workers.bootstrap import Home, build_exporter, build_follower, build_jobs, build_retention, scratch_of
@@ -19,6 +20,7 @@ from workers.keeping import keep_fixity
 
 if TYPE_CHECKING:
     from pipeline.custody.disposal import Retention
+    from pipeline.edges.jobs import Jobs
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +28,7 @@ EVERY_S = 60.0
 GLANCE_S = 1.0
 # Every object and every derivative is looked up so often, and when the patrol begins: what a crash left lies there.
 WALK_EVERY_S = 3600.0
+PLANNED_AT_ONCE, PLANNED_A_WALK = 100, 5000
 
 
 def round_of(
@@ -44,6 +47,7 @@ def round_of(
         if walks:
             recovered = recover(home.vault, home.catalog, home.audit, jobs, "patrol", turns=ORDER, grace_s=grace_s)
             done |= {"originals_recovered": len(recovered), "derivatives_dropped": drop_unrecorded_derivatives(home)}
+            done["originals_planned_anew"] = plan_missing(home, jobs)
         done["lanes_queued_again"] = jobs.queue_stranded(waiting_s=grace_s)
         home.catalog.doubt_the_dead()
         home.audit.make_durable(home.catalog.last_event())
@@ -58,6 +62,20 @@ def round_of(
         return done
     finally:
         jobs.close()
+
+
+def plan_missing(home: Home, jobs: Jobs) -> int:
+    """Originals of before an update are given the turns that it brought; how many were, at most PLANNED_A_WALK."""
+    planned = 0
+    while planned < PLANNED_A_WALK:
+        with home.catalog.transaction() as connection:
+            found = jobs.plan_missing(connection, ORDER, limit=PLANNED_AT_ONCE)
+            if not found:
+                break
+            event = NewEvent(type="jobs.planned", actor="patrol", facts={"originals": found})
+            home.audit.record(connection, [event])
+        planned += len(found)
+    return planned
 
 
 def _sign(home: Home, every_s: float) -> int:

@@ -136,6 +136,41 @@ class Jobs:
             ],
         )  # fmt: skip
 
+    def plan_missing(self, connection: sa.Connection, turns: Sequence[tuple[str, str]], *, limit: int) -> list[str]:
+        """Originals that were planned before some of these turns existed; now these wait, and what comes after them
+        in their lane anew. At most so many, the oldest first; none that was disposed of or whose custody broke.
+        """
+        planned = sa.select(sa.func.count()).where(t.job.c.original == t.original.c.id).scalar_subquery()
+        lacking = (
+            sa.select(t.original.c.id)
+            .where(planned > 0, planned < len(turns), t.original.c.state.not_in(("disposed", "failed_custody")))
+            .order_by(t.original.c.id)
+            .limit(limit)
+        )
+        found = list(connection.execute(lacking).scalars())
+        for original_id in found:
+            self._plan_missing_of(connection, original_id, turns)
+        return found
+
+    def _plan_missing_of(self, connection: sa.Connection, original_id: str, turns: Sequence[tuple[str, str]]) -> None:
+        mine = sa.select(t.job.c.lane, t.job.c.stage).where(t.job.c.original == original_id)
+        there = {(lane, stage) for lane, stage in connection.execute(mine)}
+        for lane in dict.fromkeys(lane for lane, _ in turns):
+            of_lane = [stage for other, stage in turns if other == lane]
+            missing = [stage for stage in of_lane if (lane, stage) not in there]
+            if not missing:
+                continue
+            later = of_lane[of_lane.index(missing[0]) + 1 :]
+            # Before the new ones wait, for a lane of which something waits is not queued again.
+            self.again(connection, original_id, lane, [stage for stage in later if stage not in missing])
+            self.plan(connection, original_id, [(lane, stage) for stage in missing])
+            here = (t.job.c.original == original_id, t.job.c.lane == lane)
+            run = connection.execute(sa.select(sa.func.max(t.job.c.run)).where(*here)).scalar_one()
+            connection.execute(sa.update(t.job).where(*here).values(run=run))
+        for place, (lane, stage) in enumerate(turns):
+            job = f"{original_id}-{lane}-{stage}"
+            connection.execute(sa.update(t.job).where(t.job.c.id == job).values(place=place))
+
     def enqueue(
         self, connection: sa.Connection, original_id: str, lane: str, *, kind: str, run: int = 1, delay_s: float = 0.0
     ) -> None:

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from config.settings import Settings
 from pipeline.custody.accession import Candidate
 from pipeline.custody.fixity import Fixity
+from pipeline.edges import tables as t
 from pipeline.records import Stated
+from pipeline.stages import ORDER
 from tests.flows.running import at_rest, wait_until
 from tests.samples import making
 from workers.bootstrap import Home, build_accession, build_home, build_jobs
@@ -94,3 +97,33 @@ def test_e12_an_object_that_was_never_recorded_is_entered_by_the_patrol(home: Ho
     assert [one.name for one in known.arrivals] == ["a.jpg"]
     assert '"recovered":true' in home.catalog.events_of(known.original.id)[0]
     assert round_of(home, grace_s=0.0)["originals_recovered"] == 0
+
+
+def test_originals_of_before_an_update_are_given_the_turn_it_brought(home: Home, tmp_path: Path) -> None:
+    take(home, making.photo(tmp_path / "card" / "a.jpg", 1), making.photo(tmp_path / "card" / "b.jpg", 2))
+    with working(home):
+        wait_until(lambda: at_rest(home), 120, "both are done")
+    jobs = build_jobs(home)
+    original = jobs.listed()[0].original
+    with home.catalog.transaction() as connection:
+        of_before = (t.job.c.original == original, t.job.c.lane == "heavy", t.job.c.stage == "link")
+        connection.execute(sa.delete(t.job).where(*of_before))
+    assert round_of(home, grace_s=0.0)["originals_planned_anew"] == 1
+    assert [one.state for one in jobs.listed(original=original)].count("waiting") == 2
+    assert round_of(home, grace_s=0.0)["originals_planned_anew"] == 0
+    with working(home):
+        wait_until(lambda: jobs.unfinished() == {}, 120, "the new turn is done")
+    done = jobs.listed(original=original)
+    assert [(one.lane, one.stage, one.state) for one in done] == [(*turn, "done") for turn in ORDER]
+    assert "stage.link" in home.catalog.events_of(original)[-2]
+    jobs.close()
+
+
+def test_nothing_is_planned_anew_for_what_was_disposed_of(home: Home, tmp_path: Path) -> None:
+    [original] = take(home, making.photo(tmp_path / "card" / "a.jpg", 1))
+    jobs = build_jobs(home)
+    with home.catalog.transaction() as connection:
+        connection.execute(sa.delete(t.job).where(t.job.c.lane == "heavy"))
+        connection.execute(sa.update(t.original).where(t.original.c.id == original).values(state="disposed"))
+        assert jobs.plan_missing(connection, ORDER, limit=10) == []
+    jobs.close()
