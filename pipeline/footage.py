@@ -44,6 +44,11 @@ def has_sound(known: Known) -> bool:
     return is_decodable(known) and (kind_of(known) == "audio" or known.value("audio.codec") is not None)
 
 
+def sounds_in(known: Known) -> int:
+    """How many sound tracks its container lists."""
+    return sum(one.startswith("audio") for one in str(known.value("container.streams", "")).split(", "))
+
+
 def length_s(known: Known) -> float | None:
     """How long its pictures and sound run: where the data ends or what the header declares, whichever is sooner.
 

@@ -1,7 +1,7 @@
 """The viewing copy that browsers play: H.264 and AAC in MP4 for a video, AAC in M4A for sound.
 
 A source that browsers play already is only put into a new container. The result is judged by what it holds beside its
-source, never by how ffmpeg ended. Not covered: a second sound track, subtitles, spherical video.
+source, never by how ffmpeg ended. Not covered: subtitles, spherical video; further sound tracks are those of `tracks`.
 Source: ISO/IEC 14496-10 and -12; RFC 6381 for what browsers declare.
 """
 
@@ -18,7 +18,7 @@ from pipeline.edges.graphs import HDR, Filter, Filters, by, usual_light
 from pipeline.edges.media import Decoded, Writing, compared
 from pipeline.edges.strip import strip_png
 from pipeline.errors import TryAgain, Unreadable
-from pipeline.footage import is_decodable, kind_of, length_s, shown_sides
+from pipeline.footage import is_decodable, kind_of, length_s, shown_sides, sounds_in
 from pipeline.frames import FrameTimes
 from pipeline.records import Caveat, Facts, Known, MadeFile
 from pipeline.stage import Context, Deriver, Listener, Trial
@@ -276,13 +276,14 @@ def _caveats(about: Mapping[str, Any], plan: Plan, *, is_silenced: bool) -> Iter
 
 def _caveats_of(known: Known) -> Iterator[Caveat]:
     """What must be borne in mind of the copy because of what its source is."""
-    sounds = sum(one.startswith("audio") for one in str(known.value("container.streams", "")).split(", "))
-    if kind_of(known) == "video" and sounds > 1:
+    sounds = sounds_in(known)
+    if sounds > 1:
         yield Caveat(
             code="proxy_one_sound",
-            text=f"The recording has {sounds} sound tracks; the viewing copy has the first. To hear the others, export "
-            "the original.",
-            text_zh=f"原始录制含 {sounds} 条声音轨道，可播放的副本只含第一条；如需收听其余轨道，请导出原件。",
+            text=f"The recording has {sounds} sound tracks; the viewing copy has the first. The others lie beside it, "
+            "as files of their own (track); what is not there is in the original.",
+            text_zh=f"原始录制含 {sounds} 条声音轨道，可播放的副本只含第一条；其余轨道另存为单独的声音文件（track），"
+            "未列出的请导出原件收听。",
         )
     if kind_of(known) == "video" and known.original.format in BARE_FORMATS:
         yield Caveat(

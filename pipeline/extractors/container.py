@@ -51,6 +51,7 @@ SAMPLES_ALWAYS: Final = 1_000_000  # an index of so many samples is opened even 
 JUMP_BACK_S: Final = 1.0  # pictures are stored at most a few out of order
 JUMP_AHEAD_S: Final = 3600.0  # recorders that start on motion leave gaps of minutes
 TAGS_MAX: Final = 64
+TRACKS_MAX, TRACK_TEXT_MAX = 32, 120
 # Said twice: the container decodes while it looks for its streams, and each stream's own decoder is opened later.
 KNOWN_DECODERS: Final = {"codec_whitelist": ",".join(DECODERS)}
 PACKETS_MAX: Final = 20_000_000
@@ -314,6 +315,8 @@ def _container_rows(format_name: str, container: Any, seen: _Seen) -> Iterator[R
     yield from fact("container.data_end_s", None if seen.data_s is None else round(seen.data_s, 6))
     yield from fact("container.bit_rate", container.bit_rate or None)
     yield from fact("container.clock_jumps", seen.jumps if seen.whole and seen.jumps else None)
+    if len(tracks := [_track_text(one) for one in container.streams.audio[:TRACKS_MAX]]) > 1:
+        yield "audio.tracks", "; ".join(tracks), tracks
     yield from fact(
         "container.streams", ", ".join(f"{one.type} {_codec(one)}".strip() for one in container.streams) or None
     )
@@ -321,6 +324,14 @@ def _container_rows(format_name: str, container: Any, seen: _Seen) -> Iterator[R
         yield from fact("container.kind", "video")
     elif seen.audio is not None:
         yield from fact("container.kind", "audio")
+
+
+def _track_text(stream: Any) -> str:
+    """What tells one sound track from another: codec, channels, language, the name that the recorder gave it."""
+    channels = stream.codec_context.channels if stream.codec_context is not None else 0
+    tags = {str(key).lower(): str(text) for key, text in (stream.metadata or {}).items()}
+    named = [tags[key].strip() for key in ("language", "title", "handler_name") if tags.get(key, "").strip()]
+    return ", ".join([_codec(stream), *([f"{channels} ch"] if channels else []), *named])[:TRACK_TEXT_MAX]
 
 
 def _codec(stream: Any) -> str:

@@ -26,6 +26,7 @@ NOTHING_MADE: Final = {
     "proxy": ("no_proxy", "No viewing copy could be made", "无法生成可播放的副本"),
     "pictures": ("no_picture", "No picture of the video could be made", "无法生成视频画面"),
     "waveform": ("no_waveform", "No waveform of the sound could be made", "无法生成声音波形"),
+    "tracks": ("no_tracks", "The further sound tracks could not be made playable", "其余声音轨道无法生成可播放的文件"),
     "scenes": (
         "no_scenes",
         "The pictures could not be looked through for cuts and standstill",

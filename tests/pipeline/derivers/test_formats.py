@@ -247,13 +247,50 @@ def test_clocks_that_jump_back_lose_nothing(tmp_path: Path) -> None:
     _in_step(copy)
 
 
-def test_of_two_sounds_the_copy_has_the_first_and_says_that_there_is_another(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "coding"), [("a.mkv", (*X264, "-c:a", "aac")), ("a.mp4", (*X264, "-c:a", "aac")),
+                         ("a.mov", ("-c:v", "mpeg4", "-c:a", "pcm_s16le"))],
+)  # fmt: skip
+def test_of_two_sounds_the_copy_has_the_first_and_the_other_plays_beside_it(
+    tmp_path: Path, name: str, coding: tuple[str, ...]
+) -> None:
     """As recorders with two microphones write them; the second has its tone a second later."""
     inputs = [*picture(), *tone(), *tone(at_s=3)]
-    source = made(tmp_path / "a.mkv", *inputs, "-map", "0", "-map", "1", "-map", "2", *X264, "-c:a", "aac")
-    copy = _copy(source, tmp_path)
+    named = (
+        "-metadata:s:a:0",
+        "language=zho",
+        "-metadata:s:a:1",
+        "handler_name=Collar",
+        "-metadata:s:a:1",
+        "title=Collar",
+    )
+    facts = _facts(made(tmp_path / name, *inputs, "-map", "0", "-map", "1", "-map", "2", *named, *coding), tmp_path)
+    by_role = {one.role: one for one in facts.made}
+    _in_step(seen(by_role["proxy"].path))
+    second = seen(by_role["track"].path)
+    assert second["tone_s"] == pytest.approx(3, abs=STEP_S)
+    assert second["sound_s"] == pytest.approx(4, abs=0.2)
+    assert by_role["track"].parameters["track"] == 2
+    assert "Collar" in by_role["track"].parameters["said"]
+    assert "proxy_one_sound" in {caveat.code for caveat in facts.caveats}
+
+
+def test_a_second_sound_that_begins_late_is_in_step_too(tmp_path: Path) -> None:
+    inputs = [*picture(), *tone(), "-itsoffset", "2", *tone(seconds=2, at_s=1)]
+    facts = _facts(made(tmp_path / "a.mkv", *inputs, "-map", "0", "-map", "1", "-map", "2", *X264), tmp_path)
+    (second,) = [seen(one.path) for one in facts.made if one.role == "track"]
+    assert second["tone_s"] == pytest.approx(3, abs=STEP_S)
+
+
+def test_a_second_sound_that_does_not_decode_costs_the_first_nothing(tmp_path: Path) -> None:
+    inputs = [*picture(), *tone(), *tone(), "-map", "0", "-map", "1", "-map", "2", *X264]
+    source = made(tmp_path / "a.mkv", *inputs, "-c:a:0", "aac", "-c:a:1", "wavpack")
+    source.write_bytes(source.read_bytes().replace(b"A_WAVPACK4", b"A_WAVPACK9"))
+    facts = _facts(source, tmp_path)
+    (copy,) = [seen(one.path) for one in facts.made if one.role == "proxy"]
     _in_step(copy)
-    assert "proxy_one_sound" in copy["caveats"]
+    assert {"no_tracks", "proxy_one_sound"} <= {caveat.code for caveat in facts.caveats}
+    assert "waveform" in {one.role for one in facts.made}
 
 
 def test_two_hours_at_a_low_rate_are_two_hours(tmp_path: Path) -> None:
