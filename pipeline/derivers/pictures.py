@@ -172,5 +172,5 @@ def _clock(seconds: float) -> str:
 
 
 DERIVER = Deriver(
-    name="pictures", version=2, roles=("poster", "sprites", "sprites_map"), wants=has_pictures, listen=listen
+    name="pictures", version=3, roles=("poster", "sprites", "sprites_map"), wants=has_pictures, listen=listen
 )

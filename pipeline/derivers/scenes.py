@@ -133,4 +133,4 @@ def listen(known: Known, scratch: Path, context: Context, trial: Trial) -> Liste
     return _Watched(known, scratch, context)
 
 
-DERIVER = Deriver(name="scenes", version=VERSION, roles=("scenes",), wants=has_pictures, listen=listen)
+DERIVER = Deriver(name="scenes", version=2, roles=("scenes",), wants=has_pictures, listen=listen)

@@ -22,7 +22,7 @@ def test_a_film_gets_everything_a_reviewer_needs_and_no_caveat(tmp_path):
     facts = derive.STAGE.run(probed(source), context_of(source, tmp_path))
     assert _roles(facts) == EVERYTHING
     assert facts.caveats == ()
-    assert {file.finder for file in facts.made} == {"proxy/3", "pictures/2", "waveform/1", "scenes/1", "loudness/1"}
+    assert {file.finder for file in facts.made} == {"proxy/4", "pictures/3", "waveform/1", "scenes/2", "loudness/1"}
     assert {one.finder for one in facts.fingerprints} == {f"video/{pictures.VERSION}", f"sound/{sounds.VERSION}"}
     assert all(file.path.is_file() and file.tool for file in facts.made)
 
