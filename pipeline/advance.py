@@ -68,13 +68,13 @@ def _take_turn(turn: Turn, original_id: str, context: Context, jobs: Jobs) -> bo
 
 def renew(
     stage: Stage, originals: Sequence[str], context: Context, jobs: Jobs, moved: Callable[[int], None] = lambda _: None
-) -> int:
-    """For how many of these originals the stage now finds other facts than it recorded; those are recorded.
+) -> set[str]:
+    """Those of these originals for which the stage now finds other facts than it recorded; they are recorded.
 
     For what other originals or the registers say may have changed, while the bytes did not. Those whose turn waits
     or is at work are left to it, and it begins anew. moved: is told of originals looked at.
     """
-    changed, seq = 0, 0
+    changed, seq = set[str](), 0
     for first in range(0, len(originals), TOGETHER):
         known = context.catalog.known_of_many(originals[first : first + TOGETHER])
         found = {one.original.id: facts for one in known if _is_other(stage, one, facts := stage.run(one, context))}
@@ -85,7 +85,7 @@ def renew(
             events = [_event(stage, lane, jobs.worker_id, one, found[one], ()) for one, lane in lanes.items()]
             for (one, lane), seq in zip(lanes.items(), context.audit.record(connection, events), strict=True):
                 context.catalog.record(connection, one, f"{lane}-{stage.name}", found[one], seq)
-        changed += len(lanes)
+        changed |= lanes.keys()
         moved(len(known))
     context.audit.make_durable(seq)
     return changed

@@ -311,6 +311,22 @@ class LedgerEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClockOffset:
+    """What a device's clock showed less the true time, at that moment. device: by its code; at: true.
+
+    how: `measured` by a person; `filmed`: it recorded a true clock; `gps`: its own positions tell the time; `set`: its
+    clock was set right then, and offset_s is what was left.
+    """
+
+    device: str
+    at: datetime
+    offset_s: float
+    uncertainty_s: float
+    how: Literal["measured", "filmed", "gps", "set"]
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Party:
     """Whom a case concerns. identifier: of a firm or a person, as the register has it."""
 
@@ -365,16 +381,21 @@ class Happened:
 
 @dataclass(frozen=True, kw_only=True)
 class Around:
-    """What the registers say of one original. officer: whom the file itself names; device_why: by what it was told."""
+    """What the registers say of one original.
+
+    device_why: by what its device was told; offsets: what was measured of that device's clock; officer: whom the file
+    itself names.
+    """
 
     device: Device | None = None
     device_why: str = ""
+    offsets: tuple[ClockOffset, ...] = ()
     officer: Custodian | None = None
     carried: tuple[Carried, ...] = ()
     happened: tuple[Happened, ...] = ()
 
 
-Registered = Device | Custodian | LedgerEntry | Case | Activity
+Registered = Device | Custodian | LedgerEntry | ClockOffset | Case | Activity
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,13 +20,14 @@ from ulid import ULID
 from pipeline.case_numbers import comparable
 from pipeline.edges import tables as t
 from pipeline.errors import BadInput
-from pipeline.records import Activity, Case, Custodian, Device, LedgerEntry, Party, Registered
+from pipeline.records import Activity, Case, ClockOffset, Custodian, Device, LedgerEntry, Party, Registered
 
 # The event that tells of a row -> what the row is, and its name among the event's facts.
 EVENTS: Final[Mapping[str, tuple[type[Any], str]]] = {
     "device.registered": (Device, "device"),
     "person.registered": (Custodian, "person"),
     "ledger.entered": (LedgerEntry, "ledger"),
+    "device.clock_measured": (ClockOffset, "offset"),
     "case.registered": (Case, "case"),
     "activity.registered": (Activity, "activity"),
 }
@@ -71,6 +72,20 @@ def ledger(connection: sa.Connection, *, device: str | None = None) -> list[Ledg
         LedgerEntry(device=row.code, custodian=row.person, from_at=row.from_at, to_at=row.to_at, note=row.note)
         for row in connection.execute(query)
     ]
+
+
+def offsets(connection: sa.Connection, *, device: str | None = None) -> list[ClockOffset]:
+    """What was measured of clocks, of one device or of all, by device and time."""
+    query = sa.select(t.clock_offset, t.device.c.code).join(t.device, t.device.c.id == t.clock_offset.c.device)
+    if device is not None:
+        query = query.where(t.device.c.code == device)
+    return [
+        ClockOffset(
+            device=row.code, at=row.from_at, offset_s=row.offset_s, uncertainty_s=row.uncertainty_s, how=row.how,
+            by=row.by,
+        )
+        for row in connection.execute(query.order_by(t.device.c.code, t.clock_offset.c.from_at))
+    ]  # fmt: skip
 
 
 def activities(connection: sa.Connection, *, case: str | None = None) -> list[Activity]:
@@ -122,6 +137,13 @@ def linked_to(connection: sa.Connection, key: str) -> list[tuple[str, str, str]]
     return [(row.id, row.name, row.status) for row in connection.execute(query)]
 
 
+def made_by(connection: sa.Connection, device: str) -> list[str]:
+    """Originals that were told to be of this registered device."""
+    found = t.property_.c
+    query = sa.select(found.original).where(found.name == "register.device", found.value == sa.literal(device, sa.JSON))
+    return sorted(set(connection.execute(query).scalars()))
+
+
 def recorded_between(connection: sa.Connection, from_at: datetime, to_at: datetime) -> list[str]:
     """Originals whose decided time touches this interval."""
     time = t.decided_time.c
@@ -146,6 +168,10 @@ def put(connection: sa.Connection, record: Registered) -> None:
                 "from_at": record.from_at,
             }
             _lay(connection, t.ledger_entry, key, {"to_at": record.to_at, "note": record.note})
+        case ClockOffset():
+            key = {"device": _id_of(connection, t.device, record.device, "device", "设备"), "from_at": record.at}
+            names = ("offset_s", "uncertainty_s", "how", "by")
+            _lay(connection, t.clock_offset, key, {name: getattr(record, name) for name in names})
         case Case():
             _put_case(connection, record)
         case Activity():
@@ -220,7 +246,7 @@ def read_told(kind: type[Any], data: Mapping[str, Any]) -> Registered:
     """The record that an event tells of."""
     readers: dict[str, Callable[[Any], Any]] = {
         "aliases": tuple, "people": tuple, "numbers": _pairs, "parties": _parties, "from_at": _instant,
-        "to_at": _instant,
+        "to_at": _instant, "at": _instant,
     }  # fmt: skip
     values = {one.name: readers.get(one.name, _same)(data[one.name]) for one in fields(kind)}
     return kind(**values)  # type: ignore[no-any-return]
@@ -237,7 +263,7 @@ def dump(connection: sa.Connection) -> dict[str, list[dict[str, Any]]]:
     everything: dict[str, Callable[[], Iterable[Registered]]] = {
         "devices": partial(devices, connection), "persons": partial(custodians, connection),
         "ledger": partial(ledger, connection), "activities": partial(activities, connection),
-        "cases": partial(cases, connection, registered=True),
+        "clock_offsets": partial(offsets, connection), "cases": partial(cases, connection, registered=True),
     }  # fmt: skip
     return {name: sorted(map(told, read()), key=str) for name, read in everything.items()}
 

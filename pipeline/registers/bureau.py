@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
-from pipeline.records import Activity, Around, Carried, Custodian, Device, Happened, Known, LedgerEntry
+from pipeline.records import Activity, Around, Carried, ClockOffset, Custodian, Device, Happened, Known, LedgerEntry
 from pipeline.timing.names import places_of
 
 # An unregistered recorder names nobody: dealers deliver it so. Source: vendors' manuals.
@@ -28,7 +28,7 @@ class Bureau:
 
     def __init__(
         self, devices: Sequence[Device] = (), custodians: Sequence[Custodian] = (),
-        ledger: Iterable[LedgerEntry] = (), activities: Iterable[Activity] = (),
+        ledger: Iterable[LedgerEntry] = (), activities: Iterable[Activity] = (), offsets: Iterable[ClockOffset] = (),
     ) -> None:  # fmt: skip
         self._devices = by_name(devices)
         self._people = by_name(custodians)
@@ -36,6 +36,9 @@ class Bureau:
         self._carried: dict[str, list[LedgerEntry]] = defaultdict(list)
         for entry in ledger:
             self._carried[entry.device].append(entry)
+        self._offsets: dict[str, list[ClockOffset]] = defaultdict(list)
+        for offset in offsets:
+            self._offsets[offset.device].append(offset)
         timed = [one for one in activities if one.from_at is not None]
         self._activities = sorted(timed, key=lambda activity: (_from(activity), activity.code))
         self._begins = [_from(one) for one in self._activities]
@@ -44,13 +47,14 @@ class Bureau:
     def around(self, known: Known) -> Around:
         """What the registers say of this original, as far as its device and its time are known."""
         device, why = self.device_of(known)
+        offsets = tuple(self._offsets.get(device.code, ())) if device else ()
         if known.time is None:
-            return Around(device=device, device_why=why)
+            return Around(device=device, device_why=why, offsets=offsets)
         margin = timedelta(seconds=known.time.uncertainty_s)
         first, last = known.time.start_at - margin, known.time.end_at + margin
         carried = tuple(self._carriers(device, first, last)) if device else ()
         return Around(
-            device=device, device_why=why, carried=carried, officer=self._officer_of(known),
+            device=device, device_why=why, offsets=offsets, carried=carried, officer=self._officer_of(known),
             happened=tuple(self._happened(known, first, last)),
         )  # fmt: skip
 

@@ -19,7 +19,7 @@ from pipeline.edges import registers
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
 from pipeline.errors import BadInput
-from pipeline.records import Activity, Around, Case, Known, LedgerEntry, Party, Registered
+from pipeline.records import Activity, Around, Case, ClockOffset, Known, LedgerEntry, Party, Registered
 from pipeline.registers.bureau import MARGIN, Bureau, by_name
 from pipeline.registers.columns import Register
 from pipeline.registers.rows import Read, Remark
@@ -68,9 +68,21 @@ class Registers:
             if seq != self._bureau[0]:
                 self._bureau = seq, Bureau(
                     registers.devices(connection), registers.custodians(connection), registers.ledger(connection),
-                    registers.activities(connection),
+                    registers.activities(connection), registers.offsets(connection),
                 )  # fmt: skip
         return self._bureau[1]
+
+    def note_offset(self, actor: str, offset: ClockOffset) -> None:
+        """What was measured of a device's clock is registered. Raises BadInput where the device is not."""
+        with self._catalog.transaction() as connection:
+            registers.put(connection, offset)
+            [seq] = self._audit.record(connection, [_event(actor, offset)])
+        self._audit.make_durable(seq)
+
+    def made_by(self, device: str) -> list[str]:
+        """Originals that this device made, as far as it was told."""
+        with self._catalog.snapshot() as connection:
+            return registers.made_by(connection, device)
 
     def touched(self, plan: Plan) -> list[str]:
         """Originals that may belong elsewhere, or to somebody else, once this plan was taken in."""
@@ -181,6 +193,8 @@ def _keys(record: Registered) -> tuple[Any, ...]:
             return ((record.device, record.custodian, record.from_at),)
         case Case():
             return tuple(comparable(printed) for printed, _ in record.numbers)
+        case ClockOffset():
+            return ((record.device, record.at),)
     return (record.code,)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline import case_numbers
 from pipeline.records import Activity, Case, Custodian, Device, LedgerEntry, Party, Registered
@@ -148,6 +149,11 @@ def _parties(text: str) -> tuple[Party, ...]:
 
 
 def _device(said: dict[str, Any]) -> tuple[Device, frozenset[str]]:
+    if zone := said.get("zone"):
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise _Wrong(f"时区“{zone}”应写作 Asia/Shanghai", f"zone '{zone}': write one like Asia/Shanghai") from None
     return Device(**said), frozenset(said)
 
 

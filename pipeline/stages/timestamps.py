@@ -5,43 +5,56 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from config.settings import Settings
 from pipeline.kinds import kinds_in
-from pipeline.records import Facts, Known, Property, TimeClaim
+from pipeline.records import Device, Facts, Known, Property, TimeClaim
 from pipeline.rules import name_profiles
 from pipeline.stage import Context, Stage, TimeSource
 from pipeline.timing.claiming import zone_of
+from pipeline.timing.clocks import DeviceClock
 from pipeline.timing.deciding import decide
 from pipeline.timing.names import places_of, read_name
 
 NAME = "timestamps"
-VERSION = 1
+VERSION = 2
 
 
 def run(known: Known, context: Context) -> Facts:
     """All claims, the time decided from them, and what a reviewer must bear in mind of it."""
-    claims = claims_of(known, context)
     finder = f"{NAME}/{VERSION}"
+    marks = tuple(replace(one, finder=finder) for one in marks_of(known, context))
+    around = context.around(replace(known, properties={**known.properties, **{one.name: one for one in marks}}))
+    settings = _settings_for(around.device, context.settings)
+    claims = claims_of(known, settings)
     decided, caveats = decide(
         claims,
         duration_s=duration_s_of(known),
-        zone=zone_of(context.settings),
+        zone=zone_of(settings),
         now=context.catalog.now(),
+        clock=DeviceClock(around.offsets),
     )
     return Facts(
-        properties=tuple(replace(one, finder=finder) for one in marks_of(known, context)),
+        properties=marks,
         time_claims=claims,
         time=None if decided is None else replace(decided, finder=finder),
         caveats=tuple(replace(caveat, finder=finder) for caveat in caveats),
     )
 
 
-def claims_of(known: Known, context: Context) -> tuple[TimeClaim, ...]:
+def _settings_for(device: Device | None, settings: Settings) -> Settings:
+    """A device of another zone is read by its own."""
+    if device is None or not device.zone:
+        return settings
+    return replace(settings, time=replace(settings.time, zone=device.zone))
+
+
+def claims_of(known: Known, settings: Settings) -> tuple[TimeClaim, ...]:
     """What every source claims, with the source's name and version as finder."""
     sources: tuple[TimeSource, ...] = kinds_in("pipeline.time_sources", "TIME_SOURCE")
     return tuple(
         replace(claim, finder=f"{source.name}/{source.version}")
         for source in sources
-        for claim in source.claims(known, context.settings)
+        for claim in source.claims(known, settings)
     )
 
 

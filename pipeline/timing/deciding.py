@@ -16,6 +16,7 @@ from typing import Final
 from pipeline.records import Caveat, DecidedTime, TimeClaim
 from pipeline.rules import TimestampRules, timestamp_rules
 from pipeline.timing.caveats import clock_doubts, conflict, eight_hours, only_saved, unknown, zone_other, zone_unknown
+from pipeline.timing.clocks import DeviceClock, Off
 from pipeline.timing.evidence import (
     Moment,
     Scene,
@@ -28,6 +29,8 @@ from pipeline.timing.evidence import (
 from pipeline.timing.faults import Fault, fault_of, in_utc
 from pipeline.timing.texts import DAY_S, instant_of, shown_in
 
+# A measured offset of more than this may be a zone and not a clock that is off.
+OFFSETS_NOT_ZONES_S: Final = 890.0
 LONGEST_S: Final = 31 * DAY_S  # a longer length is a broken header, not a recording
 
 
@@ -55,14 +58,16 @@ def decide(
     zone: tzinfo,
     now: datetime,
     rules: TimestampRules | None = None,
+    clock: DeviceClock | None = None,
 ) -> tuple[DecidedTime | None, tuple[Caveat, ...]]:
     """The decided interval and what a reviewer must bear in mind; None where no source says anything believable.
 
-    duration_s: of the recording, None for a photo. zone: of devices that do not say theirs. now: aware.
+    duration_s: of the recording, None for a photo. zone: of devices that do not say theirs. now: aware. clock: of the
+    device, where anything was measured of it.
     """
     rules = rules or timestamp_rules()
     scene = Scene(zone=zone, length_s=_length_s(duration_s), rules=rules)
-    judged = _cleared([_judge(claim, zone, now, rules) for claim in _ordered(claims)], rules)
+    judged = _cleared([_judge(claim, zone, now, rules, clock) for claim in _ordered(claims)], rules)
     live = [one.claim for one in judged if one.fault is None or not one.fault.certain]
     suspect = {id(one.claim) for one in judged if one.fault is not None}
     doubts = clock_doubts([(one.claim, one.fault) for one in judged if one.fault is not None])
@@ -85,7 +90,29 @@ def decide(
         source=winner.source,
         losers=(*((one.claim.source, one.reason) for one in compared), *lost),
     )
+    off = None if clock is None or rules.may_witness(winner.source) else clock.off_at(moment.start_at)
+    if off is not None and not _is_of_another_zone(winner, moment, scene, off):
+        moment = replace(moment, zone_known=True)
+        decided = _set_right(decided, winner, off)
     return decided, (*doubts, *_caveats(winner, moment, compared, scene))
+
+
+def _is_of_another_zone(winner: TimeClaim, moment: Moment, scene: Scene, off: Off) -> bool:
+    """Whether the offset was read off digits that stand in another zone than these: it says nothing of them."""
+    stands_min = moment.offset_min if winner.zone_known else None
+    likely_min = scene.default_offset_min(moment.start_at)
+    return stands_min not in (None, 0, likely_min) and abs(off.offset_s) > OFFSETS_NOT_ZONES_S
+
+
+def _set_right(decided: DecidedTime, winner: TimeClaim, off: Off) -> DecidedTime:
+    """The decided time by a true clock. What the zone left open is settled, for the offset was measured as shown."""
+    by = timedelta(seconds=off.offset_s)
+    side = "ahead" if off.offset_s >= 0 else "behind"
+    return replace(
+        decided, start_at=decided.start_at - by, end_at=decided.end_at - by, zone_known=True,
+        uncertainty_s=_step_s(winner) + off.uncertainty_s, method=f"{decided.method}+clock",
+        why=f"{decided.why} Its clock ran {abs(off.offset_s):.1f} s {side} ({off.because}), which was put right.",
+    )  # fmt: skip
 
 
 def _length_s(duration_s: float | None) -> float | None:
@@ -99,8 +126,13 @@ def _ordered(claims: Iterable[TimeClaim]) -> list[TimeClaim]:
     return sorted(dict.fromkeys(claims), key=lambda claim: (-claim.trust, claim.source, claim.found, str(claim.at)))
 
 
-def _judge(claim: TimeClaim, zone: tzinfo, now: datetime, rules: TimestampRules) -> _Judged:
-    fault = fault_of(claim, zone=zone, now=now, rules=rules)
+def _judge(
+    claim: TimeClaim, zone: tzinfo, now: datetime, rules: TimestampRules, clock: DeviceClock | None
+) -> _Judged:  # fmt: skip
+    """What a clock shows that is known to be years off is judged by what was true then."""
+    off = None if clock is None or rules.may_witness(claim.source) or claim.at is None else clock.off_at(claim.at)
+    true = claim if off is None or claim.at is None else replace(claim, at=claim.at - timedelta(seconds=off.offset_s))
+    fault = fault_of(true, zone=zone, now=now, rules=rules)
     at = in_utc(claim)
     return _Judged(claim if at is None or at == claim.at else replace(claim, at=at), fault)
 

@@ -139,7 +139,7 @@ def linked_anew(home: Home, originals: Sequence[str]) -> int:
     context, scratch = build_context(home)
     jobs = build_jobs(home)
     try:
-        return renew(STAGE, originals, context, jobs)
+        return len(renew(STAGE, originals, context, jobs))
     finally:
         jobs.close()
         context.tools.close()
@@ -202,6 +202,13 @@ def test_a_known_original_is_not_told_of_anew_where_nothing_changed(home: Home, 
 # -- the command line
 
 
+def recorded_at(run: Callable[..., list[dict[str, Any]]]) -> tuple[str, str]:
+    """When the only recording of ZF-001 was made, and by which method that was decided."""
+    [found] = run("search", "--device", "ZF-001")
+    [shown] = run("show", found["original"])
+    return shown["time"]["start"], shown["time"]["method"]
+
+
 def test_a_clerk_s_tables_link_a_recording_by_device_ledger_and_activity(
     casereel: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
@@ -230,6 +237,17 @@ def test_a_clerk_s_tables_link_a_recording_by_device_ledger_and_activity(
     assert (recording["status"], shown["activities"][0]["step"]) == ("proposed", "现场检查")
     [found] = run("search", "--device", "ZF-001")
     assert (found["original"], found["officer"]) == (recording["original"], "王建国 640103001")
+    assert recorded_at(run) == ("2026-03-02T16:00:00+08:00", "assumed_zone")
+    [said] = run("device", "measure", "ZF-001", "--shows", "2026-03-02 17:02:05", "--at", "2026-03-02T08:00:00Z")
+    assert (said["offset_s"], said["decided_anew"]) == (3725.0, 1)
+    assert recorded_at(run) == ("2026-03-02T14:57:55+08:00", "assumed_zone+clock")
+    [known] = run("device", "calibrate", "ZF-001", "--plot", tmp_path / "plot.svg")
+    assert [one["offset_s"] for one in known["measurements"]] == [3725.0]
+    assert (tmp_path / "plot.svg").read_text(encoding="utf-8").startswith("<svg")
+    [said] = run("device", "measure", "ZF-001", "--set", "--at", "2026-03-03 12:00")
+    assert (said["how"], said["decided_anew"]) == ("set", 0)
+    run("device", "measure", "ZF-009", "--set", code=2)
+    run("device", "measure", "ZF-001", "--shows", "中午", code=2)
     (tmp_path / "ledger.csv").write_text("设备编号,领用人,领用时间\nZF-009,王建国,昨天\n", encoding="utf-8")
     [said] = run("device", "import", tmp_path / "ledger.csv", code=1)
     assert (said["new"], said["refused"], said["remarks"][0]["row"]) == (0, 1, 2)

@@ -44,7 +44,7 @@ def take_in(file: Path, register: str | None, among: Iterable[Register], dry_run
         else:
             source = {"name": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
             plan = kept.take_in(actor, chosen, reads, remarks, source)
-            linked = _linked_anew(app, built, kept.touched(plan))
+            linked = looked_at_anew(app, built, kept.touched(plan), times_too=chosen == "devices")
     _tell(app, plan, dry_run, linked)
     return SOME_FAILED if plan.count("refused") else 0
 
@@ -67,10 +67,10 @@ def _rows_of(built: Home, file: Path) -> list[list[str]]:
         tools.close()
 
 
-def _linked_anew(app: App, built: Home, originals: list[str]) -> int:
-    """How many originals have other links for what was taken in."""
+def looked_at_anew(app: App, built: Home, originals: list[str], *, times_too: bool) -> int:
+    """How many originals have other links, or other times, for what was registered."""
     from pipeline.advance import renew
-    from pipeline.stages.link import STAGE
+    from pipeline.stages import link, timestamps
     from workers.bootstrap import build_context, build_follower, build_jobs
 
     if not originals:
@@ -78,10 +78,12 @@ def _linked_anew(app: App, built: Home, originals: list[str]) -> int:
     context, scratch = build_context(built)
     jobs = build_jobs(built)
     try:
-        with app.progress(len(originals), app.in_words("重新关联", "linking anew")) as moved:
-            changed = renew(STAGE, originals, context, jobs, moved)
+        changed: set[str] = set()
+        for stage in (timestamps.STAGE, link.STAGE) if times_too else (link.STAGE,):
+            with app.progress(len(originals), app.in_words("重新判定", "looking anew")) as moved:
+                changed |= renew(stage, originals, context, jobs, moved)
         build_follower(built).follow()
-        return changed
+        return len(changed)
     finally:
         jobs.close()
         context.tools.close()

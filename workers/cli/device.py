@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 import click
 
 from workers.cli import app_of, times
-from workers.cli._persons import as_person
+from workers.cli._persons import allowed, as_person
 
 
-@click.group(short_help="Devices, people, and who carried what: list, import.")
+def moment_of(text: str, zone: tzinfo, option: str) -> datetime:
+    """The instant that a person typed. Raises BadInput where it is none."""
+    from pipeline.errors import BadInput
+    from pipeline.timing.texts import Misread, instant_of, read_time
+
+    reading = read_time(text)
+    if isinstance(reading, Misread) or reading.precision_s > 60:
+        raise BadInput(f"{option} '{text}' is no moment; write 2021-08-03 10:10:00",
+                       zh=f"{option}“{text}”不是完整的时刻，请写作 2021-08-03 10:10:00", found=text)  # fmt: skip
+    return instant_of(reading.shown, zone if reading.offset_min is None else reading.offset_min)
+
+
+@click.group(short_help="Devices, people, who carried what, and clocks: list, import, measure, calibrate.")
 def device() -> None:
     """Keeps the register of devices and people, and the ledger.
 
@@ -60,6 +73,98 @@ def import_(file: Path, register: str | None, dry_run: bool, as_: str | None) ->
     from workers.cli._registers import take_in
 
     return take_in(file, register, ("devices", "persons", "ledger"), dry_run, as_)
+
+
+@device.command(short_help="Note how far a device's clock is off, or that it was set.")
+@click.argument("code")
+@click.option("--shows", help="What its clock shows, in the bureau's zone.")
+@click.option("--at", "at_", help="The true time then; now where it is left out.")
+@click.option("--uncertainty", "uncertainty_s", type=click.FloatRange(0), default=1.0, show_default=True,
+              help="Seconds the reading may be wrong by.")  # fmt: skip
+@click.option("--set", "was_set", is_flag=True, help="Its clock was set right at this moment.")
+@as_person
+def measure(
+    code: str, shows: str | None, at_: str | None, uncertainty_s: float, was_set: bool, as_: str | None
+) -> None:  # fmt: skip
+    """Recordings of the device get their times anew at once; what was decided before stays in the log.
+
+    Example: casereel device measure ZF-001 --shows "2021-08-03 10:12:05" --at "2021-08-03 10:10:00" --as 赵管理
+    """
+    from pipeline.errors import BadInput
+    from pipeline.records import ClockOffset
+    from pipeline.registers.keeping import Registers
+    from pipeline.timing.claiming import zone_of
+    from workers.bootstrap import home
+    from workers.cli._registers import looked_at_anew
+
+    app = app_of()
+    with home(app.settings) as built:
+        actor = allowed(built, as_, "register").name if as_ else built.actor
+        zone, now = zone_of(built.settings), built.catalog.now()
+        at = now if at_ is None else moment_of(at_, zone, "--at")
+        if shows is None and not was_set:
+            raise BadInput("Say what its clock shows (--shows), or that it was set (--set)",
+                           zh="请用 --shows 写明设备显示的时间，或用 --set 说明已校时")  # fmt: skip
+        shown = at if shows is None else moment_of(shows, zone, "--shows")
+        offset = ClockOffset(
+            device=code, at=at, offset_s=(shown - at).total_seconds(), uncertainty_s=uncertainty_s,
+            how="set" if was_set else "measured", by=actor,
+        )  # fmt: skip
+        kept = Registers(built.catalog, built.audit)
+        kept.note_offset(actor, offset)
+        changed = looked_at_anew(app, built, kept.made_by(code), times_too=True)
+        app.emit(
+            {"device": code, "at": times(at, built.settings.time.zone), "offset_s": offset.offset_s,
+             "uncertainty_s": uncertainty_s, "how": offset.how, "decided_anew": changed},
+            app.in_words(f"{code}：偏差 {offset.offset_s:+.1f} 秒，重新判定 {changed} 份原件的时间或关联",
+                         f"{code}: {offset.offset_s:+.1f} s off; {changed} originals have other times or links"),
+        )  # fmt: skip
+
+
+@device.command(short_help="Show what is known of a device's clock, as numbers and as a plot.")
+@click.argument("code")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write the plot to this SVG file.")
+def calibrate(code: str, plot: Path | None) -> None:
+    """Lists the measurements of a device's clock and how far it is taken to be off now.
+
+    Example: casereel device calibrate ZF-001 --plot ZF-001.svg
+    """
+    from pipeline.edges import registers
+    from pipeline.errors import BadInput
+    from pipeline.timing.clocks import DeviceClock
+    from workers.bootstrap import home
+
+    app = app_of()
+    with home(app.settings) as built:
+        zone, now = built.settings.time.zone, built.catalog.now()
+        with built.catalog.snapshot() as connection:
+            known = {one.code for one in registers.devices(connection)}
+            offsets = registers.offsets(connection, device=code)
+    if code not in known:
+        raise BadInput(f"No device is registered as {code}", zh=f"未登记的设备：{code}", found=code)
+    clock = DeviceClock(offsets)
+    off = clock.off_at(now)
+    listed = [
+        {"at": times(one.at, zone), "offset_s": one.offset_s, "uncertainty_s": one.uncertainty_s, "how": one.how,
+         "by": one.by}
+        for one in offsets
+    ]  # fmt: skip
+    if plot is not None and offsets:
+        from indexer.clock_plot import drawn
+
+        plot.write_text(drawn(code, offsets, now), encoding="utf-8")
+    data = {
+        "device": code, "measurements": listed, "offset_s": off and round(off.offset_s, 3),
+        "uncertainty_s": off and round(off.uncertainty_s, 3), "why": off.because if off else None,
+    }  # fmt: skip
+    lines = [
+        f"{one['at']}  {one['offset_s']:+10.1f} s  ±{one['uncertainty_s']:g}  {one['how']}  {one['by']}"
+        for one in listed
+    ]
+    nothing = app.in_words("没有测量记录：用 casereel device measure 登记", "never measured: casereel device measure")
+    now_words = app.in_words("现在", "now")
+    lines.append(f"{now_words}  {off.offset_s:+.1f} s  ±{off.uncertainty_s:.1f}" if off else nothing)
+    app.emit(data, "\n".join(lines))
 
 
 COMMAND = device

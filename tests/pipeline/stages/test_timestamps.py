@@ -12,7 +12,7 @@ import pytest
 from config.settings import load
 from pipeline.errors import BadInput
 from pipeline.kinds import kinds_in
-from pipeline.records import Facts
+from pipeline.records import Around, Facts
 from pipeline.stage import Context
 from pipeline.stages.timestamps import STAGE, duration_s_of
 from tests.pipeline.time_sources.conftest import make_known
@@ -27,7 +27,7 @@ PROPERTIES = {
 
 def run(folder: Path, zone: str = "Asia/Shanghai") -> Facts:
     settings = load(folder, {"CASEREEL_TIME_ZONE": zone})
-    context = SimpleNamespace(settings=settings, catalog=SimpleNamespace(now=lambda: NOW))
+    context = SimpleNamespace(around=lambda _: Around(), settings=settings, catalog=SimpleNamespace(now=lambda: NOW))
     known = make_known(PROPERTIES, name="VID_20210803_101010.mp4", mtimes_ns=(1_628_000_000_000_000_000,))
     return STAGE.run(known, cast(Context, context))
 
@@ -44,8 +44,8 @@ def test_every_source_is_asked_and_named(tmp_path: Path) -> None:
 def test_the_decision_and_its_caveats_name_the_stage(tmp_path: Path) -> None:
     facts = run(tmp_path)
     assert facts.time is not None
-    assert facts.time.finder == "timestamps/1"
-    assert [(caveat.code, caveat.finder) for caveat in facts.caveats] == [("clock_eight_hours", "timestamps/1")]
+    assert facts.time.finder == "timestamps/2"
+    assert [(caveat.code, caveat.finder) for caveat in facts.caveats] == [("clock_eight_hours", "timestamps/2")]
 
 
 def test_the_interval_ends_where_the_data_end(tmp_path: Path) -> None:
