@@ -202,12 +202,13 @@ class Fingerprint:
     finder: str = ""
 
 
-Relation = Literal["same recording", "part of the other", "shares a part", "same picture"]
+# The last one: by the sound alone, of recordings with pictures. It may be the same occasion, or music that was playing.
+Relation = Literal["same recording", "part of the other", "shares a part", "same picture", "same sound"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Relative:
-    """Another original that shows the same footage; both stay what they are.
+    """Another original that shows or sounds the same; both stay what they are.
 
     offset_s: in the other, where the shared stretch begins; own_offset_s: in this one. links: the other's.
     """
@@ -236,6 +237,7 @@ class Facts:
     caveats: tuple[Caveat, ...] = ()
     made: tuple[MadeFile, ...] = ()
     fingerprints: tuple[Fingerprint, ...] = ()
+    relatives: tuple[Relative, ...] = ()
     parent: str | None = None
     state: str | None = None
 
@@ -245,7 +247,8 @@ class Known:
     """An original with all that is known of it so far; what a stage is given.
 
     properties: by name; of several finders the last recorded wins. sidecars: the originals attached to this one.
-    relatives, around: filled in by the stage that links; relatives once there are marks to compare.
+    relatives: as recorded, from both sides and without links; the stage that links looks anew, with their links.
+    around: filled in by that stage.
     """
 
     original: Original

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ from pipeline.marks.sounds import (
     BINS,
     FAN_ASKED,
     HOP,
+    PAIR_TICKS_MAX,
     QUOTA_ASKED,
     RATE_HZ,
     TICK_S,
@@ -46,6 +47,9 @@ POSTINGS_MAX: Final = 1_500_000
 VOTES_MIN: Final = 4
 PLACES_MAX: Final = 40
 BIN_TICKS: Final = 2
+# Of the same sound kept twice, and windows of ten minutes in which an original's own marks are asked.
+RELATED_VOTES_MIN: Final = 12
+WINDOW_TICKS: Final = 25_840
 # Votes further apart belong to another stretch.
 GAP_S: Final = 5.0
 # How far the level at the original's peaks must lie above that at other moments, in standard deviations: of so many
@@ -263,6 +267,44 @@ def find_sound(samples: Samples, library: Library) -> list[Found]:
     return []
 
 
+def find_marks(marks: Marks, library: Library, own: str) -> list[Found]:
+    """Where an original's own kept marks are found in others, at its own speed. own: that original itself.
+
+    Asked in windows of WINDOW_TICKS; what goes on from one to the next at the same offset is one stretch.
+    """
+    found: list[Found] = []
+    for start in range(0, int(marks.tick.max(initial=-1)) + 1, WINDOW_TICKS):
+        part = slice(*np.searchsorted(marks.tick, [start, start + WINDOW_TICKS]))
+        window = Marks(marks.key[part], marks.tick[part] - start)
+        loudness = _loudness_of(window)
+        places = [one for one in _places(window, library, RELATED_VOTES_MIN) if one.original != own]
+        verified = [_verified(one, loudness, 1.0, "none") for one in places]
+        for one in _without_rivals([one for one in verified if one is not None]):
+            _lengthen(found, replace(one, query_offset_s=round(one.query_offset_s + start * TICK_S, 3)))
+    return sorted(found, key=lambda one: (-one.strength, one.original))
+
+
+def _loudness_of(marks: Marks) -> Floats:
+    """As if it were loud at the peaks, and the nearest ticks and bins, and silent elsewhere."""
+    peak = marks.peaks().astype(np.int64)
+    loudness = np.zeros((int(marks.tick.max(initial=0)) + PAIR_TICKS_MAX + 2, BINS), np.float32)
+    for tick in (-1, 0, 1):
+        for bin_ in (-1, 0, 1):
+            loudness[(peak >> 8) + tick, np.clip((peak & 255) + bin_, 0, BINS - 1)] = 3.0
+    return loudness
+
+
+def _lengthen(found: list[Found], one: Found) -> None:
+    """One more stretch, joined to the one before it where it goes on at the same offset."""
+    for number, before in enumerate(found):
+        gap_s = one.query_offset_s - before.query_offset_s - before.length_s
+        if before.original == one.original and _is_near(before, one) and gap_s < GAP_S:
+            length_s = round(one.query_offset_s + one.length_s - before.query_offset_s, 3)
+            found[number] = replace(before, length_s=length_s, strength=max(before.strength, one.strength))
+            return
+    found.append(one)
+
+
 def _hypotheses(samples: Samples) -> Iterator[_Asked]:
     yield _Asked("none", 1.0, samples, HOP)
     for speed in TEMPOS:
@@ -278,7 +320,7 @@ def _heard(asked: _Asked, library: Library) -> list[Found]:
     loudness: Floats | None = None
     for place in _places(asked.marks(), library):
         loudness = asked.loudness() if loudness is None else loudness
-        one = _verified(place, loudness, asked)
+        one = _verified(place, loudness, asked.speed, asked.transform)
         if one is not None:
             found.append(one)
     return _without_rivals(found)
@@ -317,8 +359,12 @@ class _Place:
     offset: int
     ticks: Ints
 
+    @property
+    def original(self) -> str:
+        return self.segment.originals[self.number]
 
-def _places(marks: Marks, library: Library) -> list[_Place]:
+
+def _places(marks: Marks, library: Library, votes_min: int = VOTES_MIN) -> list[_Place]:
     """The likeliest offsets, the one with most votes first."""
     votes = _votes(marks, library.segments)
     if not len(votes):
@@ -332,14 +378,14 @@ def _places(marks: Marks, library: Library) -> list[_Place]:
     first_entries = [0, *accumulate(len(one.originals) for one in library.segments)]
     found: list[_Place] = []
     taken: set[int] = set()
-    for number in likeliest[both[likeliest] >= VOTES_MIN].tolist():
+    for number in likeliest[both[likeliest] >= votes_min].tolist():
         place = int(places[number])
         if len(found) >= PLACES_MAX or taken & {place - 1, place, place + 1}:
             continue
         taken.add(place)
         end = starts[number] + both[number]
         ticks = _longest_run(np.unique(votes[starts[number] : end] & 0xFFFF))
-        if len(ticks) >= VOTES_MIN:
+        if len(ticks) >= votes_min:
             entry, offset = place >> 24, ((place & 0xFFFFFF) + 1 - _BIAS) * BIN_TICKS
             segment = bisect_right(first_entries, entry) - 1
             found.append(_Place(library.segments[segment], entry - first_entries[segment], offset, ticks))
@@ -386,7 +432,7 @@ def _longest_run(ticks: Ints) -> Ints:
 # -- what decides
 
 
-def _verified(place: _Place, loudness: Floats, asked: _Asked) -> Found | None:
+def _verified(place: _Place, loudness: Floats, speed: float, transform: str) -> Found | None:
     """The stretch about the votes in which the query is loud where the original has its peaks; None where it is not."""
     tick, bin_ = place.segment.peaks(place.number, place.offset, place.offset + len(loudness))
     tick = tick - place.offset
@@ -408,8 +454,8 @@ def _verified(place: _Place, loudness: Floats, asked: _Asked) -> Found | None:
         return None
     at_s = (place.offset - int(FINE_TICKS[shift])) * TICK_S + begins
     return Found(
-        place.segment.originals[place.number], max(0.0, round(at_s, 3)), round(begins / asked.speed, 3),
-        round((ends - begins) / asked.speed, 3), round(z / Z_MIN, 2), asked.transform, asked.speed,
+        place.original, max(0.0, round(at_s, 3)), round(begins / speed, 3),
+        round((ends - begins) / speed, 3), round(z / Z_MIN, 2), transform, speed,
     )  # fmt: skip
 
 

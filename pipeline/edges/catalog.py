@@ -35,6 +35,7 @@ from pipeline.records import (
     Known,
     Original,
     Property,
+    Relative,
     Stated,
     TimeClaim,
 )
@@ -43,7 +44,7 @@ from pipeline.states import LANES
 BUSY_MS: Final = 30_000
 # Nor longer does PostgreSQL keep a writing session open whose process stands still within a transaction. Below a lease.
 IDLE_MS: Final = 30_000
-REVISION: Final = "0006"
+REVISION: Final = "0007"
 
 
 def make_engine(url: str, *, writes: bool) -> sa.Engine:
@@ -182,6 +183,7 @@ class Catalog:
         claims, decided = of(t.time_claim, t.time_claim.c.number), of(t.decided_time, t.decided_time.c.number)
         links, caveats = of(t.case_link, t.case_link.c.id), of(t.caveat, t.caveat.c.number)
         made, prints = of(t.derivative, t.derivative.c.id), of(t.fingerprint, t.fingerprint.c.number)
+        relatives = self._relatives(connection, ids)
         return [
             Known(
                 original=_original(originals[one]),
@@ -199,9 +201,29 @@ class Catalog:
                     for row in prints[one]
                 ),
                 sidecars=tuple(below[child] for child in attached[one]),
+                relatives=relatives[one],
             )
             for one in ids
         ]  # fmt: skip
+
+    def _relatives(self, connection: sa.Connection, ids: Sequence[str]) -> dict[str, tuple[Relative, ...]]:
+        """What each is related to, as it was found from its own side or from the other's, the surest first."""
+        row, other = t.relation.c, t.original.c
+        columns = (row.relation, row.length_s, row.score, other.name)
+        own = sa.select(row.original.label("of"), row.other.label("id"), row.offset_s, row.own_offset_s, *columns)
+        turned = sa.select(row.other.label("of"), row.original.label("id"), row.own_offset_s.label("offset_s"),
+                           row.offset_s.label("own_offset_s"), *columns)  # fmt: skip
+        found: dict[str, dict[str, Relative]] = defaultdict(dict)
+        for query, mine, others in ((own, row.original, row.other), (turned, row.other, row.original)):
+            chosen = query.join(t.original, other.id == others).where(mine.in_(ids), other.state != "disposed")
+            for one in connection.execute(chosen.order_by(row.number)):
+                relative = Relative(
+                    original=one.id, name=one.name, relation=one.relation, offset_s=one.offset_s,
+                    own_offset_s=one.own_offset_s, length_s=one.length_s, score=one.score,
+                )  # fmt: skip
+                found[one.of].setdefault(one.id, relative)
+        return {one: tuple(sorted(found[one].values(), key=lambda relative: (-relative.score, relative.original)))
+                for one in ids}  # fmt: skip
 
     def find_original(self, said: str) -> str:
         """The identifier that a person means by an identifier, a digest or its beginning, or a path.
@@ -529,6 +551,8 @@ class Catalog:
         if facts.time is not None:
             self._insert(connection, t.decided_time, [{**key, **asdict(facts.time)}])
         if turn.endswith("-link"):
+            connection.execute(sa.delete(t.relation).where(t.relation.c.original == original_id))
+            self._insert(connection, t.relation, [_relation_row(original_id, turn, one) for one in facts.relatives])
             self._drop_proposals(connection, original_id, [link.case_key for link in facts.links])
         for link in facts.links:
             self._record_link(connection, original_id, link)
@@ -666,6 +690,12 @@ def _rows(connection: sa.Connection, table: sa.Table, order: sa.Column[Any]) -> 
     """Rows in this order, without the identifiers of cases, which each catalog gives anew; their numbers stay."""
     rows = connection.execute(sa.select(table).order_by(order)).mappings()
     return [{k: _plain(v) for k, v in row.items() if k != "case"} for row in rows]
+
+
+def _relation_row(original_id: str, turn: str, relative: Relative) -> dict[str, Any]:
+    named = ("relation", "offset_s", "own_offset_s", "length_s", "score")
+    return {"original": original_id, "turn": turn, "other": relative.original,
+            **{name: getattr(relative, name) for name in named}}  # fmt: skip
 
 
 def _can_be_found(facts: Facts) -> bool:

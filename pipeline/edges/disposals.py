@@ -23,7 +23,7 @@ from pipeline.records import Disposal, Hold, Retained
 R = TypeVar("R", Hold, Retained, Disposal)
 TABLES: Final[Mapping[type[Any], sa.Table]] = {Hold: t.hold, Retained: t.retained, Disposal: t.disposal}
 # What is left of a disposed original beside its row, its arrivals, its links and its events.
-GONE_WITH_IT: Final = (t.property_, t.time_claim, t.decided_time, t.fingerprint, t.caveat, t.derivative)
+GONE_WITH_IT: Final = (t.property_, t.time_claim, t.decided_time, t.fingerprint, t.caveat, t.derivative, t.relation)
 OPEN: Final = ("proposed", "approved", "begun")
 
 
@@ -134,6 +134,7 @@ def erase(connection: sa.Connection, original: str, seq: int) -> None:
 
     Its name, digest, arrivals, links and events stay. seq: the event that tells of it.
     """
+    connection.execute(sa.delete(t.relation).where(t.relation.c.other == original))
     for table in GONE_WITH_IT:
         connection.execute(sa.delete(table).where(table.c.original == original))
     connection.execute(

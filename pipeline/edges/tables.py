@@ -341,6 +341,21 @@ fingerprint = sa.Table(
     _finder(),
 )
 
+relation = sa.Table(
+    "cr_relation",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    _original(),
+    _turn(),
+    sa.Column("other", sa.String(26), sa.ForeignKey("cr_original.id"), nullable=False, index=True),
+    sa.Column("relation", sa.String(20), nullable=False),
+    sa.Column("offset_s", sa.Float, nullable=False),
+    sa.Column("own_offset_s", sa.Float, nullable=False),
+    sa.Column("length_s", sa.Float, nullable=False),
+    sa.Column("score", sa.Float, nullable=False),
+    sa.UniqueConstraint("original", "other"),
+)
+
 caveat = sa.Table(
     "cr_caveat",
     metadata,

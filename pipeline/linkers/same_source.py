@@ -1,4 +1,4 @@
-"""The cases of another original that shows the same footage: a copy, a part of it, or a recording that holds a part.
+"""The cases of another original that shows or records the same: a copy, a part of it, or one that holds a part.
 
 What it rests on is likeness, so a person decides. A case that was itself only proposed for the same reason is not
 passed on: a chain of likenesses proves less with every link.
@@ -15,6 +15,7 @@ from pipeline.stage import Linker
 NAME: Final = "same_source"
 _SCORES: Final[dict[Relation, float]] = {
     "same recording": 0.8, "same picture": 0.7, "part of the other": 0.75, "shares a part": 0.6,
+    "same sound": 0.4,
 }  # fmt: skip
 _UNCONFIRMED: Final = 0.8  # times this where nobody confirmed the other's link
 
@@ -23,12 +24,16 @@ def _propose(known: Known) -> Iterable[CaseLink]:
     return [
         CaseLink(
             case=link.case, case_key=link.case_key, method=NAME, score=_score(relative, link),
-            why=f"It shows the same footage as {relative.name} ({relative.relation}), which is linked to this case.",
+            why=f"{_shared(relative)} as {relative.name} ({relative.relation}), which is linked to this case.",
         )
         for relative in known.relatives
         for link in relative.links
         if link.status == "confirmed" or (link.status == "proposed" and link.method != NAME)
     ]  # fmt: skip
+
+
+def _shared(relative: Relative) -> str:
+    return "It has the same sound" if relative.relation == "same sound" else "It shows or records the same"
 
 
 def _score(relative: Relative, link: CaseLink) -> float:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Final
 
 from pipeline.kinds import kinds_in
-from pipeline.records import Around, CaseLink, Facts, Known, Property, Relative
+from pipeline.records import Around, CaseLink, Facts, Known, Property
 from pipeline.stage import Context, Linker, Stage
 
 NAME: Final = "link"
-VERSION: Final = 3
+VERSION: Final = 4
 
 
 def run(known: Known, context: Context) -> Facts:
@@ -22,21 +22,14 @@ def run(known: Known, context: Context) -> Facts:
     if known.original.parent is not None:
         return Facts()
     known = replace(known, around=context.around(known))
-    if known.fingerprints:
-        known = replace(known, relatives=tuple(context.relatives(known)))
+    known = replace(known, relatives=tuple(context.relatives(known)) if known.fingerprints else ())
     linkers: tuple[Linker, ...] = kinds_in("pipeline.linkers", "LINKER")
     found = [
         replace(link, finder=f"{linker.name}/{linker.version}") for linker in linkers for link in linker.propose(known)
     ]
-    return Facts(links=merged(found, known.links), properties=(*_related(known.relatives), *_registered(known.around)))
-
-
-def _related(relatives: Sequence[Relative]) -> Iterator[Property]:
-    """What this original shares with others, to be shown; nothing is merged."""
-    if relatives:
-        told = [{name: value for name, value in asdict(one).items() if name != "links"} for one in relatives]
-        names = ", ".join(f"{one.relation}: {one.name}" for one in relatives)
-        yield Property(name="relations.same_source", found=names, value=told, finder=f"{NAME}/{VERSION}")
+    return Facts(
+        links=merged(found, known.links), relatives=known.relatives, properties=tuple(_registered(known.around))
+    )
 
 
 def _registered(around: Around | None) -> Iterator[Property]:

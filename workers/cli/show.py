@@ -11,7 +11,7 @@ import click
 from workers.cli import App, app_of, times
 
 if TYPE_CHECKING:
-    from pipeline.records import Arrival, CaseLink, Derivative, Known, Property
+    from pipeline.records import Arrival, CaseLink, Derivative, Known, Property, Relative
 
 
 @click.command(short_help="Show all that is known of one original.")
@@ -60,6 +60,9 @@ def described(known: Known, zone: str, events: list[str]) -> dict[str, Any]:
         "links": [_link(one) for one in known.links],
         "caveats": [asdict(one) for one in known.caveats],
         "arrivals": [_arrival(one, zone) for one in known.arrivals],
+        "relations": [
+            {name: value for name, value in asdict(one).items() if name != "links"} for one in known.relatives
+        ],
         "sidecars": [{"original": one.original.id, "name": one.original.name} for one in known.sidecars],
         "events": [_event(line) for line in events],
     }
@@ -76,6 +79,11 @@ def _derivative(one: Derivative) -> dict[str, Any]:
 
 def _link(one: CaseLink) -> dict[str, Any]:
     return {name: getattr(one, name) for name in ("case", "method", "score", "status", "why", "by")}
+
+
+def _relation(one: Relative) -> dict[str, Any]:
+    """offset_s: in the other; own_offset_s: in this one."""
+    return {name: value for name, value in asdict(one).items() if name != "links"}
 
 
 def _arrival(one: Arrival, zone: str) -> dict[str, Any]:
@@ -100,6 +108,10 @@ def _event(line: str) -> dict[str, Any]:
     return {name: event[name] for name in ("seq", "at", "type", "actor", "outcome", "facts")}
 
 
+_RELATIONS = {"same recording": "同一录制", "part of the other": "一方是另一方的一部分", "shares a part": "有相同片段",
+              "same picture": "同一画面", "same sound": "同一声音"}  # fmt: skip
+
+
 def _page(app: App, data: dict[str, Any]) -> str:
     time = data["time"]
     lines = [
@@ -116,6 +128,11 @@ def _page(app: App, data: dict[str, Any]) -> str:
         lines += [f"  {time['start']} .. {time['end']}  ±{time['uncertainty_s']:g} s", f"    {time['why']}"]
     lines += [
         f"  {app.in_words('案件', 'case')}: {one['case']} ({one['status']}) {one['why']}" for one in data["links"]
+    ]
+    lines += [
+        f"  {app.in_words(_RELATIONS[one['relation']], one['relation'])}: {one['original']}  "
+        f"{one['own_offset_s']:g}-{one['own_offset_s'] + one['length_s']:g} s = {one['offset_s']:g} s  {one['name']}"
+        for one in data["relations"]
     ]
     lines += [
         f"  ! {one['text_zh'] if app.lang == 'zh' and one['text_zh'] else one['text']}" for one in data["caveats"]

@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -17,7 +18,18 @@ from pipeline.edges import disposals, tables
 from pipeline.edges.audit import NewEvent
 from pipeline.edges.catalog import Catalog
 from pipeline.errors import BadInput, TryAgain
-from pipeline.records import Arrival, CaseLink, Caveat, DecidedTime, Facts, Fingerprint, Original, Property, TimeClaim
+from pipeline.records import (
+    Arrival,
+    CaseLink,
+    Caveat,
+    DecidedTime,
+    Facts,
+    Fingerprint,
+    Original,
+    Property,
+    Relative,
+    TimeClaim,
+)
 from workers.bootstrap import Home, build_home, make_home
 
 AT = datetime(2021, 8, 3, 2, 10, 10, 123456, tzinfo=UTC)
@@ -66,6 +78,37 @@ def test_facts_come_back_as_they_were_recorded(home: Home) -> None:
     assert (known.time_claims, known.time, known.caveats) == ((CLAIM,), TIME, (CAVEAT,))
     assert (known.links, known.fingerprints) == ((LINK,), (MARKS,))
     assert known.original.accepted_at == AT
+
+
+def _relative(original: str, name: str, **changed: Any) -> Relative:
+    usual: dict[str, Any] = {"relation": "part of the other", "offset_s": 12.5, "own_offset_s": 0.5, "length_s": 9.0,
+                             "score": 4.0}  # fmt: skip
+    return Relative(original=original, name=name, **{**usual, **changed})
+
+
+def test_a_relation_is_known_of_both_and_told_once(home: Home) -> None:
+    one, other = add(home, name="a.mp4"), add(home, name="b.mp4")
+    record(home, one, "heavy-link", Facts(relatives=(_relative(other, "b.mp4"),)))
+    assert home.catalog.known_of(one).relatives == (_relative(other, "b.mp4"),)
+    assert home.catalog.known_of(other).relatives == (_relative(one, "a.mp4", offset_s=0.5, own_offset_s=12.5),)
+    record(home, other, "heavy-link", Facts(relatives=(_relative(one, "a.mp4", offset_s=0.6, own_offset_s=12.6),)))
+    assert [relative.offset_s for relative in home.catalog.known_of(other).relatives] == [0.6]
+    assert [relative.offset_s for relative in home.catalog.known_of(one).relatives] == [12.5]
+    record(home, one, "heavy-link", Facts())
+    record(home, other, "light-link", Facts())
+    assert home.catalog.known_of(one).relatives == home.catalog.known_of(other).relatives == ()
+
+
+def test_with_one_of_two_disposed_of_their_relations_vanish(home: Home) -> None:
+    one, other, third = add(home, name="a.mp4"), add(home, name="b.mp4"), add(home, name="c.mp4")
+    record(home, one, "heavy-link", Facts(relatives=(_relative(other, "b.mp4"), _relative(third, "c.mp4"))))
+    record(home, other, "heavy-link", Facts(relatives=(_relative(one, "a.mp4"), _relative(third, "c.mp4"))))
+    with home.catalog.transaction() as connection:
+        disposals.erase(connection, other, 99)
+        rows = connection.execute(sa.select(tables.relation.c.original, tables.relation.c.other)).all()
+    assert [tuple(row) for row in rows] == [(one, third)]
+    assert [relative.original for relative in home.catalog.known_of(one).relatives] == [third]
+    assert home.catalog.known_of(other).relatives == ()
 
 
 def test_a_turn_run_again_replaces_just_its_own_facts(home: Home) -> None:

@@ -77,7 +77,4 @@ def test_relatives_are_asked_once_there_are_marks_and_shown_and_linked() -> None
     marked = replace(bare, fingerprints=(Fingerprint(method="video", version=2, data=b""),))
     facts = STAGE.run(marked, context)
     assert [(one.method, one.status) for one in facts.links] == [("same_source", "proposed")]
-    (told,) = facts.properties
-    assert (told.name, told.found) == ("relations.same_source", "same recording: b.mp4")
-    assert told.value[0]["original"] == "2"
-    assert "links" not in told.value[0]
+    assert facts.relatives == (relative,)
