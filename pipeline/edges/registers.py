@@ -7,6 +7,7 @@ caller's.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
@@ -140,7 +141,9 @@ def linked_to(connection: sa.Connection, key: str) -> list[tuple[str, str, str]]
 def made_by(connection: sa.Connection, device: str) -> list[str]:
     """Originals that were told to be of this registered device."""
     found = t.property_.c
-    query = sa.select(found.original).where(found.name == "register.device", found.value == sa.literal(device, sa.JSON))
+    # PostgreSQL compares no JSON, but its text.
+    is_its = sa.cast(found.value, sa.Text) == json.dumps(device)
+    query = sa.select(found.original).where(found.name == "register.device", is_its)
     return sorted(set(connection.execute(query).scalars()))
 
 

@@ -16,7 +16,7 @@ from config.settings import Settings
 from pipeline.advance import renew
 from pipeline.edges import registers
 from pipeline.edges.audit import NewEvent
-from pipeline.records import Facts, Known, Property
+from pipeline.records import ClockOffset, Facts, Known, Property
 from pipeline.registers.columns import Register, columns_of
 from pipeline.registers.keeping import Plan, Registers
 from pipeline.registers.rows import records_of
@@ -40,6 +40,7 @@ ACTIVITIES: Rows = [
     ["活动编号", "环节", "案号", "执法人员", "开始时间", "结束时间"],
     ["A1", "现场检查", "平商务立字〔2026〕2号", "王建国", "2026-03-02 15:30", "2026-03-02 17:00"],
 ]
+OFFSET = ClockOffset(device="ZF-001", at=TAKEN_AT, offset_s=125.5, uncertainty_s=1.0, how="measured", by="王")
 EVERYTHING: dict[Register, Rows] = dict(
     zip(get_args(Register), (DEVICES, PERSONS, LEDGER, CASES, ACTIVITIES), strict=True)
 )
@@ -103,6 +104,7 @@ def test_a_lost_catalog_gets_the_registers_back_from_the_log(
     for register, rows in EVERYTHING.items():
         take_in(home, register, rows)
     take_in(home, "devices", [["设备编号", "使用单位"], ["ZF-001", "执法一室"]])
+    Registers(home.catalog, home.audit).note_offset("tester", OFFSET)
     before = home.catalog.dump()
     settings = home.settings
     if home.catalog.engine.dialect.name == "postgresql":
@@ -111,7 +113,7 @@ def test_a_lost_catalog_gets_the_registers_back_from_the_log(
     rebuild_catalog(settings)
     rebuilt = build_home(settings)
     after = rebuilt.catalog.dump()
-    for name in ("devices", "persons", "ledger", "cases", "activities"):
+    for name in ("devices", "persons", "ledger", "cases", "activities", "clock_offsets"):
         assert before[name]
         assert after[name] == before[name], name
     rebuilt.close()
@@ -161,6 +163,7 @@ def test_what_a_register_says_later_links_recordings_anew_and_takes_back_what_it
     assert links(home, inside) == [("平商务立字〔2026〕2号", "ledger", "proposed")]
     assert links(home, outside) == []
     assert home.catalog.changed_seq(outside) > before
+    assert Registers(home.catalog, home.audit).made_by("ZF-001") == sorted([inside, outside])
     assert linked_anew(home, [inside, outside]) == 0
     take_in(home, "ledger", [LEDGER[0], [*LEDGER[1][:3], "2026-03-02 09:00"]])
     assert linked_anew(home, [inside, outside]) == 2
