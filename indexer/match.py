@@ -28,7 +28,7 @@ from pipeline.marks import sounds as sound_marks
 ASKED_FPS: Final = 4.0
 # Of a longer file only the beginning is asked.
 ASKED_MAX_S: Final = 600
-ASKED_PICTURES: Final = greys(fps=ASKED_FPS, side_px=picture_marks.SIDE_PX, seconds_max=ASKED_MAX_S)
+ASKED_PICTURES: Final = greys(fps=ASKED_FPS, side_px=picture_marks.SIDE_PX, seconds_max=ASKED_MAX_S, rounded="up")
 ASKED_SOUND: Final = samples(rate_hz=sound_marks.RATE_HZ, seconds_max=ASKED_MAX_S)
 ASKED_LIMITS: Final = Limits(wall_s=300, cpu_s=300, memory_bytes=2 << 30, stall_s=60)
 SAME_PLACE_S: Final = 1.5

@@ -2,7 +2,8 @@
 
 Inside uniform borders; inside straight lines that stand still over all frames, as an inset video's do; where anything
 moves. And, as hypotheses to be tried only where nothing else was found: parts that a crop left, and small margins.
-Not covered: insets that turn or move about, frames filmed from far aside.
+Not covered: insets that turn or move about, frames filmed from far aside. What is some hundredths off, or slightly
+askew, is set right by `rectangle`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ from pipeline.marks.pictures import (
 # A line of an inset's edge: a step of so many grey levels, twice that of the pixels beside it.
 STEP_LEVELS: Final = 6.0
 FRAMES_SEEN: Final = 16
-LINES_TRIED: Final = 9
+LINES_TRIED: Final = 10
+LINES_APART_PX: Final = 2
 LINE_LENGTHS_PX: Final = (20, 36, 64, 128)
 # The share of an edge's pixels that are a step, averaged over the frames.
 EDGE_SHARE_MIN: Final = 0.3
@@ -59,7 +61,8 @@ _WHOLES: Final = (FRAMED_WHOLE, FRAMED_INSIDE)
 
 def likely(frames: Frames, insets: int) -> list[Framing]:
     """The whole picture, its middle, and the likeliest insets, so many at most."""
-    found = [inside_borders(frames), *_lined(frames), _active(frames)]
+    border = inside_borders(frames)
+    found = [border, *_bars(border), *_lined(frames), _active(frames)]
     kept = _distinct((rect for rect in found if rect != WHOLE), [WHOLE])
     return [
         Framing("", WHOLE, _WHOLES),
@@ -68,11 +71,18 @@ def likely(frames: Frames, insets: int) -> list[Framing]:
     ]
 
 
+def _bars(border: Rect) -> list[Rect]:
+    """Between bars as wide above as below, or to both sides: a dark scene hides where its own sides end."""
+    left, top, right, bottom = border
+    above, beside = min(top, 1 - bottom), min(left, 1 - right)
+    return [(0.0, above, 1.0, 1 - above), (beside, 0.0, 1 - beside, 1.0)] if above and beside else []
+
+
 def thinkable(frames: Frames) -> list[Framing]:
     """Framings to be tried where the likely ones found nothing: crops, other insets, margins that differ."""
     border = inside_borders(frames)
     return [
-        *likely(frames, insets=24)[2:],
+        *likely(frames, insets=48)[2:],
         *(Framing("cropped", rect, (FRAMED_MIDDLE,)) for rect in _crops()),
         *(Framing("inset", rect, _WHOLES) for rect in _margins(WHOLE)),
         *(Framing("inset", rect, _WHOLES) for rect in _margins(border) if border != WHOLE),
@@ -143,9 +153,9 @@ def _lines(steps: NDArray[np.float32]) -> list[int]:
     for place in np.argsort(-clearest, kind="stable").tolist():
         if len(found) == LINES_TRIED:
             break
-        if 2 < place < SIDE_PX - 2 and clearest[place] > 0:
+        is_new = all(abs(place - other) >= LINES_APART_PX for other in found)
+        if 2 < place < SIDE_PX - 2 and clearest[place] > 0 and is_new:
             found.append(place)
-    # A step is seen at the pixel before the edge or at the edge itself.
     return sorted({0, SIDE_PX, *found})
 
 

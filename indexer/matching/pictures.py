@@ -6,8 +6,10 @@
 4. The best of these are scored over all their frames. What stands still adds next to nothing, so that a blank or
    motionless stretch never adds up to a match.
 5. How the pictures change, compared with the kept thumbnails, tells the same footage from another take of the scene.
-6. Only where no footage was found, some hundred crops and margins are tried on a few frames, and the best of them
-   go through 2 to 5.
+6. Only where no footage was found, some hundred crops and margins are tried on a few frames, mirrored too, and the
+   best of them go through 2 to 5.
+7. Where that does not tell either, the likeliest are laid flat: the original's picture is fitted to the kept thumbnails
+   by its corners, as a screen filmed from aside needs it, and scored once more.
 The thresholds were chosen on recordings other than those whose figures `scripts/bench match` prints; unrelated
 pictures differ in 128 +- 8 of 256 bits. Not covered: crops to less than half of a side, insets that move.
 """
@@ -21,7 +23,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.matching import motion
+from indexer.matching import motion, rectangle
 from indexer.matching.framing import Framing, likely, outside, thinkable
 from indexer.matching.shelf import FRAME_BITS_MAX, Floats, Hits, Ints, Library, rows_at
 from pipeline.marks.pictures import (
@@ -29,6 +31,7 @@ from pipeline.marks.pictures import (
     FRAMED_INSIDE,
     FRAMED_MIDDLE,
     FRAMED_WHOLE,
+    MIDDLE,
     TRANSFORMS,
     WHOLE,
     Frames,
@@ -40,7 +43,9 @@ from pipeline.marks.pictures import (
     distance,
     is_drawn,
     key_of,
+    mirrored,
     waves_of,
+    waves_of_many,
 )
 
 PHOTO_BITS_MAX: Final = 72
@@ -60,7 +65,7 @@ STILL_WEIGHT: Final = 0.04
 GOES_ON_Z: Final = 2.5
 BIN_S: Final = 0.5
 SPEEDS: Final = (1.0, 1.25, 0.8, 1.06, 0.94, 1.12)
-LINES_SCORED: Final = 60
+LINES_SCORED: Final = 40
 LINES_SEARCHED: Final = 12
 # Of an original's own marks so many are looked up, evenly spread; all of them are compared afterwards.
 MARKS_ASKED: Final = 600
@@ -80,6 +85,15 @@ FRAMES_TRIED, FRAMINGS_KEPT = 10, 12
 # Framings so far forward in the list are tried turned by quarters too: the whole, its middle, its borders.
 TURNED_FRAMINGS: Final = 3
 PAIRS: Final = 3
+# Where nothing else was found, so many lines with so many votes are laid flat by so many of their frames.
+LINES_FITTED, FITTED_VOTES_MIN = 3, 0.8
+FIT_FRAMES, FIT_FRAMES_MIN = 6, 3
+# A line that holds goes before those that were only voted for.
+HELD_VOTES: Final = 100.0
+# Frames must be as like their thumbnails as this, but for light and contrast.
+FIT_MIN: Final = 0.6
+# An original's picture that reaches so far beyond the query's was cropped.
+CROPPED_MIN: Final = 0.05
 
 Verdict = Literal["same footage", "same scene, other take"]
 
@@ -176,20 +190,20 @@ def _promising(query: Query, library: Library) -> list[Framing]:
     if not len(good):
         return []
     chosen = good[np.unique(np.linspace(0, len(good) - 1, FRAMES_TRIED).astype(np.int64))]
-    frames = query.frames[chosen]
     found: list[tuple[float, int, Framing]] = []
     by_target: dict[tuple[int, ...], list[Framing]] = {}
     for framing in thinkable(query.frames):
         by_target.setdefault(framing.against, []).append(framing)
     for against, framings in by_target.items():
-        waves = [waves_of(frames, framing.rect) for framing in framings]
-        every = np.concatenate(waves)
-        rich = np.flatnonzero(detail_of(every) >= DETAIL_MIN)
-        hits = library.near(key_of(every[rich]), bits_of(every[rich]), against, radius=1)
-        number = rich[hits.frame]
-        votes = _likeliest(number // len(chosen), number % len(chosen), hits)
-        found += [(total, -one, framings[one]) for one, total in votes.items()]
-    return [framing for _, _, framing in sorted(found, key=lambda one: one[:2], reverse=True)[:FRAMINGS_KEPT]]
+        plain = np.concatenate(waves_of_many(query.frames[chosen], [framing.rect for framing in framings]))
+        rich = np.flatnonzero(detail_of(plain) >= DETAIL_MIN)
+        for seen in (plain[rich], mirrored(plain[rich])):
+            hits = library.near(key_of(seen), bits_of(seen), against, radius=1)
+            number = rich[hits.frame]
+            votes = _likeliest(number // len(chosen), number % len(chosen), hits)
+            found += [(total, -one, framings[one]) for one, total in votes.items()]
+    best_first = sorted(found, key=lambda one: one[:2], reverse=True)
+    return list(dict.fromkeys(framing for _, _, framing in best_first))[:FRAMINGS_KEPT]
 
 
 def _likeliest(framing: Ints, frame: Ints, hits: Hits) -> dict[int, float]:
@@ -273,16 +287,28 @@ class _Line:
     variant: Variant
 
 
+@dataclass(frozen=True)
+class _Tried:
+    """What came of some framings: what holds, and all that was voted for; what holds has the more votes."""
+
+    found: list[Found]
+    lines: list[_Line]
+
+
 def find_clip(frames: Frames, step_s: float, library: Library) -> list[Found]:
     """Where these frames are found, the strongest first. step_s: seconds between them."""
     query = Query(frames, np.arange(len(frames), dtype=np.float64) * step_s, step_s, ~is_drawn(frames))
     if not query.usable.any() or not len(library):
         return []
-    found = _without_rivals(_of_framings(query, likely(frames, INSETS), library, 1))
+    tried = _of_framings(query, likely(frames, INSETS), library, 1)
+    found, lines = _without_rivals(tried.found), tried.lines
     if any(one.verdict == "same footage" for one in found):
         return found
-    crops = _of_framings(query, _promising(query, library), library, 1, PHOTO_BITS_OF_CROPS_MAX)
-    return _without_rivals([*found, *crops])
+    tried = _of_framings(query, _promising(query, library), library, 1, PHOTO_BITS_OF_CROPS_MAX)
+    found, lines = _without_rivals([*found, *tried.found]), [*lines, *tried.lines]
+    if any(one.verdict == "same footage" for one in found):
+        return found
+    return _without_rivals([*found, *_laid_flat(lines, query, library)])
 
 
 def find_marks(marks: Marks, library: Library) -> list[Found]:
@@ -305,7 +331,7 @@ def find_marks(marks: Marks, library: Library) -> list[Found]:
         hits = Hits(frames[hits.frame], hits.entry, hits.framed, hits.at_s, hits.differing)
         lines = _voted(variant, hits.where(~library.is_photo[hits.entry]), query.times)
         lines.sort(key=lambda line: -line.votes)
-        scored = [_scored(line, query, library) for line in lines[:LINES_SCORED]]
+        scored = [_scored(line, query, library) for line in _distinct(lines)[:LINES_SCORED]]
         found += [one for one in scored if one is not None]
     return _without_rivals(found)
 
@@ -319,7 +345,7 @@ def _of_photo_marks(marks: Marks, library: Library) -> list[Found]:
 
 def _of_framings(
     query: Query, framings: Sequence[Framing], library: Library, radius: int, photo_bits_max: int = PHOTO_BITS_MAX
-) -> list[Found]:
+) -> _Tried:
     lines: list[_Line] = []
     photos: list[Found] = []
     for variant in _variants(query, framings):
@@ -328,11 +354,28 @@ def _of_framings(
         photos += _photos_shown(variant, hits.where(is_photo), query.times, library, photo_bits_max)
         lines += _voted(variant, hits.where(~is_photo), query.times)
     lines.sort(key=lambda line: -line.votes * _plainness(line.speed, line.variant.transform))
-    scored = [_scored(line, query, library) for line in lines[:LINES_SCORED]]
-    found = [one for one in scored if one is not None]
+    found: list[Found] = []
+    held: list[_Line] = []
+    for line in _distinct(lines)[:LINES_SCORED]:
+        one = _scored(line, query, library)
+        if one is not None:
+            found.append(one)
+            held.append(replace(line, votes=HELD_VOTES * one.strength))
     if not any(one.verdict == "same footage" for one in found):
         found += _by_motion(lines, query, library)
-    return [*found, *photos]
+    return _Tried([*found, *photos], [*held, *lines])
+
+
+def _distinct(lines: Sequence[_Line]) -> list[_Line]:
+    """Without those that say nearly what one before them says: bins overlap, and neighbours share their voters."""
+    kept: dict[tuple[int, int, float, str, Framing], list[float]] = {}
+    found: list[_Line] = []
+    for line in lines:
+        others = kept.setdefault((line.entry, line.framed, line.speed, line.variant.turn, line.variant.framing), [])
+        if all(abs(line.offset_s - other) > BIN_S / 2 for other in others):
+            others.append(line.offset_s)
+            found.append(line)
+    return found
 
 
 def _voted(variant: Variant, hits: Hits, times: Floats) -> list[_Line]:
@@ -437,6 +480,77 @@ def _by_motion(lines: Sequence[_Line], query: Query, library: Library) -> list[F
         if one is not None and one.verdict == "same footage":
             found.append(one)
     return found
+
+
+def _laid_flat(lines: Sequence[_Line], query: Query, library: Library) -> list[Found]:
+    """The likeliest lines scored again after the original's picture was laid exactly upon its thumbnails."""
+    found: list[Found] = []
+    tried: list[_Line] = []
+    for line in sorted(lines, key=lambda line: -line.votes * _plainness(line.speed, line.variant.transform)):
+        if len(tried) == LINES_FITTED:
+            break
+        if line.votes < FITTED_VOTES_MIN or any(_is_beside(line, other) for other in tried):
+            continue
+        tried.append(line)
+        found += _fitted(line, query, library)
+        if any(one.verdict == "same footage" for one in found):
+            break
+    return found
+
+
+def _is_beside(one: _Line, other: _Line) -> bool:
+    same = (one.entry, one.variant.turn) == (other.entry, other.variant.turn)
+    return same and abs(one.offset_s - other.offset_s) < SAME_OFFSET_S
+
+
+def _fitted(line: _Line, query: Query, library: Library) -> list[Found]:
+    shown = _Shown(library, line)
+    asked, sample = _beheld(line, query, shown)
+    if len(asked) < FIT_FRAMES_MIN:
+        return []
+    turn = line.variant.turn
+    frames, kept = rectangle.turned(query.frames, turn), shown.marks.small[sample].astype(np.float32)
+    rect = outside(line.variant.framing.rect, shown.marks.rect_at(int(sample[0]), line.framed))
+    chosen = _likest_parts(shown.differing(line.variant.bits[asked], sample), FIT_FRAMES)
+    fit = rectangle.fitted(frames[asked[chosen]], kept[chosen], rectangle.turned_rect(rect, turn))
+    if fit is None or fit.likeness < FIT_MIN:
+        return []
+    is_cropped = bool((fit.corners < -CROPPED_MIN).any() or (fit.corners > 1 + CROPPED_MIN).any())
+    told = " ".join(part for part in ("cropped" if is_cropped else "inset", "" if turn == "none" else turn) if part)
+    framed, part = (FRAMED_MIDDLE, MIDDLE) if is_cropped else (FRAMED_WHOLE, WHOLE)
+    flat = rectangle.flattened(frames, fit.corners)
+    found: list[Found] = []
+    for seen in (rectangle.steadied(flat, kept, asked), flat):
+        laid = replace(query, frames=seen)
+        waves = waves_of(seen, part)
+        good = query.usable & (detail_of(waves) >= DETAIL_MIN)
+        variant = Variant(Framing(told, part, (framed,)), "none", bits_of(waves), key_of(waves), good)
+        moved = replace(line, framed=framed, variant=variant)
+        one = _scored(moved, laid, library)
+        found = [] if one is None else [one]
+        if seen is flat:
+            found += _by_motion([moved], laid, library)
+        if any(one.verdict == "same footage" for one in found):
+            break
+    return [replace(one, rectangle=_rounded(rectangle.turned_back(fit.rect, turn))) for one in found]
+
+
+def _beheld(line: _Line, query: Query, shown: _Shown) -> tuple[Ints, Ints]:
+    """(frames of the query, samples of the original) that the line says are the same; each sample and frame once."""
+    ends_s = line.offset_s + line.speed * float(query.times[-1])
+    sample = np.arange(max(0, int(np.ceil(line.offset_s / shown.step_s))),
+                       min(len(shown.rows), int(np.floor(ends_s / shown.step_s)) + 1))  # fmt: skip
+    asked = np.round((sample * shown.step_s - line.offset_s) / line.speed / query.step_s).astype(np.int64)
+    asked, first = np.unique(np.clip(asked, 0, len(query.times) - 1), return_index=True)
+    sample = sample[first]
+    good = query.usable[asked]
+    return asked[good], sample[good]
+
+
+def _likest_parts(bits: Floats, count: int) -> Ints:
+    """The likest of each of so many parts of a stretch."""
+    parts = [part for part in np.array_split(np.arange(len(bits)), count) if len(part)]
+    return np.array([part[bits[part].argmin()] for part in parts])
 
 
 class _Shown:

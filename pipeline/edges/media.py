@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import ffmpeg
 import numpy as np
@@ -78,14 +78,23 @@ class Writing:
     over: bytes = b""
 
 
-def greys(*, fps: float, side_px: int, light: Filters = (), seconds_max: int = SECONDS_MAX) -> Branch:
+def greys(
+    *,
+    fps: float,
+    side_px: int,
+    light: Filters = (),
+    seconds_max: int = SECONDS_MAX,
+    rounded: Literal["near", "up"] = "near",
+) -> Branch:
     """Grey pictures (side_px, side_px), turned upright and squeezed square. light: what makes their light a usual one.
 
     Number k is what is shown k / fps seconds after the recording starts, its first picture standing until the second.
+    rounded: `near` passes over the jitter of a source's times where as many are taken as it has, and shows what comes
+    up to half a step later; `up` is for few pictures at exact times.
     """
     filters = (
-        by("fps", f"{fps:g}", start_time=0), by("scale", side_px, side_px, flags="area"), *_pressed(light),
-        by("format", "gray"),
+        by("fps", f"{fps:g}", start_time=0, round=rounded), by("scale", side_px, side_px, flags="area"),
+        *_pressed(light), by("format", "gray"),
     )  # fmt: skip
     options = (("f", "rawvideo"), ("frames:v", int(seconds_max * fps)))
     return Branch("V:0", filters, options, (side_px, side_px), "u1", 32)

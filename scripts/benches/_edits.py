@@ -125,6 +125,7 @@ EDITS: Final[dict[str, Edit]] = {
         "[e][1:v]overlay=0:0[v]", drawn=_phone,
     ),
     "mirrored": Edit("[0:v]hflip[v]"),
+    "mirrored, cropped": Edit(f"[0:v]hflip,crop=iw*0.85:ih*0.85:iw*0.03:ih*0.1,{EVEN}[v]"),
     "turned 90": Edit("[0:v]transpose=1[v]"),
     "speed 1.25": Edit("[0:v]setpts=PTS/1.25,fps=25[v]", speed=1.25),
     "speed 0.8": Edit("[0:v]setpts=PTS/0.8,fps=25[v]", speed=0.8),

@@ -221,7 +221,8 @@ def _asked(
 
 def _frames(clip: Path, fps: float, tools: Tools) -> picture_marks.Frames:
     form = {".avi": "avi", ".webm": "webm", ".mp4": "mp4"}[clip.suffix]
-    return all_of(tools, clip, form, greys(fps=fps, side_px=picture_marks.SIDE_PX), "pictures", limits=ASKED_LIMITS)
+    branch = greys(fps=fps, side_px=picture_marks.SIDE_PX, rounded="up")
+    return all_of(tools, clip, form, branch, "pictures", limits=ASKED_LIMITS)
 
 
 # -- sound
