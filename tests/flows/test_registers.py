@@ -251,6 +251,14 @@ def test_a_clerk_s_tables_link_a_recording_by_device_ledger_and_activity(
     assert (said["how"], said["decided_anew"]) == ("set", 0)
     run("device", "measure", "ZF-009", "--set", code=2)
     run("device", "measure", "ZF-001", "--shows", "中午", code=2)
+    [report] = run("case", "coverage", "平商务罚字2026_3号")
+    assert [(one["step"], one["required"], one["share"]) for one in report["duties"]] == [("现场检查", "some", 0.0)]
+    assert [gap["class"] for one in report["duties"] for gap in one["gaps"]] == ["outside"]
+    sealing = [*ACTIVITIES, ["A2", "查封", "平商务罚字〔2026〕3号", "", "2026-03-02 18:00", "2026-03-02 19:00"]]
+    (tmp_path / "activities.csv").write_text("\n".join(map(",".join, sealing)), encoding="utf-8")
+    run("case", "import", tmp_path / "activities.csv")
+    [report] = run("case", "coverage", "平商务罚字2026_3号", code=1)
+    assert [one["fulfilled"] for one in report["duties"]] == [True, False]
     (tmp_path / "ledger.csv").write_text("设备编号,领用人,领用时间\nZF-009,王建国,昨天\n", encoding="utf-8")
     [said] = run("device", "import", tmp_path / "ledger.csv", code=1)
     assert (said["new"], said["refused"], said["remarks"][0]["row"]) == (0, 1, 2)

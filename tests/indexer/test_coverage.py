@@ -1,0 +1,130 @@
+"""What recordings show of a duty: the union of all devices, and what is missing, with its class."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from indexer.coverage import Shown, coverage_of, steps_of
+from pipeline.errors import BadInput
+from pipeline.records import Activity
+
+RULES = steps_of(Path("/nonexistent"))
+TEN = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+
+
+def at(seconds):
+    return TEN + timedelta(seconds=seconds)
+
+
+def duty(length_s=3600.0, step="查封"):
+    return Activity(code="A1", step=step, from_at=TEN, to_at=at(length_s))
+
+
+def shown(first_s, last_s, device="ZF-001", uncertainty_s=0.0, set_at=()):
+    return Shown(
+        original=f"{device} {first_s}", name=f"{first_s}.mp4", device=device, from_at=at(first_s), to_at=at(last_s),
+        uncertainty_s=uncertainty_s, set_at=tuple(map(at, set_at)),
+    )  # fmt: skip
+
+
+def gaps(covered):
+    return [(round((gap.from_at - TEN).total_seconds(), 3), gap.length_s, gap.kind) for gap in covered.gaps]
+
+
+def test_a_whole_recording_covers_all_of_it_and_no_more():
+    covered = coverage_of(duty(), [shown(-60, 3700)], RULES)
+    assert (covered.covered_s, covered.share, covered.gaps, covered.fulfilled) == (3600.0, 1.0, (), True)
+
+
+def test_files_that_follow_one_another_within_a_switch_are_told_and_no_fault():
+    covered = coverage_of(duty(), [shown(0, 600), shown(600.04, 1800), shown(1801.5, 3600)], RULES)
+    assert gaps(covered) == [(600.0, 0.04, "file_split"), (1800.0, 1.5, "file_split")]
+    assert covered.covered_s == pytest.approx(3598.46)
+    assert covered.fulfilled
+
+
+def test_a_gap_names_the_recordings_beside_it():
+    covered = coverage_of(duty(), [shown(0, 600), shown(691, 3600)], RULES)
+    [gap] = covered.gaps
+    assert (gap.kind, gap.length_s, gap.before.name, gap.after.name) == ("unexplained", 91.0, "0.mp4", "691.mp4")
+    assert not covered.fulfilled
+
+
+def test_another_device_fills_a_gap_and_is_named():
+    covered = coverage_of(duty(), [shown(0, 600), shown(700, 3600), shown(590, 710, "ZF-002")], RULES)
+    assert (covered.gaps, covered.devices) == ((), ("ZF-001", "ZF-002"))
+
+
+def test_a_short_gap_between_two_devices_is_no_switch_of_files():
+    covered = coverage_of(duty(), [shown(0, 600), shown(601, 3600, "ZF-002")], RULES)
+    assert gaps(covered) == [(600.0, 1.0, "unexplained")]
+
+
+def test_a_clock_that_was_set_in_between_makes_the_gap_one_of_the_clock():
+    covered = coverage_of(duty(), [shown(0, 600), shown(900, 3600, set_at=(600,))], RULES)
+    assert gaps(covered) == [(600.0, 300.0, "clock_step")]
+
+
+def test_what_lies_before_the_first_and_after_the_last_recording_is_outside():
+    covered = coverage_of(duty(), [shown(20, 3580)], RULES)
+    assert gaps(covered) == [(0.0, 20.0, "outside"), (3580.0, 20.0, "outside")]
+    assert covered.fulfilled  # people are at the door
+    assert not coverage_of(duty(), [shown(31, 3600)], RULES).fulfilled
+
+
+def test_nothing_shown_is_one_gap():
+    covered = coverage_of(duty(), [shown(-500, -1), shown(3601, 4000)], RULES)
+    assert (gaps(covered), covered.share, covered.fulfilled) == ([(0.0, 3600.0, "outside")], 0.0, False)
+
+
+def test_uncertain_ends_are_covered_and_not_sure_and_the_joints_of_one_clock_are_sure():
+    covered = coverage_of(duty(), [shown(0, 1800, uncertainty_s=60), shown(1800, 3600, uncertainty_s=60)], RULES)
+    assert (covered.covered_s, covered.sure_s) == (3600.0, 3480.0)
+
+
+def test_a_moment_is_covered_or_it_is_not():
+    assert coverage_of(duty(0.0), [shown(-10, 10)], RULES).share == 1.0
+    assert coverage_of(duty(0.0), [shown(10, 20)], RULES).share == 0.0
+
+
+@pytest.mark.parametrize(("step", "required", "without"), [
+    ("查封扣押", "full", False), ("现场检查(勘验)", "some", True), ("留置送达", "once", False), ("喝茶", "some", True),
+    ("先行登记保存", "full", False), ("行政强制执行", "full", False),
+])  # fmt: skip
+def test_the_rule_of_a_step_is_found_by_its_words(step, required, without):
+    covered = coverage_of(duty(step=step), [], RULES)
+    assert (covered.step.required, covered.fulfilled) == (required, without)
+
+
+def test_a_home_s_own_rules_take_the_place_of_the_shipped_ones(tmp_path):
+    text = """version = "x"
+[limits]
+split_s = 5
+edge_s = 0
+[[step]]
+name = "all"
+required = "full"
+words = []
+zh = "全部"
+source = "here"
+"""
+    (tmp_path / "steps.toml").write_text(text, encoding="utf-8")
+    assert steps_of(tmp_path).of("现场检查").required == "full"
+    (tmp_path / "steps.toml").write_text(text.replace("full", "always"), encoding="utf-8")
+    with pytest.raises(BadInput, match="required is one of"):
+        steps_of(tmp_path)
+
+
+def test_covered_and_missing_seconds_are_those_counted_one_by_one():
+    chance = random.Random(11)
+    for _ in range(40):
+        some = [(start, start + chance.randint(1, 400)) for start in (chance.randint(-200, 3700) for _ in range(25))]
+        covered = coverage_of(duty(), [shown(a, b, f"ZF-{a % 3}") for a, b in some], RULES)
+        seconds = sum(any(a <= second < b for a, b in some) for second in range(3600))
+        assert covered.covered_s == pytest.approx(seconds)
+        assert covered.covered_s + sum(gap.length_s for gap in covered.gaps) == pytest.approx(3600)
+        assert covered.sure_s == pytest.approx(seconds)
