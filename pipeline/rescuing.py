@@ -17,7 +17,7 @@ from pipeline.edges.rescue import parameters_of, rescue
 from pipeline.edges.tools import DEMUXERS
 from pipeline.errors import Unreadable
 from pipeline.extractors.container import ISO_FORMATS, extract
-from pipeline.footage import kind_of, limits_for
+from pipeline.footage import kind_of
 from pipeline.records import Caveat, Known, Property
 from pipeline.stage import Context
 
@@ -26,6 +26,8 @@ FINDER: Final = "rescue/1"
 # Of recordings that lie beside it, so many are asked for what its own index would have said.
 BESIDE_MAX: Final = 6
 USUAL_FPS: Final = (25, 1)
+# What walking through media data may take: ten times what it takes of a film.
+LEAST_S, BYTES_A_SECOND = 60, 5_000_000
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,18 @@ def lacks_index(known: Known) -> bool:
 
 def rescued(source: Path, known: Known, scratch: Path, context: Context) -> Rescued | None:
     """Its pictures put together in the scratch folder; None where it has none, or they cannot be told from the rest."""
-    limits = limits_for(known, context.settings)
+    size_bytes = known.original.size_bytes
+    seconds = LEAST_S + size_bytes / BYTES_A_SECOND
+    limits = Limits(
+        wall_s=2 * seconds, cpu_s=int(seconds), memory_bytes=(context.settings.media.memory_mb << 20) + size_bytes,
+        file_bytes=size_bytes + (1 << 20), nice=10,
+    )  # fmt: skip
     likes = _likes(known, context)
     target = scratch / NAME
     target.touch()
     try:
         about = context.tools.call(
-            rescue, str(source), str(target), [one for _, one in likes],
-            limits=replace(limits, memory_bytes=limits.memory_bytes + known.original.size_bytes), reads=[source],
+            rescue, str(source), str(target), [one for _, one in likes], limits=limits, reads=[source],
             writes=[scratch], still_wanted=context.still_wanted,
         )  # fmt: skip
         like = next(((name, one) for name, one in likes if one["codec"] == about["codec"]), None)

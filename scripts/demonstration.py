@@ -356,7 +356,7 @@ def judge(demo: Demonstration, one: Made, shown: dict[str, Any]) -> None:
     """What was known beforehand of this recording came out."""
     codes = {caveat["code"] for caveat in shown["caveats"]}
     is_broken = one.caveats == recordings.ANY_CAVEAT
-    right = shown["kind"] == one.kind and shown["state"] == ("attention" if is_broken else "ready")
+    right = shown["kind"] == one.kind and shown["state"] == "ready"
     right &= one.case in [link["case"] for link in shown["links"]]
     if one.start is not None:
         right &= abs((datetime.fromisoformat(shown["time"]["start"]) - one.start).total_seconds()) < 1
@@ -364,6 +364,7 @@ def judge(demo: Demonstration, one: Made, shown: dict[str, Any]) -> None:
     if is_broken:
         told = ", ".join(sorted(codes))
         demo.expect(bool(codes), "坏文件已保存并说明问题", f"the broken file is kept and says so: {told}")
+        demo.expect("rescued" in codes, "坏文件中留存的画面可供查看", "the pictures that are left of it can be watched")
     elif one.caveats:
         noticed = bool(codes & set(one.caveats))
         demo.expect(noticed, "发现时钟相差八小时", f"the clock eight hours off was noticed: {', '.join(one.caveats)}")

@@ -24,7 +24,7 @@ from pipeline.errors import Unreadable
 START: Final = b"\0\0\0\1"
 # Larger than any picture of a camera, 8K included.
 UNIT_MAX_BYTES: Final = 12 << 20
-# A length that is this many times the largest before it is none: a key frame after small pictures stays below.
+# A length that is this many times that of the largest key picture before it is none.
 GROWTH: Final = 12
 GROWN_FROM_BYTES: Final = 64 << 10
 # Parameter sets of its own stand among a recording's first units, or not at all.
@@ -38,7 +38,7 @@ BY_CHANCE_MAX: Final = 3
 PROFILES: Final = frozenset((44, 66, 77, 88, 100, 110, 122, 144, 244))
 # A unit never holds these: they would be taken for the start of another one.
 _FORBIDDEN: Final = re.compile(rb"\x00\x00[\x00-\x02]")
-_START_CODE: Final = re.compile(rb"\x00\x00\x01")
+_FILLED: Final = re.compile(rb"[^\x00]")
 
 
 @dataclass(frozen=True)
@@ -110,24 +110,37 @@ def rescue(path: str, target: str, known: list[dict[str, Any]]) -> dict[str, Any
     need, "share": of the media data that were taken}. Raises Unreadable where it holds no pictures, or nobody's
     parameters fit.
     """
-    with Path(path).open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        begin = _media_begin(stream)
-        found = max((_tried(data, begin, codec) for codec in CODECS.values()), key=lambda one: one[0])
-        score, codec, framed = found
-        if score < PICTURES_MIN:
-            raise Unreadable("no pictures of H.264 or H.265 are found in it")
-        parameters: list[list[bytes]] = [
-            [bytes.fromhex(unit) for unit in one["units"]] if one["codec"] == codec.name else [] for one in known
-        ]
-        kinds = {codec.type_of(unit[:16]) for unit in _units(data, begin, codec, framed, OWN_WITHIN)}
-        ways: list[int | None] = [number for number, units in enumerate(parameters) if units]
-        if codec.parameters <= kinds:
-            ways.insert(0, None)
-        for way in ways:
-            about = _written(data, begin, codec, framed, [] if way is None else parameters[way], target)
-            if _is_shown(target, codec, about["pictures"]):
+    with Path(path).open("rb") as stream:
+        begin, end = _media_begin(stream), _filled_end(stream)
+        if end <= begin:
+            raise Unreadable("its media data were never written")
+        with mmap.mmap(stream.fileno(), end, access=mmap.ACCESS_READ) as data:
+            return _rescued(data, begin, target, known)
+
+
+def _rescued(data: mmap.mmap, begin: int, target: str, known: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    tried = [_tried(data, begin, codec) for codec in CODECS.values()]
+    found = sorted((one for one in tried if one[0] >= PICTURES_MIN), key=lambda one: -one[0])
+    if not found:
+        raise Unreadable("no pictures of H.264 or H.265 are found in it")
+    for _, codec, framed in found:
+        for way, parameters in _ways(data, begin, codec, framed, known):
+            about = _written(data, begin, codec, framed, parameters, target)
+            if about["pictures"] >= PICTURES_MIN and _is_shown(target, codec, about["pictures"]):
                 return {**about, "from": way}
-        raise Unreadable("what a decoder needs to know of its pictures stood in the index")
+    raise Unreadable("what a decoder needs to know of its pictures stood in the index")
+
+
+def _ways(
+    data: mmap.mmap, begin: int, codec: Codec, framed: bool, known: Sequence[dict[str, Any]]
+) -> Iterator[tuple[int | None, list[bytes]]]:
+    """Whose parameters may fit, and which they are: its own stand among its units, others' are put in front."""
+    kinds = {codec.type_of(unit[:16]) for unit in _units(data, begin, codec, framed, OWN_WITHIN)}
+    if codec.parameters <= kinds:
+        yield None, []
+    for number, one in enumerate(known):
+        if one["codec"] == codec.name:
+            yield number, [bytes.fromhex(unit) for unit in one["units"]]
 
 
 def _is_shown(target: str, codec: Codec, pictures: int) -> bool:
@@ -148,6 +161,18 @@ def _is_shown(target: str, codec: Codec, pictures: int) -> bool:
             if given == SHOWN_OF:
                 break
     return shown * 2 >= min(given, pictures)
+
+
+def _filled_end(stream: Any) -> int:
+    """Where what was written ends: a card's empty space behind it is zeros."""
+    end = stream.seek(0, 2)
+    while end > 0:
+        begin = max(0, end - LOOKED_FOR_BYTES)
+        stream.seek(begin)
+        if written := stream.read(end - begin).rstrip(b"\0"):
+            return int(begin + len(written))
+        end = begin
+    return 0
 
 
 def _media_begin(stream: Any) -> int:
@@ -179,15 +204,26 @@ def _units(data: mmap.mmap, begin: int, codec: Codec, framed: bool, count_max: i
 
 def _framed(data: mmap.mmap, begin: int, codec: Codec) -> Iterator[bytes]:
     """Units behind their lengths of four bytes; what lies between them is stepped over."""
-    at, end, largest, skipped = begin, len(data), 0, 0
+    at, end, largest, skipped, before = begin, len(data), 0, 0, -1
     while at + 8 < end:
         unit = _unit_at(data, at, end, codec, largest)
-        if unit and not (skipped and _holds_units(data, at + 5, at + 4 + len(unit), codec, largest)):
+        kind = codec.type_of(unit[:16])
+        # Parameter sets stand side by side; a lone one of the later kinds is text of the camera's, or sound.
+        is_lone = kind in codec.parameters and kind != min(codec.parameters) and before not in codec.parameters
+        if unit and not is_lone and not (skipped and _holds_units(data, at + 5, at + 4 + len(unit), codec, largest)):
             yield unit
-            at, largest, skipped = at + 4 + len(unit), max(largest, len(unit)), 0
+            if kind in codec.keys:  # what comes before them is short and says nothing
+                largest = max(largest, len(unit))
+            at, skipped, before = at + 4 + len(unit), 0, kind
             continue
-        # A length below 16 MB begins with a zero byte.
+        before = -1
+        # A length below 16 MB begins with a zero byte; a card's empty space is nothing but those.
         step = data.find(b"\0", at + 1, min(end, at + LOOKED_FOR_BYTES))
+        if step >= 0 and data[step : step + 4] == bytes(4):
+            filled = _FILLED.search(data, step)
+            if filled is None:
+                return
+            step = max(step, filled.start() - 3)
         step = min(end, at + LOOKED_FOR_BYTES) if step < 0 else step
         skipped += step - at
         if not largest and skipped > LOOKED_FOR_BYTES:
@@ -220,20 +256,16 @@ def _unit_at(data: mmap.mmap, at: int, end: int, codec: Codec, largest: int) -> 
 
 
 def _behind_start_codes(data: mmap.mmap, begin: int, codec: Codec) -> Iterator[bytes]:
-    first = None
-    for match in _START_CODE.finditer(data, begin):
-        if first is None and match.start() > begin + LOOKED_FOR_BYTES:
-            return
-        if first is not None:
-            yield from _plain(data[first : match.start()], codec)
-        first = match.end()
-    if first is not None:
-        yield from _plain(data[first:], codec)
+    at = data.find(START[1:], begin, begin + LOOKED_FOR_BYTES)
+    while at >= 0:
+        after = data.find(START[1:], at + 3)
+        yield from _plain(data[at + 3 : min(after if after >= 0 else len(data), at + UNIT_MAX_BYTES)], codec)
+        at = after
 
 
 def _plain(unit: bytes, codec: Codec) -> Iterator[bytes]:
     unit = unit.rstrip(b"\0")
-    if len(unit) <= UNIT_MAX_BYTES and codec.type_of(unit[:16]) >= 0:
+    if codec.type_of(unit[:16]) >= 0:
         yield unit
 
 
@@ -256,8 +288,6 @@ def _written(
             begins = kind in codec.slices and codec.begins_picture(unit)
             pictures += begins
             keys += begins and kind in codec.keys
-    if pictures < PICTURES_MIN:
-        raise Unreadable("no picture of it can be shown without those before it")
     share = round(taken / max(1, len(data) - begin), 3)
     return {"codec": codec.name, "pictures": pictures, "key_pictures": keys, "share": share}
 

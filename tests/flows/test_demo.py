@@ -29,6 +29,7 @@ def test_everything_the_demonstration_shows_really_held(tmp_path: Path) -> None:
     for held in (
         "all 9 files are in custody",
         "the broken file is kept and says so",
+        "the pictures that are left of it can be watched",
         "the clock eight hours off was noticed",
         "微信转发 副本.mp4 is recognised as DSJ_HA1234567_000123_20210803101010_0001.mp4",
         "by case number, written otherwise: 4 of 4 found, 0 too many",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.edges.rescue import rescue
 from pipeline.records import Facts, Known
 from pipeline.stages import derive
 from tests.pipeline.filming import context_of, of_role, probed
@@ -131,6 +133,39 @@ def test_noise_between_pictures_is_no_picture(tmp_path: Path) -> None:
     good = made(tmp_path / "good.mov", *coding)
     facts = _facts(_without_index(made(tmp_path / "a.mov", *coding)), tmp_path, [good])
     assert len(seen(of_role(facts.made, "proxy").path)["times"]) >= 78
+
+
+def test_a_key_picture_that_dwarfs_what_stands_before_it_is_found(tmp_path: Path) -> None:
+    """A message of 700 bytes, then a key picture of more than 64 KB."""
+    coding = (
+        *picture(size="640x360", rate="5", seconds=2, more=",noise=alls=60:allf=t"),
+        *X264,
+        "-qp",
+        "14",
+        "-bf",
+        "0",
+    )
+    good = made(tmp_path / "good.mp4", *coding)
+    facts = _facts(_without_index(made(tmp_path / "a.mp4", *coding)), tmp_path, [good])
+    assert of_role(facts.made, "proxy").parameters["rescued"]["pictures"] == 10
+
+
+def test_text_that_a_camera_writes_in_front_is_no_parameter_set(tmp_path: Path) -> None:
+    """Behind a length of six, `H19.03` begins as a picture parameter set of H.264 does."""
+    cut = _without_index(made(tmp_path / "a.mp4", *OWN_PARAMETERS))
+    data = cut.read_bytes()
+    begin = data.index(b"mdat") + 4
+    cut.write_bytes(data[:begin] + b"\0\0\0\6H19.03" + data[begin:])
+    assert of_role(_facts(cut, tmp_path).made, "proxy").parameters["rescued"]["pictures"] == 80
+
+
+def test_the_empty_space_of_a_card_behind_the_pictures_is_stepped_over(tmp_path: Path) -> None:
+    cut = _without_index(made(tmp_path / "a.mp4", *OWN_PARAMETERS))
+    with cut.open("ab") as stream:
+        stream.truncate(cut.stat().st_size + (96 << 20))
+    began = time.process_time()
+    assert rescue(str(cut), str(tmp_path / "target"), [])["pictures"] == 80
+    assert time.process_time() - began < 4
 
 
 def test_media_data_without_pictures_are_said_to_have_none(tmp_path: Path) -> None:
