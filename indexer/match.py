@@ -6,12 +6,15 @@ Nothing is kept of the file that is asked about.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from indexer.matching import pictures, shelf, sounds
 from indexer.matching.kept import Kept, MarkedCatalog
@@ -34,44 +37,44 @@ ASKED_LIMITS: Final = Limits(wall_s=300, cpu_s=300, memory_bytes=2 << 30, stall_
 SAME_PLACE_S: Final = 1.5
 
 
-class Archive(Protocol):
-    """What is asked of the catalog."""
+Step = Literal["reading pictures", "comparing pictures", "reading sound", "comparing sound"]
+Verdict = Literal["same footage", "same sound", "same scene, other take"]
+SeenBy = Callable[[str], bool]
 
-    def fingerprints(self, method: str, version: int) -> Iterable[tuple[str, bytes]]:
-        """(original, packed marks) of all originals that have such."""
+
+def _everything(_: str) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is asked. limit: so many rows at most.
+
+    may_see: whether who asks may learn of an original; others are left out before anything is compared, so that they
+    take no place among the rows and no score tells of them. limit_s: after so long no further step is begun.
+    """
+
+    file: Path
+    limit: int = 20
+    may_see: SeenBy = _everything
+    limit_s: float | None = None
+
+
+class Names(Protocol):
+    """What is asked of the catalog."""
 
     def names(self, ids: Iterable[str]) -> dict[str, str]:
         """The names of these originals."""
 
 
 class Marked(Protocol):
-    """What a file is compared with."""
+    """What a file is compared with; may_see: as in `Query`."""
 
-    def pictures(self) -> Library:
-        """The marks of all videos and photos."""
+    def pictures(self, may_see: SeenBy = ...) -> Library:
+        """The marks of videos and photos."""
 
-    def sounds(self) -> sounds.Library:
-        """The marks of all sounds."""
-
-
-class InMemory:
-    """All marks of the catalog, read for one question."""
-
-    def __init__(self, catalog: Archive) -> None:
-        self._catalog = catalog
-
-    def pictures(self) -> Library:
-        """The marks of all videos and photos."""
-        return Library.of(
-            (original, picture_marks.unpacked(data))
-            for method in shelf.METHOD.methods
-            for original, data in self._catalog.fingerprints(method, picture_marks.VERSION)
-        )
-
-    def sounds(self) -> sounds.Library:
-        """The marks of all sounds."""
-        found = self._catalog.fingerprints("sound", sound_marks.VERSION)
-        return sounds.Library.of((original, sound_marks.unpacked(data)) for original, data in found)
+    def sounds(self, may_see: SeenBy = ...) -> sounds.Library:
+        """The marks of sounds."""
 
 
 class InFiles:
@@ -81,18 +84,18 @@ class InFiles:
         self._catalog = catalog
         self.kept = {method.name: Kept(catalog, folder, method) for method in (shelf.METHOD, sounds.METHOD)}
 
-    def pictures(self) -> Library:
-        """The marks of all videos and photos."""
+    def pictures(self, may_see: SeenBy = _everything) -> Library:
+        """The marks of videos and photos."""
         segments = [
-            shelf.segment_of(originals, arrays, counts)
+            shelf.segment_of(originals, arrays, _seen(originals, counts, may_see))
             for originals, counts, arrays in self.kept[shelf.METHOD.name].segments()
         ]
         return Library(segments, self.marks_of)
 
-    def sounds(self) -> sounds.Library:
-        """The marks of all sounds."""
+    def sounds(self, may_see: SeenBy = _everything) -> sounds.Library:
+        """The marks of sounds."""
         return sounds.Library([
-            sounds.Segment(originals, counts, **arrays)
+            sounds.Segment(originals, _seen(originals, counts, may_see), **arrays)
             for originals, counts, arrays in self.kept[sounds.METHOD.name].segments()
         ])  # fmt: skip
 
@@ -106,6 +109,12 @@ class InFiles:
         )
 
 
+def _seen(originals: list[str], counts: NDArray[np.bool_], may_see: SeenBy) -> NDArray[np.bool_]:
+    if may_see is _everything:
+        return counts
+    return counts & np.fromiter((may_see(one) for one in originals), np.bool_, len(originals))
+
+
 @dataclass(frozen=True)
 class Match:
     """A stretch of the query and the original it lies in.
@@ -113,7 +122,9 @@ class Match:
     offset_s: in the original; query_offset_s: in the query; where the stretch begins, length_s long (0 for a photo).
     score: 1.0 is the weakest that is reported. by: what was recognised. transform: what was done to the query: `none`,
     `mirrored`, `turned 90`, `inset` (inside borders), `cropped`, `tempo 1.25`, also several of them.
-    verdict: `same scene, other take` where the place is the same and what moves in it is not, or nothing moves.
+    verdict: `same scene, other take` where the place is the same and what moves in it is not, or nothing moves; `same
+    sound` where only the sound was recognised: that may be the same recording, the same occasion recorded by somebody
+    else, or music that was playing. heard: a row of pictures with whose place the sound agrees.
     speed: of the query beside the original. rectangle: left, top, right, bottom of the original's whole picture in the
     query's, in shares of its sides; beyond 0 and 1 where the query shows a part; None for sound.
     pairs: pictures that a person can compare, none for sound.
@@ -127,32 +138,51 @@ class Match:
     score: float
     by: Literal["video", "audio", "photo"]
     transform: str
-    verdict: pictures.Verdict = "same footage"
+    verdict: Verdict = "same footage"
     speed: float = 1.0
     rectangle: tuple[float, float, float, float] | None = None
     pairs: tuple[pictures.Pair, ...] = ()
+    heard: bool = False
 
 
-def match(file: Path, *, catalog: Archive, tools: Tools, marked: Marked | None = None, limit: int = 20) -> list[Match]:
-    """Where the file comes from, the surest first; empty where nothing in the archive is like it.
+@dataclass(frozen=True)
+class Answer:
+    """Rows, the surest first; none where nothing that may be seen is like the file.
 
-    marked: what it is compared with; else all marks of the catalog are read.
+    not_asked: steps that were not begun, for the time was over; then no row does not mean that there is no source.
+    """
+
+    rows: tuple[Match, ...]
+    not_asked: tuple[Step, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """{"rows": [the fields of `Match`, `pairs` as objects, `rectangle` as a list], "not_asked": [...]}."""
+        return {"rows": [asdict(row) for row in self.rows], "not_asked": list(self.not_asked)}
+
+
+def ask(
+    query: Query, *, catalog: Names, marked: Marked, tools: Tools, told: Callable[[Step], None] = lambda _: None
+) -> Answer:
+    """Where the file comes from. marked: what it is compared with; told: hears of each step as it begins.
 
     Raises BadInput where it is neither a photo nor a recording, or cannot be read.
     """
-    kind, format_name = _sniffed(file)
-    marked = marked or InMemory(catalog)
+    kind, format_name = _sniffed(query.file)
+    asking = _Asking(query, marked, tools, told)
     try:
-        rows = _photo_rows(file, marked, tools) if kind == "photo" else _media_rows(file, format_name, marked, tools)
+        rows = asking.of_photo() if kind == "photo" else asking.of_recording(format_name)
     except Unreadable as error:
-        raise BadInput(f"'{file.name}' cannot be read: {error.sentence}", path=str(file)) from error
-    rows = sorted(rows, key=_rank)[:limit]
+        raise BadInput(f"'{query.file.name}' cannot be read: {error.sentence}", path=str(query.file)) from error
+    rows = sorted(rows, key=_rank)[: query.limit]
     names = catalog.names({row.original for row in rows})
-    return [replace(row, name=names.get(row.original, "")) for row in rows]
+    return Answer(tuple(replace(row, name=names.get(row.original, "")) for row in rows), tuple(asking.not_asked))
+
+
+_ORDER: Final[dict[Verdict, int]] = {"same footage": 0, "same sound": 1, "same scene, other take": 2}
 
 
 def _rank(row: Match) -> tuple[object, ...]:
-    return (row.verdict != "same footage", -row.score, row.original, row.query_offset_s)
+    return (_ORDER[row.verdict], -row.score, row.original, row.query_offset_s)
 
 
 def _sniffed(file: Path) -> tuple[str, str]:
@@ -170,39 +200,70 @@ def _sniffed(file: Path) -> tuple[str, str]:
     return found.kind, found.format
 
 
-def _photo_rows(file: Path, marked: Marked, tools: Tools) -> list[Match]:
-    side_px = picture_marks.SIDE_PX
-    source = file.absolute()
-    pixels = tools.call(grey_square, str(source), side_px, None, limits=ASKED_LIMITS, reads=[source])
-    frame = np.frombuffer(base64.b64decode(pixels), np.uint8).reshape(1, side_px, side_px)
-    return [_picture_row(found) for found in pictures.find_photo(frame, marked.pictures())]
+class _Asking:
+    """One query on its way."""
 
+    def __init__(self, query: Query, marked: Marked, tools: Tools, told: Callable[[Step], None]) -> None:
+        self._query, self._marked, self._tools, self._told = query, marked, tools, told
+        self._ends = math.inf if query.limit_s is None else time.monotonic() + query.limit_s
+        self._source = query.file.absolute()
+        self.not_asked: list[Step] = []
 
-def _media_rows(file: Path, format_name: str, marked: Marked, tools: Tools) -> list[Match]:
-    """Rows by pictures and by sound; a file need not have both.
+    def of_photo(self) -> list[Match]:
+        side_px = picture_marks.SIDE_PX
+        self._told("reading pictures")
+        pixels = self._tools.call(
+            grey_square, str(self._source), side_px, None, limits=ASKED_LIMITS, reads=[self._source]
+        )
+        frame = np.frombuffer(base64.b64decode(pixels), np.uint8).reshape(1, side_px, side_px)
+        self._told("comparing pictures")
+        found = pictures.find_photo(frame, self._marked.pictures(self._query.may_see))
+        return [_picture_row(one) for one in found]
 
-    Raises Unreadable where it has neither.
-    """
-    source = file.absolute()
-    rows: list[Match] = []
-    failures: list[Unreadable] = []
-    try:
-        frames = all_of(tools, source, format_name, ASKED_PICTURES, "pictures", limits=ASKED_LIMITS)
+    def of_recording(self, format_name: str) -> list[Match]:
+        """Rows by pictures and by sound; a file need not have both.
+
+        Raises Unreadable where it has neither.
+        """
+        rows: list[Match] = []
+        failures: list[Unreadable] = []
+        try:
+            rows += self._seen(format_name)
+        except Unreadable as error:
+            failures.append(error)
+        if not self._may_begin("reading sound"):
+            return rows
+        try:
+            rows = merged(rows, self._heard(format_name))
+        except Unreadable as error:
+            failures.append(error)
+        if len(failures) == 2:
+            raise failures[0]
+        return rows
+
+    def _seen(self, format_name: str) -> list[Match]:
+        self._told("reading pictures")
+        frames = all_of(self._tools, self._source, format_name, ASKED_PICTURES, "pictures", limits=ASKED_LIMITS)
+        if not self._may_begin("comparing pictures"):
+            return []
+        library = self._marked.pictures(self._query.may_see)
         if len(frames) == 1:
-            found = pictures.find_photo(frames, marked.pictures())
-        else:
-            found = pictures.find_clip(frames, 1 / ASKED_FPS, marked.pictures())
-        rows += [_picture_row(one) for one in found]
-    except Unreadable as error:
-        failures.append(error)
-    try:
-        heard = all_of(tools, source, format_name, ASKED_SOUND, "sound", limits=ASKED_LIMITS)
-        rows = merged(rows, [_sound_row(one) for one in sounds.find_sound(heard, marked.sounds())])
-    except Unreadable as error:
-        failures.append(error)
-    if len(failures) == 2:
-        raise failures[0]
-    return rows
+            return [_picture_row(one) for one in pictures.find_photo(frames, library)]
+        return [_picture_row(one) for one in pictures.find_clip(frames, 1 / ASKED_FPS, library)]
+
+    def _heard(self, format_name: str) -> list[Match]:
+        heard = all_of(self._tools, self._source, format_name, ASKED_SOUND, "sound", limits=ASKED_LIMITS)
+        if not self._may_begin("comparing sound"):
+            return []
+        library = self._marked.sounds(self._query.may_see)
+        return [_sound_row(one) for one in sounds.find_sound(heard, library)]
+
+    def _may_begin(self, step: Step) -> bool:
+        if time.monotonic() >= self._ends:
+            self.not_asked.append(step)
+            return False
+        self._told(step)
+        return True
 
 
 def _picture_row(found: pictures.Found) -> Match:
@@ -217,7 +278,7 @@ def _picture_row(found: pictures.Found) -> Match:
 def _sound_row(found: sounds.Found) -> Match:
     return Match(
         found.original, "", found.offset_s, found.query_offset_s, found.length_s, found.strength, "audio",
-        found.transform, speed=found.speed,
+        found.transform, "same sound", speed=found.speed,
     )  # fmt: skip
 
 
@@ -245,5 +306,5 @@ def _joined(row: Match, sound: Match) -> Match:
     offset_s = max(0.0, row.offset_s - (row.query_offset_s - begins))
     return replace(
         row, offset_s=round(offset_s, 3), query_offset_s=begins, length_s=round(ends - begins, 3),
-        score=max(row.score, sound.score), verdict="same footage",
+        score=max(row.score, sound.score), heard=True,
     )  # fmt: skip

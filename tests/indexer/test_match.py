@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import random
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageOps
 
-from indexer.match import Match, match, merged
+from indexer.match import Match, Query, ask, merged
+from indexer.matching import shelf
+from indexer.matching import sounds as kept_sounds
 from pipeline.errors import BadInput
 from pipeline.marks import pictures as picture_marks
 from pipeline.marks import sounds
@@ -35,6 +39,14 @@ class Archive:
     def fingerprints(self, method, version):
         return self.kept[method, version]
 
+    def pictures(self, may_see=lambda _: True):
+        items = [one for method in shelf.METHOD.methods for one in self.kept[method, picture_marks.VERSION]]
+        return shelf.Library.of((name, picture_marks.unpacked(data)) for name, data in items if may_see(name))
+
+    def sounds(self, may_see=lambda _: True):
+        items = self.kept["sound", sounds.VERSION]
+        return kept_sounds.Library.of((name, sounds.unpacked(data)) for name, data in items if may_see(name))
+
     def names(self, ids):
         return {one: f"name of {one}" for one in ids}
 
@@ -56,7 +68,7 @@ def archive(folder):
 
 
 def _find(query, archive):
-    return match(query, catalog=archive, tools=tools(), limit=10)
+    return list(ask(Query(query, 10), catalog=archive, marked=archive, tools=tools()).rows)
 
 
 EDITS = {
@@ -97,7 +109,7 @@ def test_picture_and_sound_of_one_place_are_one_row(archive, folder, tmp_path):
 def test_sound_alone_is_found_in_a_film_and_among_sounds(archive, folder, tmp_path):
     query = changed(folder / "fractal.mp4", tmp_path / "q.mp3", start_s=6.2, seconds=8, **{"b:a": "48k"})
     (found,) = _find(query, archive)
-    assert (found.original, found.by) == ("fractal.mp4", "audio")
+    assert (found.original, found.by, found.verdict) == ("fractal.mp4", "audio", "same sound")
     assert found.offset_s - found.query_offset_s == pytest.approx(6.2, abs=0.1)
     other = changed(folder / "alone.wav", tmp_path / "q.ogg", start_s=3, seconds=8)
     assert [one.original for one in _find(other, archive)] == ["alone.wav"]
@@ -179,8 +191,34 @@ def test_no_more_rows_than_asked(folder, tmp_path):
     for copy in range(4):
         many.take(folder / "fractal.mp4", tmp_path, name=f"copy {copy}")
     query = changed(folder / "fractal.mp4", tmp_path / "q.mp4", start_s=5, seconds=5)
-    assert len(match(query, catalog=many, tools=tools(), limit=3)) == 3
+    assert len(ask(Query(query, 3), catalog=many, marked=many, tools=tools()).rows) == 3
     assert len(_find(query, many)) == 4
+
+
+def test_what_may_not_be_seen_leaves_no_trace(folder, tmp_path):
+    """Also where it is what the file was cut from and a copy of it may be seen."""
+    two = Archive()
+    for name in ("open", "restricted"):
+        two.take(folder / "fractal.mp4", tmp_path, name=name)
+    query = changed(folder / "fractal.mp4", tmp_path / "q.mp4", start_s=5, seconds=5)
+    asked = {may_see: ask(Query(query, 1, may_see.__contains__), catalog=two, marked=two, tools=tools())
+             for may_see in ("open", "restricted", "")}  # fmt: skip
+    assert {may_see: [row.original for row in answer.rows] for may_see, answer in asked.items()} == {
+        "open": ["open"], "restricted": ["restricted"], "": [],
+    }  # fmt: skip
+
+
+def test_steps_are_told_and_none_is_begun_when_the_time_is_over(archive, folder, tmp_path):
+    query = changed(folder / "fractal.mp4", tmp_path / "q.mp4", start_s=5, seconds=8)
+    steps = []
+    answer = ask(Query(query), catalog=archive, marked=archive, tools=tools(), told=steps.append)
+    assert steps == ["reading pictures", "comparing pictures", "reading sound", "comparing sound"]
+    assert answer.not_asked == ()
+    said = json.loads(json.dumps(answer.as_json()))
+    assert said["rows"][0]["original"] == "fractal.mp4"
+    assert set(said["rows"][0]["pairs"][0]) == {"query_s", "original_s", "differing"}
+    late = ask(Query(query, limit_s=0.0), catalog=archive, marked=archive, tools=tools())
+    assert late.as_json() == {"rows": [], "not_asked": ["comparing pictures", "reading sound"]}
 
 
 def _row(by, offset_s, query_offset_s=0.0, original="a", score=2.0):
@@ -193,9 +231,16 @@ def test_rows_of_picture_and_sound_join_only_at_the_same_place_of_the_same_origi
     assert (joined.by, joined.offset_s, joined.query_offset_s, joined.length_s, joined.score) == (
         "video", 10.0, 0.0, 6.0, 3.0,
     )  # fmt: skip
+    assert joined.heard
     assert len(merged([seen], [_row("audio", 20.0)])) == 2
     assert len(merged([seen], [_row("audio", 10.0, original="b")])) == 2
     assert len(merged([_row("photo", 10.0)], [_row("audio", 10.0)])) == 2
+
+
+def test_music_under_another_take_of_a_scene_does_not_make_it_the_same_footage():
+    seen = replace(_row("video", 10.0), verdict="same scene, other take")
+    (joined,) = merged([seen], [replace(_row("audio", 10.0), verdict="same sound")])
+    assert (joined.verdict, joined.heard) == ("same scene, other take", True)
 
 
 # -- real recordings

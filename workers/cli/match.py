@@ -20,16 +20,17 @@ if TYPE_CHECKING:
 def match(file: Path, limit: int) -> None:
     """Compares the file's pictures and sound with everything in custody. No hit is an answer too.
 
-    A line says which seconds of the file are which seconds of the original, whether it is the same footage or the same
-    scene filmed another time, and what was done to it. In --json, `rectangle` says where the original's picture lies in
-    the file's, and `pairs` names moments of both to lay side by side.
+    A line says which seconds of the file are which seconds of the original, whether it is the same footage, the same
+    scene filmed another time or only the same sound (which may be music that was playing), and what was done to it. In
+    --json, `rectangle` says where the original's picture lies in the file's, and `pairs` names moments of both to lay
+    side by side.
 
     Example: casereel match clip-from-messenger.mp4
     """
     from dataclasses import asdict
 
     from indexer.access import Reviewer, require
-    from indexer.match import match as find
+    from indexer.match import Query, ask
     from pipeline.edges.tools import Tools
     from workers.bootstrap import build_marked, home
 
@@ -38,7 +39,7 @@ def match(file: Path, limit: int) -> None:
         require(Reviewer(name=built.actor, role="administrator"), "match")
         tools = Tools(built.settings.media.ffmpeg, built.settings.media.cage)
         try:
-            hits = find(file, catalog=built.catalog, tools=tools, marked=build_marked(built), limit=limit)
+            hits = ask(Query(file, limit), catalog=built.catalog, marked=build_marked(built), tools=tools).rows
         finally:
             tools.close()
         built.tell("match", facts={"file": file.name, "hits": [hit.original for hit in hits]})
@@ -49,7 +50,7 @@ def match(file: Path, limit: int) -> None:
 
 
 _BY = {"video": "画面", "audio": "声音", "photo": "照片"}
-_VERDICTS = {"same footage": "同一段录像", "same scene, other take": "同一场景，另一次拍摄"}
+_VERDICTS = {"same footage": "同一段录像", "same sound": "同一声音", "same scene, other take": "同一场景，另一次拍摄"}
 _EDITS = {"none": "未改动", "mirrored": "左右翻转", "turned": "旋转", "inset": "画中或带边框", "cropped": "裁剪",
           "tempo": "变速", "speed": "变速变调"}  # fmt: skip
 
@@ -65,6 +66,8 @@ def _told(app: App, hit: Match) -> str:
     edit_zh = " ".join(_EDITS.get(word, word) for word in hit.transform.split())
     verdict_zh = _VERDICTS[hit.verdict] if hit.by == "video" else f"同一{_BY[hit.by]}"
     verdict = hit.verdict if hit.by == "video" else f"same {hit.by}"
+    if hit.heard:
+        verdict_zh, verdict = f"{verdict_zh}，声音也一致", f"{verdict}, and the same sound"
     return app.in_words(
         f"{hit.original}  {verdict_zh}  {span}  {hit.score:.2f}  {edit_zh}  {hit.name}",
         f"{hit.original}  {verdict}  {span}  {hit.score:.2f}  {hit.transform}  {hit.name}",
