@@ -36,7 +36,7 @@ FORM: Final = 2
 BATCH: Final = 100
 # Marks that wait for a new segment: sorting them takes some ten times as much memory.
 WAITING_MAX_BYTES: Final = 32 << 20
-JOINED: Final = 6
+JOINED: Final = 4
 _LIST: Final = "segments.json"
 GONE: Final = ".gone"
 # The first writing of a large archive takes longer; the others come again.

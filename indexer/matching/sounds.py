@@ -41,8 +41,8 @@ from pipeline.marks.sounds import (
     unpacked,
 )
 
-# Kept marks that one hypothesis may look at: about a tenth of a second of work.
-POSTINGS_MAX: Final = 1_500_000
+# Kept marks that one hypothesis may look at: less than a tenth of a second of work.
+POSTINGS_MAX: Final = 600_000
 # Votes for one place that make it worth a look, and how many places are looked at.
 VOTES_MIN: Final = 4
 PLACES_MAX: Final = 40
@@ -396,6 +396,9 @@ def _votes(marks: Marks, segments: Sequence[Segment]) -> Ints:
     """Number of the original over all segments, offset in bins and tick of the query; sorted, each once."""
     if not len(marks) or not segments:
         return np.empty(0, np.int64)
+    # In order of keys, in which they lie in the files.
+    order = np.argsort(marks.key)
+    marks = Marks(marks.key[order], marks.tick[order])
     looked = [_looked_up(one, marks.key) for one in segments]
     total = np.sum([count for _, count in looked], axis=0)
     rare = np.argsort(total, kind="stable")
