@@ -16,7 +16,7 @@ from config.settings import Settings
 from pipeline.advance import renew
 from pipeline.edges import registers
 from pipeline.edges.audit import NewEvent
-from pipeline.records import ClockOffset, Facts, Known, Property
+from pipeline.records import ClockOffset, Facts, Fingerprint, Known, Property, Relative
 from pipeline.registers.columns import Register, columns_of
 from pipeline.registers.keeping import Plan, Registers
 from pipeline.registers.rows import records_of
@@ -26,6 +26,8 @@ from tests.flows.keeping import link, take
 from tests.indexer.archive import TAKEN_AT, decided
 from tests.samples import making
 from workers.bootstrap import Home, build_context, build_home, build_jobs
+from workers.cli import App
+from workers.cli._registers import looked_at_anew
 from workers.rebuild import rebuild_catalog
 
 Rows = Sequence[Sequence[str]]
@@ -200,6 +202,23 @@ def test_a_known_original_is_not_told_of_anew_where_nothing_changed(home: Home, 
     linked_anew(home, [one])
     assert (home.catalog.last_event(), home.catalog.known_of(one)) == (last, known)
     assert isinstance(known, Known)
+
+
+def test_what_recordings_share_stays_as_it_was_found_when_registers_change(home: Home, tmp_path: Path) -> None:
+    one, other = recorded(home, tmp_path / "card", "a.jpg", "b.jpg")
+    link(home, other, "AJ2026-0007")
+    relative = Relative(original=other, name="b.jpg", relation="same picture", offset_s=0.0, own_offset_s=0.0,
+                        length_s=0.0, score=2.0)  # fmt: skip
+    marks = Fingerprint(method="photo", version=1, data=b"of no version that is looked up")
+    with home.catalog.transaction() as connection:
+        [seq] = home.audit.record(connection, [NewEvent(type="test", actor="tester", original=one)])
+        home.catalog.record(connection, one, "heavy-link", Facts(relatives=(relative,), fingerprints=(marks,)), seq)
+    for register, rows in EVERYTHING.items():
+        take_in(home, register, rows)
+    app = App(home=home.settings.home, config=None, as_json=True, quiet=True, no_progress=True, lang="en")
+    assert looked_at_anew(app, home, [one], times_too=False) == 1
+    assert home.catalog.known_of(one).relatives == (relative,)
+    assert [case for case, method, _ in links(home, one) if method == "same_source"] == ["AJ2026-0007"]
 
 
 # -- the command line

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from workers.cli import SOME_FAILED, App, app_of
 from workers.cli._persons import allowed
 
 if TYPE_CHECKING:
+    from pipeline.records import Relative
     from pipeline.registers.columns import Register
     from pipeline.registers.keeping import Plan
     from workers.bootstrap import Home
@@ -76,6 +78,8 @@ def looked_at_anew(app: App, built: Home, originals: list[str], *, times_too: bo
     if not originals:
         return 0
     context, scratch = build_context(built)
+    # No register changes what recordings share with one another: that is not sought again.
+    context = replace(context, relatives=lambda known: _recorded(built, known.relatives))
     jobs = build_jobs(built)
     try:
         changed: set[str] = set()
@@ -88,6 +92,14 @@ def looked_at_anew(app: App, built: Home, originals: list[str], *, times_too: bo
         jobs.close()
         context.tools.close()
         scratch.close()
+
+
+def _recorded(built: Home, relatives: Sequence[Relative]) -> list[Relative]:
+    """These, each with the links that its original has now."""
+    if not relatives:
+        return []
+    others = {one.original.id: one.links for one in built.catalog.known_of_many([one.original for one in relatives])}
+    return [replace(one, links=others[one.original]) for one in relatives]
 
 
 def _tell(app: App, plan: Plan, dry_run: bool, linked: int) -> None:
