@@ -130,3 +130,26 @@ def test_joined_segments_hold_what_one_made_at_once_does():
 
 def test_an_empty_archive_finds_nothing():
     assert find_sound(melody(5), Library.of([])) == []
+
+
+def _tune(seconds, seed):
+    """Notes of one scale in one time, so that many pairs of peaks are those of every other tune."""
+    chosen = np.random.default_rng(seed)
+    times = np.arange(int(0.25 * RATE_HZ)) / RATE_HZ
+    notes = [330 * 2 ** (step / 12) for step in (0, 2, 4, 7, 9, 12, 14, 16, 19, 21, 24, 26, 28)]
+    bars = [
+        sum(np.sin(2 * np.pi * hz * times) for hz in chosen.choice(notes, 2)) * np.exp(-4 * times) * 6000
+        for _ in range(int(seconds / 0.25))
+    ]
+    return np.concatenate(bars).astype(np.int16)
+
+
+def test_other_tunes_of_the_same_notes_are_found_nowhere(monkeypatch):
+    tunes = Library.of((str(seed), marks_of(_tune(60, seed))) for seed in range(4))
+    queries = [_tune(8, seed) for seed in range(70, 76)]
+    assert [find_sound(query, tunes) for query in queries] == [[]] * 6
+    (found, *_) = find_sound(_tune(60, 2)[20 * RATE_HZ : 28 * RATE_HZ], tunes)
+    assert (found.original, found.offset_s - found.query_offset_s) == ("2", pytest.approx(20, abs=0.1))
+    # Their places have votes enough: what decides is whether it is loud where the peaks are.
+    monkeypatch.setattr(sounds, "Z_MIN", -99.0)
+    assert all(find_sound(query, tunes) for query in queries)
