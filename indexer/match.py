@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.matching import pictures, shelf, sounds
+from indexer.matching import alignment, pictures, shelf, sounds
 from indexer.matching.kept import Kept, MarkedCatalog
 from indexer.matching.shelf import Library
 from pipeline.custody.sniff import END_BYTES, sniff
@@ -141,7 +141,7 @@ class Match:
     verdict: Verdict = "same footage"
     speed: float = 1.0
     rectangle: tuple[float, float, float, float] | None = None
-    pairs: tuple[pictures.Pair, ...] = ()
+    pairs: tuple[alignment.Pair, ...] = ()
     heard: bool = False
 
 
@@ -266,7 +266,7 @@ class _Asking:
         return True
 
 
-def _picture_row(found: pictures.Found) -> Match:
+def _picture_row(found: alignment.Found) -> Match:
     speed = "" if found.speed == 1.0 else f"tempo {found.speed:g}"
     transform = " ".join(part for part in (found.transform.replace("none", ""), speed) if part) or "none"
     return Match(

@@ -12,8 +12,9 @@ from typing import Final
 
 from indexer.match import InFiles
 from indexer.matching import shelf, sounds
+from indexer.matching.alignment import Found
 from indexer.matching.kept import MarkedCatalog
-from indexer.matching.pictures import Found, find_marks
+from indexer.matching.pictures import find_marks
 from pipeline.marks import pictures as picture_marks
 from pipeline.marks import sounds as sound_marks
 from pipeline.records import Known, Relation, Relative

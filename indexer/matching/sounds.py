@@ -82,7 +82,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Found:
-    """A stretch of the query and where it lies in one original; as in `pictures.Found`."""
+    """A stretch of the query and where it lies in one original; as in `alignment.Found`."""
 
     original: str
     offset_s: float
