@@ -4,10 +4,25 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.matching.pictures import find_clip
+from indexer.matching.alignment import scored
+from indexer.matching.candidates import Line, Query, Variant
+from indexer.matching.framing import Framing
+from indexer.matching.pictures import _laid_flat, find_clip
 from indexer.matching.rectangle import fitted, flattened, steadied, turned, turned_back, turned_rect
 from indexer.matching.shelf import Library
-from pipeline.marks.pictures import SIDE_PX, SMALL_PX, TRANSFORMS, WHOLE, Marker, bits_of, distance, resampled, waves_of
+from pipeline.marks.pictures import (
+    FRAMED_WHOLE,
+    SIDE_PX,
+    SMALL_PX,
+    TRANSFORMS,
+    WHOLE,
+    Marker,
+    bits_of,
+    distance,
+    key_of,
+    resampled,
+    waves_of,
+)
 from tests.pipeline.marks.test_pictures import scenes
 
 
@@ -127,6 +142,20 @@ def test_a_clip_filmed_from_aside_with_a_shaking_hand_is_found(rng, film):
     assert (found.transform, found.verdict) == ("inset", "same footage")
     assert found.offset_s - found.query_offset_s == pytest.approx(10, abs=0.3)
     assert found.rectangle == pytest.approx((0.105, 0.075, 0.905, 0.905), abs=0.04)
+
+
+def test_a_line_whose_rectangle_is_off_is_scored_where_the_picture_lies(film):
+    frames = _filmed(film[40:64], [(0.14, 0.08), (0.9, 0.14), (0.94, 0.88), (0.08, 0.94)])
+    about = Framing("inset", (0.14, 0.07, 0.94, 0.87), (FRAMED_WHOLE,))
+    waves = waves_of(frames, about.rect)
+    variant = Variant(about, "none", bits_of(waves), key_of(waves), np.ones(24, bool))
+    query = Query(frames, np.arange(24) / 4, 0.25, np.ones(24, bool))
+    line = Line(1.0, 0, FRAMED_WHOLE, 10.0, 1.0, variant)
+    unfitted = scored(line, query, _library(film))
+    (found,) = _laid_flat([line], query, _library(film))
+    assert found.verdict == "same footage"
+    assert found.rectangle == pytest.approx((0.11, 0.11, 0.92, 0.91), abs=0.015)
+    assert unfitted is None or found.strength > 1.3 * unfitted.strength
 
 
 def test_a_clip_that_was_mirrored_and_cropped_is_found(film):
