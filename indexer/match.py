@@ -21,20 +21,27 @@ from indexer.matching.kept import Kept, MarkedCatalog
 from indexer.matching.shelf import Library
 from pipeline.custody.sniff import END_BYTES, sniff
 from pipeline.edges.cage import Limits
-from pipeline.edges.media import all_of, greys, samples
+from pipeline.edges.graphs import Filters, usual_light
+from pipeline.edges.media import Branch, all_of, greys, samples
 from pipeline.edges.pictures import grey_square
 from pipeline.edges.tools import DEMUXERS, Tools
 from pipeline.errors import BadInput, Unreadable
+from pipeline.extractors.container import extract
 from pipeline.marks import pictures as picture_marks
 from pipeline.marks import sounds as sound_marks
 
 ASKED_FPS: Final = 4.0
 # Of a longer file only the beginning is asked.
 ASKED_MAX_S: Final = 600
-ASKED_PICTURES: Final = greys(fps=ASKED_FPS, side_px=picture_marks.SIDE_PX, seconds_max=ASKED_MAX_S, rounded="up")
 ASKED_SOUND: Final = samples(rate_hz=sound_marks.RATE_HZ, seconds_max=ASKED_MAX_S)
 ASKED_LIMITS: Final = Limits(wall_s=300, cpu_s=300, memory_bytes=2 << 30, stall_s=60)
 SAME_PLACE_S: Final = 1.5
+
+
+def asked_pictures(light: Filters = ()) -> Branch:
+    """The pictures of a query that are compared. light: what makes theirs a usual one, as that of marks was made."""
+    side_px = picture_marks.SIDE_PX
+    return greys(fps=ASKED_FPS, side_px=side_px, light=light, seconds_max=ASKED_MAX_S, rounded="up")
 
 
 Step = Literal["reading pictures", "comparing pictures", "reading sound", "comparing sound"]
@@ -243,13 +250,22 @@ class _Asking:
 
     def _seen(self, format_name: str) -> list[Match]:
         self._told("reading pictures")
-        frames = all_of(self._tools, self._source, format_name, ASKED_PICTURES, "pictures", limits=ASKED_LIMITS)
+        light = usual_light(self._transfer(), self._tools.filters)
+        frames = all_of(self._tools, self._source, format_name, asked_pictures(light), "pictures", limits=ASKED_LIMITS)
         if not self._may_begin("comparing pictures"):
             return []
         library = self._marked.pictures(self._query.may_see)
         if len(frames) == 1:
             return [_picture_row(one) for one in pictures.find_photo(frames, library)]
         return [_picture_row(one) for one in pictures.find_clip(frames, 1 / ASKED_FPS, library)]
+
+    def _transfer(self) -> str | None:
+        """How its pictures store light, as the probe would say it; None where nothing is said."""
+        try:
+            said = self._tools.call(extract, str(self._source), limits=ASKED_LIMITS, reads=[self._source])
+        except Unreadable:
+            return None
+        return next((value for name, _, value in said["properties"] if name == "video.transfer"), None)
 
     def _heard(self, format_name: str) -> list[Match]:
         heard = all_of(self._tools, self._source, format_name, ASKED_SOUND, "sound", limits=ASKED_LIMITS)

@@ -16,10 +16,11 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from pipeline.edges.audit import NewEvent
+from pipeline.edges.catalog import DECIDED
 from pipeline.edges.disk import passing_folder
 from pipeline.edges.jobs import Claim, Jobs
 from pipeline.errors import CustodyBroken, Superseded, TryAgain, Unreadable
-from pipeline.records import Caveat, Derivative, Facts, Known
+from pipeline.records import CaseLink, Caveat, Derivative, Facts, Known
 from pipeline.stage import Context, Stage, Turn
 
 logger = logging.getLogger(__name__)
@@ -101,9 +102,15 @@ def _is_other(stage: Stage, known: Known, facts: Facts) -> bool:
         {one.name: one for one in known.properties.values() if is_mine(one.finder)}
         != {one.name: one for one in facts.properties}
         or (facts.time is not None and facts.time != known.time)
-        or (stage.name == "link" and set(facts.links) != set(known.links))
+        or (stage.name == "link" and _undecided(known.links, known) != _undecided(facts.links, known))
         or {one for one in known.caveats if is_mine(one.finder)} != set(facts.caveats)
     )
+
+
+def _undecided(links: Sequence[CaseLink], known: Known) -> set[CaseLink]:
+    """Those of these links about whose case no person decided."""
+    decided = {link.case_key for link in known.links if link.finder == DECIDED}
+    return {link for link in links if link.case_key not in decided}
 
 
 def _run_turn(turn: Turn, claim: Claim, context: Context, jobs: Jobs) -> None:

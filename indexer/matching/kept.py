@@ -269,6 +269,10 @@ class Kept:
         (self._folder / _LIST).unlink(missing_ok=True)
         sync_folder(self._folder)
         self._sweep(_List())
+        # Of earlier forms and versions nobody asks any more.
+        for other in self._folder.parent.glob(f"{self._method.name}-*/"):
+            if other != self._folder:
+                shutil.rmtree(other, ignore_errors=True)
 
     def _written(self, fill: Callable[[Made], None], originals: list[str], held: list[int]) -> _Part:
         name = str(ULID())

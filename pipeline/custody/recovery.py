@@ -26,7 +26,7 @@ from pipeline.edges.catalog import Catalog
 from pipeline.edges.jobs import Jobs
 from pipeline.edges.vault import Vault
 from pipeline.errors import CustodyBroken
-from pipeline.records import Arrival, Original, Stated
+from pipeline.records import Arrival, CaseLink, Original, Stated
 
 logger = logging.getLogger(__name__)
 
@@ -118,6 +118,7 @@ def replayers(vault: Vault, catalog: Catalog, missing: list[str]) -> dict[str, R
         "fixity.broken": fixity.replay_broken,
         "fixity.repaired": fixity.replay_repaired,
         **dict.fromkeys(exports.TYPES, exports.apply),
+        **dict.fromkeys(("link.made", "link.confirmed", "link.refused"), partial(_linked, catalog)),
         **dict.fromkeys(registers.EVENTS, registers.replay),
         **dict.fromkeys(disposals.EVENTS, partial(disposals.replay, catalog)),
     }
@@ -220,6 +221,10 @@ def _rejected(connection: sa.Connection, event: Event) -> None:
     facts = event["facts"]
     at = datetime.fromisoformat(event["at"])
     drops.add_rejection(connection, base64.b64decode(facts["path_b64"]), event["seq"], facts, at)
+
+
+def _linked(catalog: Catalog, connection: sa.Connection, event: Event) -> None:
+    catalog.put_link(connection, event["original"], CaseLink(**event["facts"]["link"]), event["seq"])
 
 
 def _drop_stated(connection: sa.Connection, event: Event) -> None:

@@ -13,7 +13,7 @@ import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -44,6 +44,8 @@ from pipeline.states import LANES
 BUSY_MS: Final = 30_000
 # Nor longer does PostgreSQL keep a writing session open whose process stands still within a transaction. Below a lease.
 IDLE_MS: Final = 30_000
+# The finder of links that a person decided.
+DECIDED: Final = "person"
 REVISION: Final = "0007"
 
 
@@ -554,8 +556,10 @@ class Catalog:
             connection.execute(sa.delete(t.relation).where(t.relation.c.original == original_id))
             self._insert(connection, t.relation, [_relation_row(original_id, turn, one) for one in facts.relatives])
             self._drop_proposals(connection, original_id, [link.case_key for link in facts.links])
+        decided = self._cases_decided(connection, original_id)
         for link in facts.links:
-            self._record_link(connection, original_id, link)
+            if self.case_of(connection, link.case_key, link.case) not in decided:
+                self._record_link(connection, original_id, link)
         values: dict[str, Any] = {"changed_seq": seq} if _can_be_found(facts) else {}
         if facts.state is not None:
             values["state"] = facts.state
@@ -580,12 +584,52 @@ class Catalog:
         if rows:
             connection.execute(sa.insert(table), rows)
 
+    def require_linkable(self, connection: sa.Connection, original_id: str) -> None:
+        """Returns where a person may decide about its links. Raises BadInput for a sidecar, and for what is gone."""
+        row = connection.execute(
+            sa.select(t.original.c.parent, t.original.c.state).where(t.original.c.id == original_id)
+        ).one_or_none()
+        if row is None or row.state == "disposed":
+            raise BadInput(
+                f"There is no original {original_id}", zh=f"没有编号为 {original_id} 的原件", found=original_id
+            )
+        if row.parent is not None:
+            raise BadInput(f"It belongs to the recording {row.parent}: link that one",
+                           zh=f"它是录像 {row.parent} 的附属文件，请关联该录像", found=original_id)  # fmt: skip
+
+    def link_to(self, connection: sa.Connection, original_id: str, case_key: str) -> CaseLink | None:
+        """The original's link to the case with this number, under whichever of the case's numbers it stands."""
+        mine = sa.select(t.case_number.c.case).where(t.case_number.c.key == case_key).scalar_subquery()
+        query = sa.select(t.case_link).where(t.case_link.c.original == original_id, t.case_link.c.case == mine)
+        # Several may stand there since two numbers turned out to be one case: a person's word first, then the surest.
+        order = (t.case_link.c.by.is_(None), t.case_link.c.score.desc(), t.case_link.c.id)
+        row = connection.execute(query.order_by(*order)).first()
+        return None if row is None else _link(row)
+
+    def put_link(self, connection: sa.Connection, original_id: str, link: CaseLink, seq: int) -> None:
+        """The link is as a person decided; those under other numbers of the same case go with it."""
+        self._record_link(connection, original_id, replace(link, finder=DECIDED))
+        mine = sa.select(t.case_number.c.case).where(t.case_number.c.key == link.case_key).scalar_subquery()
+        connection.execute(
+            sa.delete(t.case_link).where(
+                t.case_link.c.original == original_id, t.case_link.c.case == mine,
+                t.case_link.c.case_key != link.case_key,
+            )
+        )  # fmt: skip
+        connection.execute(sa.update(t.original).where(t.original.c.id == original_id).values(changed_seq=seq))
+
     def _drop_proposals(self, connection: sa.Connection, original_id: str, found: Sequence[str]) -> None:
         """What nothing speaks for any more is not proposed any more; what a person said stays."""
         link = t.case_link.c
         connection.execute(
             sa.delete(t.case_link).where(link.original == original_id, link.by.is_(None), link.case_key.not_in(found))
         )
+
+    def _cases_decided(self, connection: sa.Connection, original_id: str) -> set[str]:
+        """Cases about which a person decided for this original: whatever linkers find, that stands."""
+        link = t.case_link.c
+        query = sa.select(link.case).where(link.original == original_id, link.finder == DECIDED)
+        return set(connection.execute(query).scalars())
 
     def _record_link(self, connection: sa.Connection, original_id: str, link: CaseLink) -> None:
         row = connection.execute(
@@ -658,6 +702,11 @@ class Catalog:
                 "holds": _rows(connection, t.hold, t.hold.c.id),
                 "retained": _rows(connection, t.retained, t.retained.c.id),
                 "disposals": _rows(connection, t.disposal, t.disposal.c.id),
+                "links": [
+                    {k: v for k, v in row.items() if k != "id"}
+                    for row in _rows(connection, t.case_link, t.case_link.c.id)
+                    if row["finder"] == DECIDED
+                ],
                 **registers.dump(connection),
             }
 
