@@ -16,11 +16,12 @@ from PIL import Image, ImageOps
 from indexer.match import Match, Query, ask, merged
 from indexer.matching import shelf
 from indexer.matching import sounds as kept_sounds
+from pipeline.edges.media import all_of
 from pipeline.errors import BadInput
 from pipeline.marks import pictures as picture_marks
 from pipeline.marks import sounds
 from pipeline.stages.fingerprint import STAGE
-from tests.pipeline.filming import MELODY, SCENES, changed, context_of, film, probed, tools
+from tests.pipeline.filming import MELODY, SCENES, changed, context_of, film, hdr_film, probed, tools
 
 pytestmark = pytest.mark.slow
 
@@ -97,6 +98,29 @@ def test_a_clip_without_sound_is_found_after_everyday_edits(archive, folder, tmp
     assert best.score >= 1
     if edit == "mirrored":
         assert "mirrored" in best.transform
+
+
+@pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"], ids=["PQ", "HLG"])
+def test_an_hdr_recording_is_found_by_itself_and_by_its_copy_in_usual_light(tmp_path, transfer, monkeypatch):
+    source = hdr_film(tmp_path / "hdr.mp4", transfer, seconds=12)
+    kept = Archive()
+    kept.take(source, tmp_path / "scratch")
+    usual = (
+        f"zscale=tin={transfer}:pin=bt2020:min=bt2020nc:t=linear:npl=203,tonemap=mobius,zscale=p=bt709:t=bt709:m=bt709"
+    )
+    copy = changed(source, tmp_path / "copy.mp4", vf=f"{usual},format=yuv420p", vcodec="libx264")
+    asked = []
+
+    def noted(tools, path, format_name, branch, *more, **named):
+        asked.append({one.name for one in branch.filters})
+        return all_of(tools, path, format_name, branch, *more, **named)
+
+    monkeypatch.setattr("indexer.match.all_of", noted)
+    for query, is_pressed in ((source, True), (copy, False)):
+        asked.clear()
+        [row] = _find(query, kept)
+        assert (row.original, row.verdict, row.offset_s) == ("hdr.mp4", "same footage", pytest.approx(0, abs=0.5))
+        assert ("tonemap" in asked[0]) == is_pressed
 
 
 def test_picture_and_sound_of_one_place_are_one_row(archive, folder, tmp_path):

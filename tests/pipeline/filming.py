@@ -19,6 +19,7 @@ from pipeline.listening import Part, listen
 from pipeline.records import Facts, Known, MadeFile
 from pipeline.stage import Context, Deriver
 from tests.pipeline.probing import VaultOf, probe
+from tests.samples.devices import made
 
 # Scenes that differ from one another everywhere; each moves.
 SCENES = {
@@ -41,6 +42,20 @@ def tools() -> Tools:
     started = Tools()
     started.start()
     return started
+
+
+def hdr_film(target: Path, transfer: str, *, scene: str = "fractal", seconds: int = 5) -> Path:
+    """The scene as light of 400 cd/m2 at most, in the curve `smpte2084` (PQ) or `arib-std-b67` (HLG), as H.265."""
+    shown = SCENES[scene].format(size="320x180", rate="10")
+    light = (
+        f"zscale=pin=bt709:tin=bt709:min=gbr:p=bt2020:t=linear:npl=100,zscale=t={transfer}:m=bt2020nc:r=limited:npl=400"
+    )
+    tags = f"log-level=none:colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc:range=limited"
+    return made(
+        target, "-f", "lavfi", "-t", str(seconds), "-i", f"{shown},format=gbrpf32le,{light},format=yuv420p10le",
+        "-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le", "-x265-params", tags, "-tag:v", "hvc1",
+        "-color_primaries", "bt2020", "-color_trc", transfer, "-colorspace", "bt2020nc",
+    )  # fmt: skip
 
 
 def film(

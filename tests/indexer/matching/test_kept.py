@@ -206,6 +206,15 @@ def test_a_writer_that_is_killed_while_it_empties_the_index_leaves_one_that_answ
     assert _found(InFiles(whole, tmp_path), films["o1"]) == ["o1"]
 
 
+def test_the_index_of_an_earlier_version_goes_when_one_of_this_is_made(films, tmp_path):
+    earlier = tmp_path / "pictures-0-1" / "01ABC"
+    earlier.mkdir(parents=True)
+    (tmp_path / "sounds-0-1").mkdir()
+    assert _found(InFiles(Archive([_with_marks("a", films["o0"][::2])]), tmp_path), films["o0"]) == ["a"]
+    assert sorted(path.name.partition("-")[0] for path in tmp_path.glob("*-*/")) == ["pictures", "sounds"]
+    assert not earlier.exists()
+
+
 def test_a_writer_that_stands_still_is_not_waited_for_for_ever(films, tmp_path, monkeypatch):
     monkeypatch.setattr(kept_module, "WAITED_MAX_S", 0.1)
     marked = InFiles(Archive([_with_marks("a", films["o0"][::2])]), tmp_path)

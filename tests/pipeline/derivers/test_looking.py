@@ -15,7 +15,7 @@ from pipeline.footage import KEY_FRAMES_FPS, analysis_fps, look_at
 from pipeline.marks import pictures
 from pipeline.records import Facts, Known
 from pipeline.stages import derive
-from tests.pipeline.filming import MELODY, SCENES, context_of, film, of_role, probed, tools
+from tests.pipeline.filming import MELODY, SCENES, context_of, film, hdr_film, of_role, probed, tools
 from tests.pipeline.test_footage import _known
 from tests.samples.devices import made
 
@@ -138,20 +138,10 @@ def test_sound_that_begins_late_does_not_hold_up_a_filled_decode(tmp_path: Path)
     assert about["looked_at"] == "filled"
 
 
-X265 = ("-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le")
-
-
 @pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"], ids=["PQ", "HLG"])
 def test_an_hdr_recording_has_the_marks_of_its_copy_in_usual_light(tmp_path: Path, transfer: str) -> None:
-    """The scene as light of 400 cd/m2 at most, in either curve; its copy in usual light is what the product shows."""
-    scene = SCENES["fractal"].format(size="320x180", rate="10")
-    light = (
-        f"zscale=pin=bt709:tin=bt709:min=gbr:p=bt2020:t=linear:npl=100,zscale=t={transfer}:m=bt2020nc:r=limited:npl=400"
-    )
-    tags = f"log-level=none:colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc:range=limited"
-    said = ("-color_primaries", "bt2020", "-color_trc", transfer, "-colorspace", "bt2020nc")
-    shown = ("-f", "lavfi", "-t", "5", "-i", f"{scene},format=gbrpf32le,{light},format=yuv420p10le")
-    source = made(tmp_path / "hdr.mp4", *shown, *X265, "-x265-params", tags, "-tag:v", "hvc1", *said)
+    """Its copy in usual light is what the product shows."""
+    source = hdr_film(tmp_path / "hdr.mp4", transfer)
     facts = derive.STAGE.run(probed(source), _context(source, tmp_path / "hdr", "full"))
     copy = of_role(facts.made, "proxy").path
     assert probed(copy).value("video.transfer") is None
