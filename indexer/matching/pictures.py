@@ -54,8 +54,8 @@ from pipeline.marks.pictures import (
 )
 
 PHOTO_BITS_MAX: Final = 72
-# Each of some hundred crops of each picture of a clip was one chance more to look like a photo.
-PHOTO_BITS_OF_CROPS_MAX: Final = 48
+# Each of some hundred parts of each picture of a clip is one chance more to look like a photo.
+PHOTO_BITS_OF_PARTS_MAX: Final = 48
 LINES_SEARCHED: Final = 12
 # Of an original's own marks so many are looked up, evenly spread; all of them are compared afterwards.
 MARKS_ASKED: Final = 600
@@ -105,10 +105,9 @@ def _photo_strength(bits: float) -> float:
     return round((CHANCE_BITS - bits) / (CHANCE_BITS - PHOTO_BITS_MAX), 2)
 
 
-def _photos_shown(
-    variant: Variant, hits: Hits, times: Floats, library: Library, bits_max: int = PHOTO_BITS_MAX
-) -> list[Found]:
-    """Photos that a query's frames show: the likest frame of each."""
+def _photos_shown(variant: Variant, hits: Hits, times: Floats, library: Library) -> list[Found]:
+    """Photos that a query's frames show, whole or in a part: the likest frame of each."""
+    bits_max = PHOTO_BITS_OF_PARTS_MAX if variant.framing.told else PHOTO_BITS_MAX
     best: dict[int, tuple[int, int]] = {}
     for number in np.flatnonzero(hits.differing <= bits_max).tolist():
         entry = int(hits.entry[number])
@@ -135,7 +134,7 @@ def find_clip(frames: Frames, step_s: float, library: Library) -> list[Found]:
     found, lines = _without_rivals(tried.found), tried.lines
     if any(one.verdict == "same footage" for one in found):
         return found
-    tried = _of_framings(query, promising(query, library), library, 1, PHOTO_BITS_OF_CROPS_MAX)
+    tried = _of_framings(query, promising(query, library), library, 1)
     found, lines = _without_rivals([*found, *tried.found]), [*lines, *tried.lines]
     if any(one.verdict == "same footage" for one in found):
         return found
@@ -174,15 +173,13 @@ def _of_photo_marks(marks: Marks, library: Library) -> list[Found]:
     return _photos_shown(variant, hits, np.zeros(1), library)
 
 
-def _of_framings(
-    query: Query, framings: Sequence[Framing], library: Library, radius: int, photo_bits_max: int = PHOTO_BITS_MAX
-) -> _Tried:
+def _of_framings(query: Query, framings: Sequence[Framing], library: Library, radius: int) -> _Tried:
     lines: list[Line] = []
     photos: list[Found] = []
     for variant in variants(query, framings):
         hits = variant.near(library, radius)
         is_photo = library.is_photo[hits.entry]
-        photos += _photos_shown(variant, hits.where(is_photo), query.times, library, photo_bits_max)
+        photos += _photos_shown(variant, hits.where(is_photo), query.times, library)
         lines += voted(variant, hits.where(~is_photo), query.times)
     lines.sort(key=lambda line: -line.votes * plainness(line.speed, line.variant.transform))
     found: list[Found] = []
