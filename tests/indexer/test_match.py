@@ -292,12 +292,7 @@ def real(corpus, manifest, tmp_path_factory):
         row["path"]: row
         for row in manifest
         if row["kind"] in ("photo", "video", "audio")
-        and (
-            FULL
-            or row["core"] == "1"
-            or (row["kind"] == "photo" and number % 2)
-            or float(row["data_end_s"] or 0) >= 5.5
-        )
+        and (FULL or row["core"] == "1" or row["kind"] == "photo" or float(row["data_end_s"] or 0) >= 5.5)
     }
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda path: taken.take(corpus / path, scratch, name=path), rows))
