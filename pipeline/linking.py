@@ -60,20 +60,14 @@ class Linking:
         change: Callable[[CaseLink | None], CaseLink],
     ) -> CaseLink:  # fmt: skip
         _said(reason)
-        with self._catalog.transaction() as connection:
-            self._audit.record(connection, [])  # the log's head: the later word is recorded later
+        with self._audit.alone(self._catalog) as connection:
             self._catalog.require_linkable(connection, original)
             link = change(self._catalog.link_to(connection, original, comparable(case)))
-            facts = {"link": told(link), "reason": reason.strip()}
+            facts = {"link": asdict(link), "reason": reason.strip()}
             [seq] = self._audit.record(connection, [NewEvent(type=event, actor=person, original=original, facts=facts)])
             self._catalog.put_link(connection, original, link, seq)
         self._audit.make_durable(seq)
         return link
-
-
-def told(link: CaseLink) -> dict[str, Any]:
-    """The link as plain JSON data, for its event."""
-    return asdict(link)
 
 
 def _with(status: Any, person: str, original: str, case: str) -> Callable[[CaseLink | None], CaseLink]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -169,6 +171,18 @@ def sqlite_home(make_settings: Callable[..., Settings]) -> Iterator[Home]:
     built = build_home(settings)
     yield built
     built.close()
+
+
+@pytest.fixture
+def printed(casereel: Callable[..., subprocess.CompletedProcess[str]]) -> Callable[..., list[dict[str, Any]]]:
+    """Runs the command line with --json and requires its exit code; the objects it printed."""
+
+    def run(*arguments: Any, code: int = 0) -> list[dict[str, Any]]:
+        done = casereel(*arguments, "--json")
+        assert done.returncode == code, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    return run
 
 
 @pytest.fixture

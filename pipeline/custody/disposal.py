@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Protocol
@@ -154,7 +154,7 @@ class Retention:
         """
         key, printed = _case_named(case)
         clock = self._watch.look()
-        with self._alone() as connection:
+        with self._audit.alone(self._catalog) as connection:
             if original is not None:
                 self._require_here(connection, original)
             hold = Hold(
@@ -187,7 +187,7 @@ class Retention:
         Raises NotAllowed where both are one person, or the asking is too old.
         """
         clock = self._watch.look()
-        with self._alone() as connection:
+        with self._audit.alone(self._catalog) as connection:
             hold = disposals.one(connection, Hold, hold_id)
             if hold.released_at is not None:
                 raise BadInput(f"The hold {hold.id} was released already / 该冻结已解除", found=hold.id)
@@ -230,7 +230,7 @@ class Retention:
                 "Say from which day the period is counted (--from), as the case is closed / 请用 --from 给出结案日期"
             )
         clock = self._watch.look()
-        with self._alone() as connection:
+        with self._audit.alone(self._catalog) as connection:
             if original is not None:
                 self._require_here(connection, original)
             decision = Retained(
@@ -250,7 +250,7 @@ class Retention:
         """
         key, _ = _case_named(case)
         clock = self._watch.look()
-        with self._alone() as connection:
+        with self._audit.alone(self._catalog) as connection:
             seq = self._end_decision(connection, person, _said(reason), original, key, clock)
             if seq is None:
                 raise BadInput("No retention class is decided for it / 尚未确定保管类别", found=original or case)
@@ -274,7 +274,7 @@ class Retention:
         """A disposal of each is proposed, all or none. Raises NotAllowed naming the first that must stay, and why."""
         clock = self._sure_clock()
         found, seq = [], 0
-        with self._alone() as connection:
+        with self._audit.alone(self._catalog) as connection:
             for standing in self._standings(connection, originals, clock, self.rules):
                 if disposals.disposal_of(connection, standing.original, disposals.OPEN):
                     raise BadInput(f"A disposal of {standing.name} is under way / 该原件的处置已在办理",
@@ -295,7 +295,7 @@ class Retention:
     def approve(self, disposal_id: str, person: Person) -> Disposal:
         """The disposal is approved; its cooling begins. Raises NotAllowed where this person or this day may not."""
         clock = self._sure_clock()
-        with self._alone() as connection:
+        with self._audit.alone(self._catalog) as connection:
             disposal = self._in_state(connection, disposal_id, ("proposed",))
             retention.require_two(disposal.proposed_by, disposal.proposed_role, person, DISPOSAL)
             retention.require_fresh(disposal.proposed_at, clock.latest, self.rules, DISPOSAL)
@@ -315,7 +315,7 @@ class Retention:
     def cancel(self, disposal_id: str, person: Person, reason: str) -> Disposal:
         """The disposal is cancelled; anybody of those who may take part in one can do so until it has begun."""
         clock = self._watch.look()
-        with self._alone() as connection:
+        with self._audit.alone(self._catalog) as connection:
             disposal = self._in_state(connection, disposal_id, ("proposed", "approved"))
             disposal = replace(disposal, state="cancelled", ended_at=clock.wall_at, ended_by=person.name,
                                ended_why=_said(reason))  # fmt: skip
@@ -337,7 +337,7 @@ class Retention:
     def _run_one(self, disposal_id: str, actor: str) -> Outcome:
         clock, seq = self._sure_clock(), 0
         why: Sequence[tuple[str, str]] = ()
-        with self._alone() as connection:
+        with self._audit.alone(self._catalog) as connection:
             disposal = disposals.one(connection, Disposal, disposal_id)
             [row] = disposals.originals(connection, [disposal.original])
             if disposal.state == "approved":
@@ -418,7 +418,7 @@ class Retention:
 
     def _stopped(self, disposal: Disposal, row: Any, actor: str, why: Sequence[tuple[str, str]]) -> Outcome:
         clock, seq = self._watch.look(), 0
-        with self._alone() as connection:
+        with self._audit.alone(self._catalog) as connection:
             now = disposals.one(connection, Disposal, disposal.id)
             if now.state == "begun":
                 now, seq = self._stop(connection, now, clock, actor, why)
@@ -488,16 +488,6 @@ class Retention:
             return disposals.noted(connection)
 
     # -- what all of them need
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[sa.Connection]:
-        """A write transaction that holds the log's head from its first look: nothing it saw changes before it ends.
-
-        Without it PostgreSQL lets a hold look before a disposal is done and record itself after.
-        """
-        with self._catalog.transaction() as connection:
-            self._audit.record(connection, [])
-            yield connection
 
     def _sure_clock(self) -> Clock:
         clock = self._watch.look()

@@ -10,6 +10,7 @@ Source of the line's form: the layout of the custody log, `seq at mono boot type
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import itertools
@@ -21,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import sqlalchemy as sa
 from filelock import FileLock
@@ -64,6 +65,12 @@ class _Tail:
     hash: str
 
 
+class Transacting(Protocol):
+    """What gives write transactions: the catalog."""
+
+    def transaction(self) -> contextlib.AbstractContextManager[sa.Connection]: ...
+
+
 class AuditLog:
     """The log of one home. folder: where its files lie. engine: reads the catalog's rows."""
 
@@ -73,6 +80,16 @@ class AuditLog:
         self._durable_seq = 0
         self._tail: _Tail | None = None
         self._thread_lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def alone(self, catalog: Transacting) -> Iterator[sa.Connection]:
+        """A write transaction that holds the log's head from its first look: nothing it saw changes before it ends.
+
+        Without it PostgreSQL lets a hold look before a disposal is done and record itself after.
+        """
+        with catalog.transaction() as connection:
+            self.record(connection, [])
+            yield connection
 
     def record(self, connection: sa.Connection, events: Sequence[NewEvent]) -> list[int]:
         """The events are rows of this transaction; returns their numbers.

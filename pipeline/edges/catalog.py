@@ -599,8 +599,8 @@ class Catalog:
 
     def link_to(self, connection: sa.Connection, original_id: str, case_key: str) -> CaseLink | None:
         """The original's link to the case with this number, under whichever of the case's numbers it stands."""
-        mine = sa.select(t.case_number.c.case).where(t.case_number.c.key == case_key).scalar_subquery()
-        query = sa.select(t.case_link).where(t.case_link.c.original == original_id, t.case_link.c.case == mine)
+        its = (t.case_link.c.original == original_id, t.case_link.c.case == registers.case_with(case_key))
+        query = sa.select(t.case_link).where(*its)
         # Several may stand there since two numbers turned out to be one case: a person's word first, then the surest.
         order = (t.case_link.c.by.is_(None), t.case_link.c.score.desc(), t.case_link.c.id)
         row = connection.execute(query.order_by(*order)).first()
@@ -609,13 +609,8 @@ class Catalog:
     def put_link(self, connection: sa.Connection, original_id: str, link: CaseLink, seq: int) -> None:
         """The link is as a person decided; those under other numbers of the same case go with it."""
         self._record_link(connection, original_id, replace(link, finder=DECIDED))
-        mine = sa.select(t.case_number.c.case).where(t.case_number.c.key == link.case_key).scalar_subquery()
-        connection.execute(
-            sa.delete(t.case_link).where(
-                t.case_link.c.original == original_id, t.case_link.c.case == mine,
-                t.case_link.c.case_key != link.case_key,
-            )
-        )  # fmt: skip
+        its = (t.case_link.c.original == original_id, t.case_link.c.case == registers.case_with(link.case_key))
+        connection.execute(sa.delete(t.case_link).where(*its, t.case_link.c.case_key != link.case_key))
         connection.execute(sa.update(t.original).where(t.original.c.id == original_id).values(changed_seq=seq))
 
     def _drop_proposals(self, connection: sa.Connection, original_id: str, found: Sequence[str]) -> None:

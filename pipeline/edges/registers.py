@@ -33,6 +33,8 @@ EVENTS: Final[Mapping[str, tuple[type[Any], str]]] = {
     "activity.registered": (Activity, "activity"),
 }
 EVENT_OF: Final = {kind: (event, name) for event, (kind, name) in EVENTS.items()}
+# A table is taken in with thousands of events, and asked after with every original: only its last one is looked for.
+LAST_OF_CHANGES: Final = ("register.imported", "device.clock_measured")
 # Rows that point to a case: where two numbers turn out to be one matter, all of them follow.
 _OF_CASES: Final = (t.case_number, t.party, t.activity, t.document, t.case_link, t.hold, t.retained)
 
@@ -41,9 +43,14 @@ _OF_CASES: Final = (t.case_number, t.party, t.activity, t.document, t.case_link,
 
 
 def changed_at(connection: sa.Connection) -> int:
-    """The number of the last event that changed a register; 0 where none did."""
-    latest = sa.select(sa.func.max(t.event.c.seq)).where(t.event.c.type.in_(EVENTS))
+    """The number of the last event that ended a change of a register; 0 where there is none."""
+    latest = sa.select(sa.func.max(t.event.c.seq)).where(t.event.c.type.in_(LAST_OF_CHANGES))
     return connection.execute(latest).scalar() or 0
+
+
+def case_with(key: str) -> sa.ScalarSelect[str]:
+    """The case that carries this number, to be compared with in a query."""
+    return sa.select(t.case_number.c.case).where(t.case_number.c.key == key).scalar_subquery()
 
 
 def devices(connection: sa.Connection) -> list[Device]:
@@ -93,8 +100,7 @@ def activities(connection: sa.Connection, *, case: str | None = None) -> list[Ac
     """Every activity, or those of the case with this key, by time. `case` is the number it was registered under."""
     query = sa.select(t.activity).order_by(t.activity.c.from_at, t.activity.c.code)
     if case is not None:
-        mine = sa.select(t.case_number.c.case).where(t.case_number.c.key == case)
-        query = query.where(t.activity.c.case == mine.scalar_subquery())
+        query = query.where(t.activity.c.case == case_with(case))
     return [_activity(row) for row in connection.execute(query)]
 
 
@@ -104,7 +110,7 @@ def cases(connection: sa.Connection, *, key: str | None = None, registered: bool
     if registered:
         query = query.where(t.case.c.registered)
     if key is not None:
-        query = query.where(t.case.c.id.in_(sa.select(t.case_number.c.case).where(t.case_number.c.key == key)))
+        query = query.where(t.case.c.id == case_with(key))
     rows = connection.execute(query).all()
     ids = [row.id for row in rows]
     numbers = _grouped(connection, t.case_number, ids, t.case_number.c.place)
@@ -128,11 +134,10 @@ def _grouped(connection: sa.Connection, table: sa.Table, ids: Sequence[str], ord
 
 def linked_to(connection: sa.Connection, key: str) -> list[tuple[str, str, str]]:
     """(original, name, status of the link) of what belongs to the case with this number, or is proposed for it."""
-    mine = sa.select(t.case_number.c.case).where(t.case_number.c.key == key).scalar_subquery()
     query = (
         sa.select(t.original.c.id, t.original.c.name, t.case_link.c.status)
         .join(t.case_link, t.case_link.c.original == t.original.c.id)
-        .where(t.case_link.c.case == mine, t.case_link.c.status != "refused")
+        .where(t.case_link.c.case == case_with(key), t.case_link.c.status != "refused")
         .order_by(t.original.c.id)
     )
     return [(row.id, row.name, row.status) for row in connection.execute(query)]
@@ -185,7 +190,7 @@ def put(connection: sa.Connection, record: Registered) -> None:
 
 def case_of(connection: sa.Connection, key: str, printed: str) -> str:
     """The case that carries this number; a new one where none does."""
-    found = connection.execute(sa.select(t.case_number.c.case).where(t.case_number.c.key == key)).scalar()
+    found = connection.execute(sa.select(case_with(key))).scalar()
     if found:
         return str(found)
     new = str(ULID())
@@ -197,7 +202,8 @@ def case_of(connection: sa.Connection, key: str, printed: str) -> str:
 def _lay(connection: sa.Connection, table: sa.Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
     where = [table.c[name] == value for name, value in key.items()]
     if connection.execute(sa.update(table).where(*where).values(**values)).rowcount == 0:
-        connection.execute(sa.insert(table).values(id=str(ULID()), **{**values, **key}))
+        named = {"id": str(ULID())} if "id" in table.c else {}
+        connection.execute(sa.insert(table).values({**named, **values, **key}))
 
 
 def _put_case(connection: sa.Connection, record: Case) -> None:
@@ -210,11 +216,7 @@ def _put_case(connection: sa.Connection, record: Case) -> None:
         _join(connection, kept, other)
     for place, (key, (printed, kind)) in enumerate(keys.items()):
         values = {"case": kept, "printed": printed, "kind": kind, "place": place}
-        if (
-            connection.execute(sa.update(t.case_number).where(t.case_number.c.key == key).values(**values)).rowcount
-            == 0
-        ):
-            connection.execute(sa.insert(t.case_number).values(key=key, **values))
+        _lay(connection, t.case_number, {"key": key}, values)
     values = {name: getattr(record, name) for name in ("title", "opened_on", "decision_due_on")}
     connection.execute(sa.update(t.case).where(t.case.c.id == kept).values(**values, registered=True))
     for party in record.parties:

@@ -18,7 +18,6 @@ from pipeline.errors import BadInput
 
 NAME: Final = "registers.toml"
 Register = Literal["devices", "persons", "ledger", "cases", "activities"]
-REGISTERS: Final[tuple[Register, ...]] = get_args(Register)
 ReadAs = Literal["text", "list", "time", "day", "word", "parties"]
 # A title or two may stand above the headers.
 HEADER_WITHIN: Final = 20

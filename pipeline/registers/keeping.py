@@ -27,11 +27,12 @@ from pipeline.registers.rows import Read, Remark
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What taking in one row does. changed: the fields that become others, empty unless state is `changed`."""
+    """What taking in one row does. before: what was registered; changed: the fields that become others."""
 
     row: int
     state: Literal["new", "changed", "same"]
     record: Registered
+    before: Registered | None = None
     changed: tuple[str, ...] = ()
 
 
@@ -74,7 +75,7 @@ class Registers:
 
     def note_offset(self, actor: str, offset: ClockOffset) -> None:
         """What was measured of a device's clock is registered. Raises BadInput where the device is not."""
-        with self._catalog.transaction() as connection:
+        with self._audit.alone(self._catalog) as connection:
             registers.put(connection, offset)
             [seq] = self._audit.record(connection, [_event(actor, offset)])
         self._audit.make_durable(seq)
@@ -86,7 +87,9 @@ class Registers:
 
     def touched(self, plan: Plan) -> list[str]:
         """Originals that may belong elsewhere, or to somebody else, once this plan was taken in."""
-        done = [one.record for one in plan.changes if one.state != "same"]
+        # What an entry held before may be held by nobody now.
+        rows = [one for one in plan.changes if one.state != "same"]
+        done = [record for one in rows for record in (one.record, one.before) if record is not None]
         spans = [one for one in done if isinstance(one, LedgerEntry | Activity) and one.from_at is not None]
         with self._catalog.snapshot() as connection:
             if not done:
@@ -108,8 +111,7 @@ class Registers:
 
         source: of the table (`name`, `sha256`), for the log.
         """
-        with self._catalog.transaction() as connection:
-            self._audit.record(connection, [])  # the log's head: what was planned is what is done
+        with self._audit.alone(self._catalog) as connection:
             plan = _planned(connection, register, reads, remarks)
             done = [one.record for one in plan.changes if one.state != "same"]
             for record in done:
@@ -158,7 +160,7 @@ def _change(read: Read, present: Mapping[Any, Registered]) -> Change:
         return Change(row=read.row, state="new", record=read.record)
     after = _merged(before, read)
     changed = tuple(one.name for one in fields(after) if getattr(before, one.name) != getattr(after, one.name))
-    return Change(row=read.row, state="changed" if changed else "same", record=after, changed=changed)
+    return Change(row=read.row, state="changed" if changed else "same", record=after, before=before, changed=changed)
 
 
 def _merged(before: Registered, read: Read) -> Registered:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -115,13 +114,9 @@ def test_a_lost_catalog_gets_what_people_decided_back_from_the_log(
 
 
 def test_link_unlink_and_confirm_at_the_command_line(
-    casereel: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+    printed: Callable[..., list[dict[str, Any]]], tmp_path: Path
 ) -> None:
-    def run(*arguments: Any, code: int = 0) -> list[dict[str, Any]]:
-        done = casereel(*arguments, "--json")
-        assert done.returncode == code, done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()]
-
+    run = printed
     making.photo(tmp_path / "card" / CASE / "a.jpg", 1)
     making.photo(tmp_path / "card" / "b.jpg", 2)
     run("init")

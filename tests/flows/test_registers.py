@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -174,6 +172,14 @@ def test_what_a_register_says_later_links_recordings_anew_and_takes_back_what_it
     assert home.catalog.known_of(inside).value("register.device") == "ZF-001"
 
 
+def test_a_shortened_entry_touches_what_it_held_before(home: Home, tmp_path: Path) -> None:
+    [one] = recorded(home, tmp_path / "card", "a.jpg")
+    for register, rows in EVERYTHING.items():
+        take_in(home, register, rows)
+    plan = take_in(home, "ledger", [LEDGER[0], [*LEDGER[1][:3], "2026-03-02 09:00"]])
+    assert Registers(home.catalog, home.audit).touched(plan) == [one]
+
+
 def test_what_is_at_work_begins_anew_and_what_a_person_said_stays(home: Home, tmp_path: Path) -> None:
     busy, refused = recorded(home, tmp_path / "card", "a.jpg", "b.jpg")
     for register, rows in EVERYTHING.items():
@@ -232,13 +238,9 @@ def recorded_at(run: Callable[..., list[dict[str, Any]]]) -> tuple[str, str]:
 
 
 def test_a_clerk_s_tables_link_a_recording_by_device_ledger_and_activity(
-    casereel: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+    printed: Callable[..., list[dict[str, Any]]], tmp_path: Path
 ) -> None:
-    def run(*arguments: Any, code: int = 0) -> list[dict[str, Any]]:
-        done = casereel(*arguments, "--json")
-        assert done.returncode == code, done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()]
-
+    run = printed
     making.photo(tmp_path / "card" / "DSJ_HA1234567_012345_20260302160000_0001.jpg", 1)
     for register, rows in EVERYTHING.items():
         (tmp_path / f"{register}.csv").write_bytes("\n".join(map(",".join, rows)).encode("gb18030"))
