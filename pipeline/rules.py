@@ -113,6 +113,10 @@ class TimestampRules:
         """Whether the source's instant may settle the zone of another clock."""
         return name in self.sources and self.sources[name].witness
 
+    def asks_for_utc(self, name: str) -> bool:
+        """Whether the source's format asks for UTC, whatever devices write there."""
+        return name in self.sources and self.sources[name].zone == "questionable"
+
     def habit_of(self, device: str) -> Habit | None:
         """What is known of devices of this make and model."""
         return next((habit for habit in self.habits if habit.make.search(device.strip())), None)

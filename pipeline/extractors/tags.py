@@ -207,20 +207,40 @@ def _asf_rows(head: bytes) -> Iterator[Row]:
         yield "asf.CreationDate", str(ticks), made_at.isoformat()
 
 
+# Segment, its information, and the moment in it (RFC 9559, 5.1.2); an ID and its length each tell their own lengths.
+_SEGMENT, _INFO, _DATE_UTC, _CLUSTER = b"\x18\x53\x80\x67", b"\x15\x49\xa9\x66", b"\x44\x61", b"\x1f\x43\xb6\x75"
+
+
 def _matroska_rows(head: bytes) -> Iterator[Row]:
     """DateUTC of the segment's info: nanoseconds since 2001, UTC."""
-    info = head.find(b"\x15\x49\xa9\x66")
-    at = head.find(b"\x44\x61\x88", max(info, 0), max(info, 0) + 4096) if info >= 0 else -1
-    if at < 0:
-        return
-    nanoseconds = int.from_bytes(head[at + 3 : at + 11], "big", signed=True)
-    if abs(nanoseconds) < 10**18 * 3:
-        made_at = datetime(2001, 1, 1, tzinfo=UTC) + timedelta(microseconds=nanoseconds // 1000)
-        yield "matroska.DateUTC", str(nanoseconds), made_at.isoformat()
+    for segment in _elements(head, 0, len(head)):
+        for info in _elements(head, segment[1], segment[2]) if segment[0] == _SEGMENT else ():
+            for name, start, end in _elements(head, info[1], info[2]) if info[0] == _INFO else ():
+                if name == _DATE_UTC and end - start == 8:
+                    nanoseconds = int.from_bytes(head[start:end], "big", signed=True)
+                    if abs(nanoseconds) < 10**18 * 3:
+                        made_at = datetime(2001, 1, 1, tzinfo=UTC) + timedelta(microseconds=nanoseconds // 1000)
+                        yield "matroska.DateUTC", str(nanoseconds), made_at.isoformat()
+
+
+def _elements(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """(ID, start, end) of the elements that follow one another; none after pictures and sound begin."""
+    for _ in range(FRAMES_MAX):
+        name_length = 9 - data[at].bit_length() if at < end and data[at] else 9
+        place = at + name_length
+        length_length = 9 - data[place].bit_length() if place < end and data[place] else 9
+        if name_length > 4 or length_length > 8 or data[at:place] == _CLUSTER:
+            return
+        start = place + length_length
+        length = int.from_bytes(data[place:start], "big") & (1 << 7 * length_length) - 1
+        unknown = length == (1 << 7 * length_length) - 1
+        stops = end if unknown else min(start + length, end)
+        yield data[at:place], start, stops
+        at = stops
 
 
 def _reads(original: Original) -> bool:
     return original.format in FORMATS_READ
 
 
-EXTRACTOR = Extractor(name="tags", version=1, reads=_reads, extract=extract)
+EXTRACTOR = Extractor(name="tags", version=2, reads=_reads, extract=extract)

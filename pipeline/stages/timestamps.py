@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 
 from config.settings import Settings
 from pipeline.kinds import kinds_in
@@ -16,7 +17,7 @@ from pipeline.timing.deciding import decide
 from pipeline.timing.names import places_of, read_name
 
 NAME = "timestamps"
-VERSION = 2
+VERSION = 3
 
 
 def run(known: Known, context: Context) -> Facts:
@@ -30,7 +31,7 @@ def run(known: Known, context: Context) -> Facts:
         claims,
         duration_s=duration_s_of(known),
         zone=zone_of(settings),
-        now=context.catalog.now(),
+        now=_handed_in_at(known, context),
         clock=DeviceClock(around.offsets),
     )
     return Facts(
@@ -39,6 +40,11 @@ def run(known: Known, context: Context) -> Facts:
         time=None if decided is None else replace(decided, finder=finder),
         caveats=tuple(replace(caveat, finder=finder) for caveat in caveats),
     )
+
+
+def _handed_in_at(known: Known, context: Context) -> datetime:
+    """The first arrival: nothing is younger, and running again later decides the same."""
+    return min((arrival.taken_at for arrival in known.arrivals), default=context.catalog.now())
 
 
 def _settings_for(device: Device | None, settings: Settings) -> Settings:

@@ -6,7 +6,9 @@ Source: CIPA DC-008 (Exif 2.32), tags 0x0132, 0x9003, 0x9004, 0x9010-0x9012, 0x9
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from config.settings import Settings
@@ -21,6 +23,9 @@ _FIELDS: Final = (
     ("exif.DateTime", "exif.SubSecTime", "exif.OffsetTime"),
 )
 
+_FORM: Final = re.compile(r"\d{4}:\d{2}:\d{2} \d{2}:\d{2}:\d{2}[\s\0]*$")
+_UNUSUAL: Final = "it is not written as EXIF asks, and other programs may not read it"
+
 
 def _claims(known: Known, settings: Settings) -> Iterable[TimeClaim]:
     return _read(known, settings)
@@ -29,9 +34,10 @@ def _claims(known: Known, settings: Settings) -> Iterable[TimeClaim]:
 def _read(known: Known, settings: Settings) -> Iterator[TimeClaim]:
     for moment, fraction, offset in _FIELDS:
         if found := text_of(known, moment):
-            yield claim_of(
+            claim = claim_of(
                 moment, found, zone_of(settings), fraction=text_of(known, fraction), offset=text_of(known, offset)
             )
+            yield claim if claim.at is None or _FORM.match(found) else replace(claim, note=_UNUSUAL)
 
 
-TIME_SOURCE = TimeSource(name="exif", version=1, claims=_claims)
+TIME_SOURCE = TimeSource(name="exif", version=2, claims=_claims)

@@ -1,7 +1,7 @@
 """The dates of the other containers: RIFF (AVI, WAV), Broadcast Wave, ID3, Vorbis, ASF, Matroska.
 
 Matroska's DateUTC is when the file was muxed. ID3 and Vorbis dates are releases on music and recordings on recorders:
-both are kept, with little trust. Not covered: H.264 recording-date messages inside the stream.
+both are kept, with little trust.
 Source: EBU Tech 3285 (bext), id3.org 2.4 frames, RFC 9559 (DateUTC), Microsoft ASF 1.2 section 3.2.
 """
 
@@ -25,6 +25,7 @@ _DATE_FIELDS: Final = {
     "mp3": "id3.TDRC", "aac": "id3.TDRC", "wav": "riff.ICRD", "ogg": "vorbis.DATE", "flac": "vorbis.DATE",
 }  # fmt: skip
 _TAGS: Final = ("riff.IDIT", "riff.ICRD", "id3.TDRC", "vorbis.DATE", "asf.CreationDate", "matroska.DateUTC")
+_COUNTED: Final = ("asf.CreationDate", "matroska.DateUTC")
 
 
 def _claims(known: Known, settings: Settings) -> Iterable[TimeClaim]:
@@ -34,7 +35,7 @@ def _claims(known: Known, settings: Settings) -> Iterable[TimeClaim]:
 def _read(known: Known, settings: Settings) -> Iterator[TimeClaim]:
     zone = zone_of(settings)
     for tag in _TAGS:
-        if (claim := claim_of_property(known, tag, zone)) is not None:
+        if (claim := claim_of_property(known, tag, zone, counted=tag in _COUNTED)) is not None:
             yield claim
     day = text_of(known, "bext.OriginationDate") or text_of(known, "tag.origination_date")
     clock = text_of(known, "bext.OriginationTime") or text_of(known, "tag.origination_time")

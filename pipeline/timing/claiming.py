@@ -49,15 +49,22 @@ def claim_of(
     return claim_from(rule, f"{found} {beside}".strip() if beside else found, reading, zone, note=note)
 
 
-def claim_of_property(known: Known, name: str, zone: tzinfo, *, source: str = "", note: str = "") -> TimeClaim | None:
+def claim_of_property(
+    known: Known, name: str, zone: tzinfo, *, source: str = "", note: str = "", counted: bool = False
+) -> TimeClaim | None:
     """The claim of one property, None where there is none; read from its text, else from how its reader understood it.
 
-    source: whose rule counts, where it is not the property's own name.
+    source: whose rule counts, where it is not the property's own name. counted: its text is a count or packed digits,
+    which could pass for another date, so that only what its reader understood is read.
     """
     found = known.properties.get(name)
     if found is None or not found.found.strip():
         return None
-    claim = claim_of(source or name, found.found, zone, note=note)
+    claim = (
+        empty_claim(timestamp_rules().source(source or name), found.found, "it is not a date")
+        if counted
+        else claim_of(source or name, found.found, zone, note=note)
+    )
     if claim.at is None and isinstance(found.value, str):
         understood = claim_of(source or name, found.value, zone, note=note)
         return claim if understood.at is None else replace(understood, found=found.found)

@@ -8,7 +8,7 @@ not come never win. What contradicts the winner becomes a caveat.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
@@ -25,6 +25,7 @@ from pipeline.timing.evidence import (
     is_recording,
     moment_of,
     starts_of,
+    zone_between,
 )
 from pipeline.timing.faults import Fault, fault_of, in_utc
 from pipeline.timing.texts import DAY_S, instant_of, shown_in
@@ -62,8 +63,8 @@ def decide(
 ) -> tuple[DecidedTime | None, tuple[Caveat, ...]]:
     """The decided interval and what a reviewer must bear in mind; None where no source says anything believable.
 
-    duration_s: of the recording, None for a photo. zone: of devices that do not say theirs. now: aware. clock: of the
-    device, where anything was measured of it.
+    duration_s: of the recording, None for a photo. zone: of devices that do not say theirs. now: aware; when the file
+    was handed in, for no recording is younger. clock: of the device, where anything was measured of it.
     """
     rules = rules or timestamp_rules()
     scene = Scene(zone=zone, length_s=_length_s(duration_s), rules=rules)
@@ -94,7 +95,21 @@ def decide(
     if off is not None and not _is_of_another_zone(winner, moment, scene, off):
         moment = replace(moment, zone_known=True)
         decided = _set_right(decided, winner, off)
-    return decided, (*doubts, *_caveats(winner, moment, compared, scene))
+    return _not_after(decided, now, scene), (*doubts, *_caveats(winner, moment, compared, scene))
+
+
+def _not_after(decided: DecidedTime, now: datetime, scene: Scene) -> DecidedTime:
+    """What lies after the file was handed in ended then at the latest, and by how much its clock is wrong is open."""
+    ahead_s = (decided.start_at - now).total_seconds()
+    if ahead_s <= 0:
+        return decided
+    lasting = min(decided.end_at - decided.start_at, timedelta(seconds=LONGEST_S))
+    return replace(
+        decided, start_at=now - lasting, end_at=now, zone_known=False,
+        uncertainty_s=max(decided.uncertainty_s, ahead_s + scene.rules.limits.saved_only_s),
+        method=f"{decided.method}+handed_in",
+        why=f"{decided.why} That is {_span_words(ahead_s)} after the file was handed in; it ended then at the latest.",
+    )  # fmt: skip
 
 
 def _is_of_another_zone(winner: TimeClaim, moment: Moment, scene: Scene, off: Off) -> bool:
@@ -222,7 +237,7 @@ def _compare(other: TimeClaim, winner: TimeClaim, moment: Moment, scene: Scene) 
     if other.precision_s >= DAY_S:
         return _compare_day(other, moment)
     slack_s = scene.rules.limits.zone_slack_s + min(_step_s(other), 60.0)
-    readings = _readings(other, moment, scene)
+    readings = _readings(other, winner, moment, scene)
     agreeing = [reading for reading in readings if reading[0] <= slack_s]
     apart_s, shifted_min = min(agreeing, key=lambda one: (abs(one[1]), one[0])) if agreeing else min(readings)
     if agreeing:
@@ -235,17 +250,27 @@ def _compare(other: TimeClaim, winner: TimeClaim, moment: Moment, scene: Scene) 
     return _Compared(claim=other, reason=f"it is {_span_words(apart_s)} {side}", apart_s=apart_s, disagrees=True)
 
 
-def _readings(other: TimeClaim, moment: Moment, scene: Scene) -> list[tuple[float, int]]:
+def _zones_told(shown: datetime, winner: TimeClaim, moment: Moment, scene: Scene) -> Iterator[int]:
+    """The zone in which these digits are the start, or the end, that a true clock tells; none where no zone is."""
+    if winner.zone_known and scene.rules.may_witness(winner.source):
+        pairs = [(shown, moment.start_at), (shown - scene.length, moment.start_at)]
+        if hit := zone_between(pairs, (), scene.rules.limits.zone_slack_s):
+            yield hit.offset_min
+
+
+def _readings(other: TimeClaim, winner: TimeClaim, moment: Moment, scene: Scene) -> list[tuple[float, int]]:
     """(seconds between the starts, minutes it was shifted) for each way the other claim can be read."""
     assert other.at is not None
     offset_min = moment.offset_min if moment.offset_min is not None else scene.default_offset_min(other.at)
     instants = [(other.at, 0)]
     if is_local(other):
         shown = shown_in(other.at, scene.zone)
-        instants = [(instant_of(shown, offset_min), 0), (other.at, 0)]
+        zones_min = [offset_min, *_zones_told(shown, winner, moment, scene), scene.default_offset_min(other.at)]
+        as_utc = scene.rules.asks_for_utc(other.source)  # its maker is known to write local digits there
+        instants = [(instant_of(shown, minutes), minutes if as_utc else 0) for minutes in zones_min]
     elif is_questionable(other):
-        likely_min = scene.default_offset_min(other.at)
-        instants += [(instant_of(other.at, minutes), minutes) for minutes in {offset_min, likely_min} if minutes]
+        minutes_tried = {offset_min, scene.default_offset_min(other.at), *_zones_told(other.at, winner, moment, scene)}
+        instants += [(instant_of(other.at, minutes), minutes) for minutes in minutes_tried if minutes]
     either = replace(other, marks="unknown") if is_questionable(other) else other
     found = [
         (abs((start - moment.start_at).total_seconds()), minutes)

@@ -45,8 +45,12 @@ def fault_of(claim: TimeClaim, *, zone: tzinfo, now: datetime, rules: TimestampR
         )
     if not typed and (fault := _reset_of(at, claim, zone, rules)) and fault.certain:
         return fault
-    if at - now > timedelta(seconds=rules.limits.future_slack_s):
-        return Fault(f"{at:%Y-%m-%d} has not come yet", "" if typed else "time_in_future")
+    ahead = at - now
+    if ahead > timedelta(seconds=rules.limits.future_slack_s):
+        return Fault(f"{at:%Y-%m-%d} had not come yet", "" if typed else "time_in_future")
+    if ahead > timedelta(seconds=rules.limits.zone_slack_s) and not typed and claim.marks != "saved":
+        # Digits of another zone may be hours ahead; then they are true, and the instant is not.
+        return Fault(f"{at:%Y-%m-%d %H:%M}Z lies after the file was handed in", "time_in_future", certain=False)
     if typed or (claim.zone_known and rules.may_witness(claim.source)):
         return None  # a clock set by satellites or a network begins again at no New Year
     return _reset_of(at, claim, zone, rules)

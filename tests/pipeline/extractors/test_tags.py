@@ -96,3 +96,16 @@ def test_asf_and_matroska_dates_are_utc(voice: Path, tmp_path: Path) -> None:
 
 def test_sound_without_dates_is_no_fault(voice: Path) -> None:
     assert "riff.ICRD" not in found(extract(str(voice)))
+
+
+def test_matroskas_date_is_found_behind_reserved_space(tmp_path: Path) -> None:
+    """RFC 9559: mkvmerge leaves room for its index before the information."""
+    date = b"\x44\x61\x88" + struct.pack(">q", 626_996_903_000_000_000)
+    info = b"\x15\x49\xa9\x66" + bytes((0x80 | len(date),)) + date
+    reserved = b"\xec\x50\x00" + bytes(4096)
+    head = b"\x1a\x45\xdf\xa3\x8b\x42\x82\x88matroska"
+    path = tmp_path / "a.mkv"
+    path.write_bytes(head + b"\x18\x53\x80\x67\x01\xff\xff\xff\xff\xff\xff\xff" + reserved + info)
+    assert understood(extract(str(path)))["matroska.DateUTC"] == "2020-11-13T21:48:23+00:00"
+    path.write_bytes(head + b"\x18\x53\x80\x67\x90" + b"\x1f\x43\xb6\x75\x8f" + info)  # only within a cluster
+    assert "matroska.DateUTC" not in understood(extract(str(path)))

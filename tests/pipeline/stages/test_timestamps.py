@@ -44,8 +44,8 @@ def test_every_source_is_asked_and_named(tmp_path: Path) -> None:
 def test_the_decision_and_its_caveats_name_the_stage(tmp_path: Path) -> None:
     facts = run(tmp_path)
     assert facts.time is not None
-    assert facts.time.finder == "timestamps/2"
-    assert [(caveat.code, caveat.finder) for caveat in facts.caveats] == [("clock_eight_hours", "timestamps/2")]
+    assert facts.time.finder == "timestamps/3"
+    assert [(caveat.code, caveat.finder) for caveat in facts.caveats] == [("clock_eight_hours", "timestamps/3")]
 
 
 def test_the_interval_ends_where_the_data_end(tmp_path: Path) -> None:

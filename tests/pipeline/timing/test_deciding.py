@@ -357,3 +357,32 @@ def test_deciding_never_fails(seed: int) -> None:
             assert time.start_at <= time.end_at
             assert 0 <= time.uncertainty_s < float("inf")
             assert time.source in {one.source for one in claims}
+
+
+def test_what_lies_after_the_file_was_handed_in_ended_then_at_the_latest() -> None:
+    ahead = exif("2026-11-22T15:00:00")  # three hours after, in the bureau's zone; a zone further east would be true
+    time, codes = decided(ahead, duration_s=60.0)
+    assert (time.start_at, time.end_at) == (NOW - timedelta(seconds=60), NOW)
+    assert time.uncertainty_s >= 86400 + 3 * 3600
+    assert time.method.endswith("+handed_in")
+    assert "time_in_future" in codes
+    assert not time.zone_known
+
+
+def test_a_clock_that_ran_ahead_loses_to_one_that_did_not() -> None:
+    time, codes = decided(exif("2026-11-22T15:00:00"), name("2026-11-20T10:00:00"))
+    assert (time.source, "time_in_future" in codes) == ("file_name.bare", True)
+    time, codes = decided(exif("2026-11-22T12:01:30"), name("2026-11-20T10:00:00"))  # 90 s: clocks run so far ahead
+    assert (time.source, time.start_at) == ("exif.DateTimeOriginal", NOW)
+    assert "time_in_future" not in codes
+
+
+def test_a_true_clock_tells_in_which_zone_the_others_stand() -> None:
+    true = claim("gpmf.GPSU", "2019-11-18T23:45:14", "utc")
+    time, codes = decided(true, container("2019-11-18T15:45:32"), duration_s=10.5)
+    assert time.start_at == utc("2019-11-18T23:45:14")
+    assert codes == ["clock_eight_hours"]
+    [caveat] = decide([true, container("2019-11-18T15:45:32")], duration_s=10.5, zone=ZONE, now=NOW)[1]
+    assert "UTC-08:00" in caveat.text
+    _, codes = decided(true, container("2019-11-18T15:15:32"), duration_s=10.5)  # half an hour is no zone
+    assert codes == ["time_conflict"]
