@@ -420,7 +420,7 @@ class Catalog:
         """Original -> state, of those asked for."""
         found: dict[str, str] = {}
         with self.snapshot() as connection:
-            for some in _in_pieces(ids):
+            for some in in_pieces(ids):
                 rows = connection.execute(
                     sa.select(t.original.c.id, t.original.c.state).where(t.original.c.id.in_(some))
                 )
@@ -431,7 +431,7 @@ class Catalog:
         """Those of these originals that have a job waiting or running."""
         found: set[str] = set()
         with self.snapshot() as connection:
-            for some in _in_pieces(ids):
+            for some in in_pieces(ids):
                 query = (
                     sa.select(t.job.c.original)
                     .distinct()
@@ -444,7 +444,7 @@ class Catalog:
         """Bytes of these originals together."""
         total = 0
         with self.snapshot() as connection:
-            for some in _in_pieces(ids):
+            for some in in_pieces(ids):
                 query = sa.select(sa.func.sum(t.original.c.size_bytes)).where(t.original.c.id.in_(some))
                 total += int(connection.execute(query).scalar() or 0)
         return total
@@ -481,7 +481,7 @@ class Catalog:
         """Where the recorded derivatives of these originals lie."""
         found: set[str] = set()
         with self.snapshot() as connection:
-            for some in _in_pieces(ids):
+            for some in in_pieces(ids):
                 query = sa.select(t.derivative.c.path).where(t.derivative.c.original.in_(some))
                 found |= set(connection.execute(query).scalars())
         return found
@@ -717,7 +717,8 @@ def _translated() -> Iterator[None]:
         raise
 
 
-def _in_pieces(ids: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:
+def in_pieces(ids: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:
+    """These in pieces that one query may name."""
     for first in range(0, len(ids), size):
         yield ids[first : first + size]
 

@@ -65,7 +65,7 @@ def claims_of(known: Known, settings: Settings) -> tuple[TimeClaim, ...]:
 
 
 def marks_of(known: Known, context: Context) -> Iterator[Property]:
-    """What a device wrote into the name beside the time: `file_name.device`, `.officer`, `.sequence`, `.channel`."""
+    """What a device wrote into the name beside the time: `file_name.device`, `.officer`, `.sequence`, ..."""
     profiles = name_profiles(context.settings.home)
     for folder, name in places_of(known):
         reading = read_name(folder, name, profiles)

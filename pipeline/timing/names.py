@@ -16,7 +16,7 @@ from pipeline.records import Arrival, Known
 from pipeline.rules import NameProfile
 from pipeline.timing.texts import shown_of
 
-_MARKS: Final = frozenset({"device", "officer", "sequence", "channel", "camera"})
+_MARKS: Final = frozenset({"device", "officer", "sequence", "channel", "camera", "lens", "stream", "part"})
 
 
 @dataclass(frozen=True, kw_only=True)

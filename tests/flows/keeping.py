@@ -56,6 +56,34 @@ def take(home: Home, folder: Path, *names: str, case: str | None = None) -> list
     return [str(one.original) for one in receipts]
 
 
+def filmed(home: Home, folder: Path, *films: tuple[str, datetime, float], **properties: object) -> list[str]:
+    """Originals at rest that are taken for recordings: (name, beginning, length in seconds), two on one clock.
+
+    properties: of each, with `__` for the dot. What a name tells by the shipped profiles comes with it.
+    """
+    from pipeline.edges.audit import NewEvent
+    from pipeline.records import Facts, Property
+    from pipeline.rules import name_profiles
+    from pipeline.timing.names import read_name
+    from tests.indexer.archive import decided
+
+    originals = take(home, folder, *(name for name, _, _ in films))
+    for original, (name, start_at, length_s) in zip(originals, films, strict=True):
+        reading = read_name("", name, name_profiles())
+        marks = {f"file_name.{mark}": text for mark, text in (reading.marks.items() if reading else ())}
+        marks |= {"file_name.profile": reading.profile.name} if reading else {}
+        said = {"container.kind": "video", **marks, **{k.replace("__", "."): v for k, v in properties.items()}}
+        facts = Facts(
+            properties=tuple(Property(name=k, found=str(v), value=v, finder="timestamps/1") for k, v in said.items()),
+            time=decided(start_at, length_s),
+        )
+        with home.catalog.transaction() as connection:
+            [seq] = home.audit.record(connection, [NewEvent(type="test", actor="tester", original=original)])
+            home.catalog.record(connection, original, "light-timestamps", facts, seq)
+            connection.exec_driver_sql(f"UPDATE cr_job SET state = 'done' WHERE original = '{original}'")
+    return originals
+
+
 def link(home: Home, original: str, case: str = CASE) -> None:
     """The original is linked to the case, as the linkers would propose it."""
     from pipeline import case_numbers

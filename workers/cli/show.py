@@ -12,6 +12,7 @@ from workers.cli import App, app_of, times
 
 if TYPE_CHECKING:
     from pipeline.records import Arrival, CaseLink, Derivative, Known, Property, Relative
+    from workers.bootstrap import Home
 
 
 @click.command(short_help="Show all that is known of one original.")
@@ -31,6 +32,7 @@ def show(id: str) -> None:
         built.tell("view.record", original=original)
         known = built.catalog.known_of(original)
         data = described(known, built.settings.time.zone, built.catalog.events_of(original))
+        data["recording"] = _recording(built, original)
         if known.original.state == "disposed":
             data["tombstone"] = built.vault.tombstone(known.original.sha256)
         app.emit(data, lambda: _page(app, data))
@@ -66,6 +68,29 @@ def described(known: Known, zone: str, events: list[str]) -> dict[str, Any]:
         "sidecars": [{"original": one.original.id, "name": one.original.name} for one in known.sidecars],
         "events": [_event(line) for line in events],
     }
+
+
+def _recording(built: Home, original: str) -> dict[str, Any] | None:
+    """Its place in the logical recording, and what lies before and after it; None for what is no recording."""
+    from pipeline.edges import segments
+    from pipeline.recordings import recording_with, recordings_of
+    from workers.cli._recordings import seam_of
+
+    with built.catalog.snapshot() as connection:
+        found = recording_with(recordings_of(segments.near(connection, original)), original)
+    if found is None:
+        return None
+    at = found.place_of(original)
+    names = {one.original: one.name for one in found.segments}
+    beside: dict[str, Any] = {"before": None, "after": None}
+    if at > 0:
+        seam = seam_of(found.seams[at - 1])
+        beside["before"] = {"original": seam["before"], "name": names[seam["before"]], "seam": seam}
+    if at < len(found.seams):
+        seam = seam_of(found.seams[at])
+        beside["after"] = {"original": seam["after"], "name": names[seam["after"]], "seam": seam}
+    remarks = [{"code": one.code, "text": one.text, "text_zh": one.text_zh} for one in found.remarks]
+    return {"recording": found.id, "place": at + 1, "members": len(found.segments), **beside, "remarks": remarks}
 
 
 def _value_of(one: Property) -> Any:
@@ -134,6 +159,7 @@ def _page(app: App, data: dict[str, Any]) -> str:
         f"{one['own_offset_s']:g}-{one['own_offset_s'] + one['length_s']:g} s = {one['offset_s']:g} s  {one['name']}"
         for one in data["relations"]
     ]
+    lines += _recording_lines(app, data["recording"])
     lines += [
         f"  ! {one['text_zh'] if app.lang == 'zh' and one['text_zh'] else one['text']}" for one in data["caveats"]
     ]
@@ -141,6 +167,21 @@ def _page(app: App, data: dict[str, Any]) -> str:
     lines += [f"  {name} = {value}" for name, value in data["properties"].items()]
     lines += [f"  {one['status']}: {one['path']}  {one['taken_at']}" for one in data["arrivals"]]
     return "\n".join(lines)
+
+
+def _recording_lines(app: App, data: dict[str, Any] | None) -> list[str]:
+    from workers.cli._recordings import seam_line
+
+    if data is None or (data["members"] == 1 and not data["remarks"]):
+        return []
+    place = f"{data['place']}/{data['members']}"
+    lines = [
+        app.in_words(f"  同一次记录的第 {place} 段：{data['recording']}", f"  file {place} of {data['recording']}")
+    ]
+    for word_zh, word in (("前", "before"), ("后", "after")):
+        if one := data[word]:
+            lines.append(f"    {app.in_words(word_zh, word)}: {one['name']}  {seam_line(app, one['seam'])}")
+    return lines + [f"  ! {one['text_zh'] if app.lang == 'zh' else one['text']}" for one in data["remarks"]]
 
 
 COMMAND = show
