@@ -287,3 +287,8 @@ def test_real_files_of_many_devices_are_recordings_of_their_own(manifest):
         files.append(replace(one, original=row["path"], start_at=at, end_at=end))
     assert len(files) > 100
     assert [found for found, *_ in told(files) if len(found) > 1] == []
+
+
+def test_copies_of_one_short_scene_do_not_follow_one_another():
+    files = [named(f"2024-01-05 08.00.00 ({n}).mp4", start=0, length=1, device="P1") for n in (1, 2, 3)]
+    assert kinds(files) == [[], [], []]
