@@ -20,6 +20,7 @@ ACTIONS: Final[dict[str, frozenset[Role]]] = {
     "match": frozenset({"reviewer", "auditor", "administrator"}),
     "link": frozenset({"clerk", "reviewer", "administrator"}),
     "confirm": frozenset({"reviewer", "administrator"}),
+    "correct_time": frozenset({"reviewer", "administrator"}),
     "export": frozenset({"reviewer", "administrator"}),
     "approve_export": frozenset({"reviewer", "administrator"}),
     "verify": frozenset({"reviewer", "operator", "auditor", "administrator"}),

@@ -101,7 +101,7 @@ def _is_other(stage: Stage, known: Known, facts: Facts) -> bool:
     return (
         {one.name: one for one in known.properties.values() if is_mine(one.finder)}
         != {one.name: one for one in facts.properties}
-        or (facts.time is not None and facts.time != known.time)
+        or (stage.name == "timestamps" and facts.time != known.time)
         or (stage.name == "link" and _undecided(known.links, known) != _undecided(facts.links, known))
         or {one for one in known.caveats if is_mine(one.finder)} != set(facts.caveats)
     )

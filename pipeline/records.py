@@ -114,6 +114,8 @@ class DecidedTime:
     """The chosen claim as an interval, how sure it is and why.
 
     uncertainty_s: half the width of what cannot be excluded. losers: (source, reason) of every other claim.
+    by_rules: where a person corrected it, what the rules decide, as plain data (`start_at`, `end_at`, `uncertainty_s`,
+    `method`, `why`, `source`); empty where they decide nothing.
     """
 
     start_at: datetime
@@ -125,6 +127,18 @@ class DecidedTime:
     source: str
     losers: tuple[tuple[str, str], ...] = ()
     finder: str = ""
+    by_rules: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeCorrection:
+    """What a person says of when it was recorded, beside what the rules decide. end_at: None for start and length."""
+
+    start_at: datetime
+    end_at: datetime | None
+    uncertainty_s: float
+    reason: str
+    by: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,6 +270,7 @@ class Known:
     properties: Mapping[str, Property] = field(default_factory=dict)
     time_claims: tuple[TimeClaim, ...] = ()
     time: DecidedTime | None = None
+    correction: TimeCorrection | None = None
     links: tuple[CaseLink, ...] = ()
     caveats: tuple[Caveat, ...] = ()
     derivatives: tuple[Derivative, ...] = ()

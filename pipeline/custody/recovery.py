@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from pipeline import correcting
 from pipeline.custody import fixity
 from pipeline.custody.suspicion import caveats_of
 from pipeline.edges import disposals, drops, exports, registers, tables
@@ -119,6 +120,7 @@ def replayers(vault: Vault, catalog: Catalog, missing: list[str]) -> dict[str, R
         "fixity.repaired": fixity.replay_repaired,
         **dict.fromkeys(exports.TYPES, exports.apply),
         **dict.fromkeys(("link.made", "link.confirmed", "link.refused"), partial(_linked, catalog)),
+        **dict.fromkeys(correcting.EVENTS, partial(correcting.replay, catalog)),
         **dict.fromkeys(registers.EVENTS, registers.replay),
         **dict.fromkeys(disposals.EVENTS, partial(disposals.replay, catalog)),
     }

@@ -38,6 +38,7 @@ from pipeline.records import (
     Relative,
     Stated,
     TimeClaim,
+    TimeCorrection,
 )
 from pipeline.states import LANES
 
@@ -46,7 +47,7 @@ BUSY_MS: Final = 30_000
 IDLE_MS: Final = 30_000
 # The finder of links that a person decided.
 DECIDED: Final = "person"
-REVISION: Final = "0007"
+REVISION: Final = "0008"
 
 
 def make_engine(url: str, *, writes: bool) -> sa.Engine:
@@ -184,6 +185,7 @@ class Catalog:
         arrivals, properties = of(t.arrival, t.arrival.c.id), of(t.property_, t.property_.c.number)
         claims, decided = of(t.time_claim, t.time_claim.c.number), of(t.decided_time, t.decided_time.c.number)
         links, caveats = of(t.case_link, t.case_link.c.id), of(t.caveat, t.caveat.c.number)
+        corrections = of(t.time_correction, t.time_correction.c.original)
         made, prints = of(t.derivative, t.derivative.c.id), of(t.fingerprint, t.fingerprint.c.number)
         relatives = self._relatives(connection, ids)
         return [
@@ -194,6 +196,7 @@ class Catalog:
                             for row in properties[one]},
                 time_claims=tuple(_record(TimeClaim, row) for row in claims[one]),
                 time=_decided(decided[one][-1]) if decided[one] else None,
+                correction=_record(TimeCorrection, corrections[one][0]) if corrections[one] else None,
                 links=tuple(_link(row) for row in links[one]),
                 caveats=tuple(_record(Caveat, row) for row in caveats[one]),
                 derivatives=tuple(_record(Derivative, row) for row in made[one]),
@@ -586,6 +589,9 @@ class Catalog:
 
     def require_linkable(self, connection: sa.Connection, original_id: str) -> None:
         """Returns where a person may decide about its links. Raises BadInput for a sidecar, and for what is gone."""
+        self._require_own(connection, original_id, "link that one", "请关联该录像")
+
+    def _require_own(self, connection: sa.Connection, original_id: str, do: str, do_zh: str) -> None:
         row = connection.execute(
             sa.select(t.original.c.parent, t.original.c.state).where(t.original.c.id == original_id)
         ).one_or_none()
@@ -594,8 +600,8 @@ class Catalog:
                 f"There is no original {original_id}", zh=f"没有编号为 {original_id} 的原件", found=original_id
             )
         if row.parent is not None:
-            raise BadInput(f"It belongs to the recording {row.parent}: link that one",
-                           zh=f"它是录像 {row.parent} 的附属文件，请关联该录像", found=original_id)  # fmt: skip
+            raise BadInput(f"It belongs to the recording {row.parent}: {do}",
+                           zh=f"它是录像 {row.parent} 的附属文件，{do_zh}", found=original_id)  # fmt: skip
 
     def link_to(self, connection: sa.Connection, original_id: str, case_key: str) -> CaseLink | None:
         """The original's link to the case with this number, under whichever of the case's numbers it stands."""
@@ -612,6 +618,17 @@ class Catalog:
         its = (t.case_link.c.original == original_id, t.case_link.c.case == registers.case_with(link.case_key))
         connection.execute(sa.delete(t.case_link).where(*its, t.case_link.c.case_key != link.case_key))
         connection.execute(sa.update(t.original).where(t.original.c.id == original_id).values(changed_seq=seq))
+
+    def require_correctable(self, connection: sa.Connection, original_id: str) -> None:
+        """Returns where a person may correct its time. Raises BadInput for a sidecar, and for what is gone."""
+        self._require_own(connection, original_id, "correct its time there", "请更正该录像的时间")
+
+    def put_correction(self, connection: sa.Connection, original_id: str, said: TimeCorrection | None) -> None:
+        """What a person says of its time is this, or nothing any more."""
+        of = t.time_correction
+        connection.execute(sa.delete(of).where(of.c.original == original_id))
+        if said is not None:
+            connection.execute(sa.insert(of), {"original": original_id, **asdict(said)})
 
     def _drop_proposals(self, connection: sa.Connection, original_id: str, found: Sequence[str]) -> None:
         """What nothing speaks for any more is not proposed any more; what a person said stays."""
@@ -702,6 +719,7 @@ class Catalog:
                     for row in _rows(connection, t.case_link, t.case_link.c.id)
                     if row["finder"] == DECIDED
                 ],
+                "time_corrections": _rows(connection, t.time_correction, t.time_correction.c.original),
                 **registers.dump(connection),
             }
 

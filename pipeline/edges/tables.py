@@ -175,6 +175,18 @@ decided_time = sa.Table(
     sa.Column("source", sa.String(80), nullable=False),
     sa.Column("losers", sa.JSON, nullable=False),
     _finder(),
+    sa.Column("by_rules", sa.JSON(none_as_null=True)),
+)
+
+time_correction = sa.Table(
+    "cr_time_correction",
+    metadata,
+    sa.Column("original", sa.String(26), sa.ForeignKey("cr_original.id"), primary_key=True),
+    _at("start_at"),
+    _at("end_at", nullable=True),
+    sa.Column("uncertainty_s", sa.Float, nullable=False),
+    _text("reason"),
+    _text("by"),
 )
 
 device = sa.Table(

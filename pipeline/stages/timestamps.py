@@ -13,6 +13,7 @@ from pipeline.rules import name_profiles
 from pipeline.stage import Context, Stage, TimeSource
 from pipeline.timing.claiming import zone_of
 from pipeline.timing.clocks import DeviceClock
+from pipeline.timing.correction import corrected
 from pipeline.timing.deciding import decide
 from pipeline.timing.names import places_of, read_name
 
@@ -34,6 +35,8 @@ def run(known: Known, context: Context) -> Facts:
         now=_handed_in_at(known, context),
         clock=DeviceClock(around.offsets),
     )
+    if known.correction is not None:
+        decided, caveats = corrected(known.correction, decided, caveats, duration_s_of(known))
     return Facts(
         properties=marks,
         time_claims=claims,

@@ -265,6 +265,11 @@ def test_a_clerk_s_tables_link_a_recording_by_device_ledger_and_activity(
     [said] = run("device", "measure", "ZF-001", "--shows", "2026-03-02 17:02:05", "--at", "2026-03-02T08:00:00Z")
     assert (said["offset_s"], said["decided_anew"]) == (3725.0, 1)
     assert recorded_at(run) == ("2026-03-02T14:57:55+08:00", "assumed_zone+clock")
+    [said] = run("time", "correct", recording["original"], "--start", "2026-03-02 16:31", "--reason", "与笔录核对")
+    assert (said["time"]["uncertainty_s"], said["time"]["by_rules"]["method"]) == (60.0, "assumed_zone+clock")
+    assert (said["time"]["start"], said["time"]["method"]) == ("2026-03-02T16:31:00+08:00", "by_hand")
+    [said] = run("time", "withdraw", recording["original"], "--reason", "依据有误")
+    assert (said["time"]["method"], said["time"]["by_rules"]) == ("assumed_zone+clock", None)
     [known] = run("device", "calibrate", "ZF-001", "--plot", tmp_path / "plot.svg")
     assert [one["offset_s"] for one in known["measurements"]] == [3725.0]
     assert (tmp_path / "plot.svg").read_text(encoding="utf-8").startswith("<svg")

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
 from pathlib import Path
 
 import click
 
 from workers.cli import app_of, times
+from workers.cli._moments import moment_of
 from workers.cli._persons import allowed, as_person
-
-
-def moment_of(text: str, zone: tzinfo, option: str) -> datetime:
-    """The instant that a person typed. Raises BadInput where it is none."""
-    from pipeline.errors import BadInput
-    from pipeline.timing.texts import Misread, instant_of, read_time
-
-    reading = read_time(text)
-    if isinstance(reading, Misread) or reading.precision_s > 60:
-        raise BadInput(f"{option} '{text}' is no moment; write 2021-08-03 10:10:00",
-                       zh=f"{option}“{text}”不是完整的时刻，请写作 2021-08-03 10:10:00", found=text)  # fmt: skip
-    return instant_of(reading.shown, zone if reading.offset_min is None else reading.offset_min)
 
 
 @click.group(short_help="Devices, people, who carried what, and clocks: list, import, measure, calibrate.")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -56,7 +58,7 @@ def described(known: Known, zone: str, events: list[str]) -> dict[str, Any]:
         "time_claims": [
             {**asdict(one), "at": times(one.at, zone), "end_at": times(one.end_at, zone)} for one in known.time_claims
         ],
-        "time": _time(known, zone),
+        "time": time_of(known, zone),
         "derivatives": [_derivative(one) for one in known.derivatives],
         "fingerprints": [{"method": one.method, "version": one.version} for one in known.fingerprints],
         "links": [_link(one) for one in known.links],
@@ -117,15 +119,26 @@ def _arrival(one: Arrival, zone: str) -> dict[str, Any]:
     return {**{name: getattr(one, name) for name in names}, "taken_at": times(one.taken_at, zone), "stated": stated}
 
 
-def _time(known: Known, zone: str) -> dict[str, Any] | None:
+def time_of(known: Known, zone: str) -> dict[str, Any] | None:
+    """The decided time as `show --json` gives it; None where there is none. by_rules: only where a person corrected."""
     time = known.time
     if time is None:
         return None
     return {
         "start": times(time.start_at, zone), "end": times(time.end_at, zone), "uncertainty_s": time.uncertainty_s,
         "method": time.method, "why": time.why, "zone_known": time.zone_known, "source": time.source,
-        "losers": [list(one) for one in time.losers],
+        "losers": [list(one) for one in time.losers], "by_rules": _by_rules(time.by_rules, zone),
     }  # fmt: skip
+
+
+def _by_rules(told: Mapping[str, Any] | None, zone: str) -> dict[str, Any] | None:
+    if not told:
+        return None
+    named = {"start_at": "start", "end_at": "end"}
+    return {
+        named.get(name, name): times(datetime.fromisoformat(value), zone) if name in named else value
+        for name, value in told.items()
+    }
 
 
 def _event(line: str) -> dict[str, Any]:
