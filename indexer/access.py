@@ -21,6 +21,7 @@ ACTIONS: Final[dict[str, frozenset[Role]]] = {
     "link": frozenset({"clerk", "reviewer", "administrator"}),
     "confirm": frozenset({"reviewer", "administrator"}),
     "correct_time": frozenset({"reviewer", "administrator"}),
+    "excuse": frozenset({"reviewer", "administrator"}),
     "export": frozenset({"reviewer", "administrator"}),
     "approve_export": frozenset({"reviewer", "administrator"}),
     "verify": frozenset({"reviewer", "operator", "auditor", "administrator"}),

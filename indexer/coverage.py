@@ -2,25 +2,30 @@
 
 A duty is an activity of the case with its times. What counts is the union of the decided intervals of all recordings,
 whichever device made them; nothing is bridged. Which part is sure, whatever the clocks' uncertainty, is told beside it.
-Not covered: pauses that somebody explained, and duties whose activity has no times.
+What a person stated as lawfully not recorded is told as such, and stays a gap. Not covered: duties whose activity has
+no times.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal, get_args
 
 from config.settings import SHIPPED
 from pipeline.errors import BadInput
+from pipeline.excusing import Excuse
+from pipeline.recordings import SeamKind
 from pipeline.records import Activity
 
 NAME: Final = "steps.toml"
 Required = Literal["full", "some", "once"]
-GapClass = Literal["file_split", "clock_step", "unexplained", "outside"]
+GapClass = Literal["file_split", "pause_explained", "unexplained", "clock_step", "outside"]
+# What lies between two files of one recording: (before, after) -> its kind.
+Seams = Mapping[tuple[str, str], SeamKind]
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,11 @@ class Steps:
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """A recording in time. set_at: when its device's clock was set, as far as it was noted."""
+    """A recording in time. set_at: when its device's clock was set, as far as it was noted.
+
+    begins_s: the second of the file at from_at, where only a part of it belongs to the case.
+    activity: the code of that which its link names.
+    """
 
     original: str
     name: str
@@ -60,29 +69,47 @@ class Shown:
     to_at: datetime
     uncertainty_s: float
     set_at: tuple[datetime, ...] = ()
+    sha256: str = ""
+    begins_s: float = 0.0
+    activity: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gap:
-    """A part of a duty that no recording shows. before, after: the recordings beside it, None where there is none."""
+    """A part of a duty that no recording shows. before, after: the recordings beside it, None where there is none.
+
+    excuse: why it was lawfully not recorded, where somebody stated it.
+    """
 
     from_at: datetime
     to_at: datetime
     kind: GapClass
     before: Shown | None
     after: Shown | None
+    excuse: Excuse | None = None
 
     @property
     def length_s(self) -> float:
         """In seconds."""
         return (self.to_at - self.from_at).total_seconds()
 
+    @property
+    def before_s(self) -> float | None:
+        """The second of the file before at which the gap begins."""
+        return None if self.before is None else _position_s(self.before, self.from_at)
+
+    @property
+    def after_s(self) -> float | None:
+        """The second of the file after at which the gap ends."""
+        return None if self.after is None else _position_s(self.after, self.to_at)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Covered:
     """How far a duty is shown. sure_s: covered whatever the clocks' uncertainty; devices: which did it.
 
-    fulfilled: whether the rule of its step is kept.
+    by_device: what each device by itself shows of it, in seconds. fulfilled: whether the rule of its step is kept, a
+    stated reason counted; excused: whether it is so only by stated reasons.
     """
 
     activity: Activity
@@ -92,6 +119,8 @@ class Covered:
     gaps: tuple[Gap, ...]
     devices: tuple[str, ...]
     fulfilled: bool
+    excused: bool = False
+    by_device: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     @property
     def length_s(self) -> float:
@@ -103,6 +132,29 @@ class Covered:
     def share(self) -> float:
         """Of the duty that is covered, 0.0 to 1.0; a moment is covered or not."""
         return self.covered_s / self.length_s if self.length_s else float(not self.gaps)
+
+    def statement(self) -> tuple[str, str]:
+        """Who shows how much of it, in English and Chinese: several devices count together."""
+        if not self.devices:
+            return "Nothing was recorded", "没有音像记录"
+        sure, sure_zh = _lasting(self.sure_s), _lasting_zh(self.sure_s)
+        named = [one or "?" for one in self.devices]
+        return (
+            f"{' or '.join(named)} shows {_lasting(self.covered_s)} of {_lasting(self.length_s)} ({self.share:.1%}), "
+            f"{sure} whatever the clocks",
+            f"由{' 或 '.join(named)} 记录了 {_lasting_zh(self.covered_s)}，占全程 {_lasting_zh(self.length_s)}的"
+            f" {self.share:.1%}；计入时钟误差，至少 {sure_zh}",
+        )
+
+
+def _lasting(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _lasting_zh(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} 分 {rest} 秒" if minutes else f"{rest} 秒"
 
 
 def steps_of(home: Path) -> Steps:
@@ -128,42 +180,113 @@ def ends_of(activity: Activity) -> tuple[datetime, datetime]:
     return activity.from_at, activity.to_at or activity.from_at
 
 
-def coverage_of(activity: Activity, recordings: Sequence[Shown], rules: Steps) -> Covered:
-    """How far these recordings show the activity, which must have a beginning."""
+def coverage_of(
+    activity: Activity, recordings: Sequence[Shown], rules: Steps, excuses: Sequence[Excuse] = (),
+    seams: Seams | None = None,
+) -> Covered:  # fmt: skip
+    """How far these recordings show the activity, which must have a beginning.
+
+    excuses: all that were stated for the case. seams: between files of one recording, as `recordings_of` found them.
+    """
     first, last = ends_of(activity)
     # A moment, too, is covered by what touches it.
     touching = [one for one in recordings if one.from_at <= last and one.to_at >= first]
     shown = sorted(touching, key=lambda one: (one.from_at, one.to_at))
-    gaps = tuple(_gaps(shown, first, last, rules))
     step = rules.of(activity.step)
+    bare = tuple(_gaps(shown, first, last, rules, seams or {}))
+    stated = [(one, *_span_of(one, first, last)) for one in excuses if _concerns(one, activity, step, rules)]
+    gaps = tuple(piece for gap in bare for piece in _explained(gap, stated, rules.split_s))
     length_s = (last - first).total_seconds()
-    covered_s = length_s - sum(gap.length_s for gap in gaps)
     return Covered(
-        activity=activity, step=step, covered_s=covered_s, sure_s=_sure_s(shown, first, last), gaps=gaps,
-        devices=tuple(dict.fromkeys(one.device for one in shown)),
+        activity=activity, step=step, covered_s=length_s - sum(gap.length_s for gap in bare),
+        sure_s=_sure_s(shown, first, last), gaps=gaps, devices=tuple(dict.fromkeys(one.device for one in shown)),
         fulfilled=_is_kept(step, shown, gaps, first, last, rules),
+        excused=_is_kept(step, shown, gaps, first, last, rules)
+        and not _is_kept(step, shown, bare, first, last, rules),
+        by_device={
+            device: _together_s([one for one in shown if one.device == device], first, last)
+            for device in dict.fromkeys(one.device for one in shown)
+        },
     )  # fmt: skip
 
 
-def _gaps(shown: Sequence[Shown], first: datetime, last: datetime, rules: Steps) -> Iterator[Gap]:
+def _concerns(excuse: Excuse, activity: Activity, step: Step, rules: Steps) -> bool:
+    if excuse.activity is not None:
+        return excuse.activity == activity.code
+    return excuse.step is None or excuse.step == step.name or rules.of(excuse.step) == step
+
+
+def _span_of(excuse: Excuse, first: datetime, last: datetime) -> tuple[datetime, datetime]:
+    return (excuse.from_at or first, excuse.to_at or last)
+
+
+def _explained(
+    gap: Gap, stated: Sequence[tuple[Excuse, datetime, datetime]], slack_s: float
+) -> Iterator[Gap]:  # fmt: skip
+    """The gap in parts: what a stated reason covers, and what is left. People state times to the second at best."""
+    if gap.kind == "file_split":
+        yield gap
+        return
+    slack, reached = timedelta(seconds=slack_s), gap.from_at
+    pieces: list[Gap] = []
+    for excuse, from_at, to_at in sorted(stated, key=lambda one: (one[1], one[2])):
+        begin, end = max(from_at, reached), min(to_at, gap.to_at)
+        # A gap that is a moment is explained by what holds it.
+        if end < begin or (end == begin and gap.length_s):
+            continue
+        if begin - reached > slack:
+            pieces.append(replace(gap, from_at=reached, to_at=begin))
+            reached = begin
+        pieces.append(replace(gap, from_at=reached, to_at=end, kind="pause_explained", excuse=excuse))
+        reached = end
+    if not pieces:
+        yield gap
+    elif gap.to_at - reached > slack:
+        yield from (*pieces, replace(gap, from_at=reached))
+    else:
+        yield from (*pieces[:-1], replace(pieces[-1], to_at=gap.to_at))
+
+
+def _position_s(one: Shown, at: datetime) -> float:
+    return one.begins_s + (min(max(at, one.from_at), one.to_at) - one.from_at).total_seconds()
+
+
+def _together_s(shown: Sequence[Shown], first: datetime, last: datetime) -> float:
+    """Seconds of the interval that at least one of these shows."""
+    return (last - first).total_seconds() - sum(
+        (to_at - from_at).total_seconds() for from_at, to_at, _, _ in _holes(shown, first, last)
+    )
+
+
+def _gaps(shown: Sequence[Shown], first: datetime, last: datetime, rules: Steps, seams: Seams) -> Iterator[Gap]:
+    for from_at, to_at, before, after in _holes(shown, first, last):
+        yield _gap(from_at, to_at, before, after, rules, seams)
+
+
+def _holes(
+    shown: Sequence[Shown], first: datetime, last: datetime
+) -> Iterator[tuple[datetime, datetime, Shown | None, Shown | None]]:
+    """(from, to, before, after) of what none of these shows; they are ordered by their beginnings."""
     if not shown:
-        yield Gap(from_at=first, to_at=last, kind="outside", before=None, after=None)
+        yield first, last, None, None
         return
     reached, before = first, None
     for one in shown:
         if one.from_at > reached:
-            yield _gap(reached, one.from_at, before, one, rules)
+            yield reached, one.from_at, before, one
         if one.to_at > reached:
             reached, before = one.to_at, one
     if reached < last:
-        yield _gap(reached, last, before, None, rules)
+        yield reached, last, before, None
 
 
-def _gap(from_at: datetime, to_at: datetime, before: Shown | None, after: Shown | None, rules: Steps) -> Gap:
+def _gap(
+    from_at: datetime, to_at: datetime, before: Shown | None, after: Shown | None, rules: Steps, seams: Seams
+) -> Gap:  # fmt: skip
     kind: GapClass = "unexplained"
     if before is None or after is None:
         kind = "outside"
-    elif before.device == after.device and _was_set(before, after):
+    elif seams.get((before.original, after.original)) == "clock_step" or _was_set(before, after):
         kind = "clock_step"
     elif before.device == after.device and (to_at - from_at).total_seconds() <= rules.split_s:
         kind = "file_split"
@@ -173,7 +296,7 @@ def _gap(from_at: datetime, to_at: datetime, before: Shown | None, after: Shown 
 def _was_set(before: Shown, after: Shown) -> bool:
     """Whether the clock that both stand on was set between their beginnings, so that the gap may be none."""
     margin = timedelta(seconds=max(before.uncertainty_s, after.uncertainty_s))
-    return any(before.from_at < at <= after.from_at + margin for at in after.set_at)
+    return before.device == after.device and any(before.from_at < at <= after.from_at + margin for at in after.set_at)
 
 
 def _sure_s(shown: Sequence[Shown], first: datetime, last: datetime) -> float:
@@ -211,15 +334,20 @@ def _is_kept(
 ) -> bool:  # fmt: skip
     match step.required:
         case "full":
-            return bool(shown) and _is_whole(gaps, first, last, rules)
+            return (bool(shown) or _all_stated(gaps)) and _is_whole(gaps, first, last, rules)
         case "once":
-            return bool(shown)
+            return bool(shown) or _all_stated(gaps)
     return True
 
 
+def _all_stated(gaps: Sequence[Gap]) -> bool:
+    return all(gap.kind == "pause_explained" for gap in gaps)
+
+
 def _is_whole(gaps: Sequence[Gap], first: datetime, last: datetime, rules: Steps) -> bool:
-    """Whether nothing is missing but what switching files, and people at the door, take."""
+    """Whether nothing is missing but what switching files, people at the door, and stated reasons take."""
     return all(
-        gap.kind == "file_split" or ((gap.from_at == first or gap.to_at == last) and gap.length_s <= rules.edge_s)
+        gap.kind in ("file_split", "pause_explained")
+        or ((gap.from_at == first or gap.to_at == last) and gap.length_s <= rules.edge_s)
         for gap in gaps
     )

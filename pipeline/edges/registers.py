@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from ulid import ULID
@@ -22,6 +22,22 @@ from pipeline.case_numbers import comparable
 from pipeline.edges import tables as t
 from pipeline.errors import BadInput
 from pipeline.records import Activity, Case, ClockOffset, Custodian, Device, LedgerEntry, Party, Registered
+
+
+class Linked(NamedTuple):
+    """An original as a case sees it. from_s, to_s: the part of it that the link is about; None open."""
+
+    original: str
+    name: str
+    sha256: str
+    kind: str
+    status: str
+    method: str
+    by: str | None
+    activity: str | None
+    from_s: float | None
+    to_s: float | None
+
 
 # The event that tells of a row -> what the row is, and its name among the event's facts.
 EVENTS: Final[Mapping[str, tuple[type[Any], str]]] = {
@@ -141,6 +157,22 @@ def linked_to(connection: sa.Connection, key: str) -> list[tuple[str, str, str]]
         .order_by(t.original.c.id)
     )
     return [(row.id, row.name, row.status) for row in connection.execute(query)]
+
+
+def links_of(connection: sa.Connection, key: str) -> list[Linked]:
+    """What belongs to the case with this number, or is proposed for it; sidecars go with their recordings."""
+    link, original = t.case_link.c, t.original.c
+    query = (
+        sa.select(original.id, original.name, original.sha256, original.kind, link.status, link.method, link.by,
+                  link.activity, link.from_s, link.to_s)
+        .join(t.case_link, link.original == original.id)
+        .where(link.case == case_with(key), link.status != "refused", original.state != "disposed")
+        .order_by(original.id)
+    )  # fmt: skip
+    return [
+        Linked(original=row.id, **{name: getattr(row, name) for name in Linked._fields if name != "original"})
+        for row in connection.execute(query)
+    ]
 
 
 def made_by(connection: sa.Connection, device: str) -> list[str]:

@@ -12,9 +12,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.conftest import QUICK
-from tests.flows.keeping import filmed
+from tests.flows.keeping import filmed, link
+from tests.flows.test_registers import take_in
 from workers import cli
 from workers.bootstrap import Home
+from workers.rebuild import rebuild_catalog
 
 Run = Callable[..., list[dict[str, Any]]]
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -66,3 +68,53 @@ def test_files_of_one_act_are_shown_together_with_what_is_missing_and_a_late_one
     assert (whole["recording"], len(whole["members"]), whole["whole"]) == (second, 4, True)
     assert run("recording", "list", "--faulty") == []
     assert sqlite_home.catalog.events_of_type(["view.recording"])[0].count(late) == 1
+
+
+CASE = "平商务罚字〔2026〕第3号"
+
+
+def registered(home: Home, *activities: str) -> None:
+    """The case with its party, and these activities (`A1,查封,10:00,10:30`), are registered."""
+    head = ["案号", "立案号", "案由", "立案日期", "办理期限", "当事人"]
+    row = [CASE, "平商务立字〔2026〕2号", "无证经营", "2026-03-01", "2026-05-30", "鑫源商贸有限公司"]
+    take_in(home, "cases", [head, row])
+    rows = [
+        [code, step, CASE, "城关镇人民路18号", "王建国、李红", f"2026-03-02 {first}", f"2026-03-02 {last}"]
+        for code, step, first, last in (one.split(",") for one in activities)
+    ]
+    take_in(home, "activities", [["活动编号", "环节", "案号", "地点", "执法人员", "开始时间", "结束时间"], *rows])
+
+
+def classes(report: dict[str, Any]) -> list[tuple[str, float]]:
+    return [(gap["class"], gap["length_s"]) for one in report["duties"] for gap in one["gaps"]]
+
+
+def test_a_pause_that_a_person_explained_is_told_with_the_reason_until_it_is_taken_back(
+    sqlite_home: Home, run: Run, tmp_path: Path
+) -> None:
+    first, second = filmed(sqlite_home, tmp_path / "card", segment(1, 0, 600), segment(2, 900, 900))
+    registered(sqlite_home, "A1,查封,10:00,10:25", "A2,送达,14:00,14:10")
+    for one in (first, second):
+        link(sqlite_home, one, CASE)
+    [report] = run("case", "coverage", CASE, code=1)
+    assert classes(report) == [("unexplained", 300.0), ("outside", 600.0)]
+    [gap] = report["duties"][0]["gaps"]
+    assert (gap["before"]["original"], gap["before"]["position_s"]) == (first, 600.0)
+    assert (len(gap["after"]["sha256"]), gap["after"]["position_s"]) == (64, 0.0)
+    run("case", "excuse", CASE, "--step", "查封", "--from", "2026-03-02 10:10", "--reason", "停电", code=2)
+    run("case", "excuse", CASE, "--step", "听证", "--reason", "停电", code=2)
+    [pause] = run("case", "excuse", CASE, "--step", "查封", "--reason", "停电", "--told", "马负责",
+                  "--from", "2026-03-02 10:10", "--to", "2026-03-02 10:15")  # fmt: skip
+    run("case", "excuse", "平商务立字〔2026〕2号", "--activity", "A2", "--reason", "涉及商业秘密，已书面说明")
+    [report] = run("case", "coverage", CASE)
+    assert classes(report) == [("pause_explained", 300.0), ("pause_explained", 600.0)]
+    assert [(one["fulfilled"], one["excused"]) for one in report["duties"]] == [(True, True), (True, True)]
+    assert (pause["told"], report["duties"][0]["gaps"][0]["excuse"]["reason"]) == ("马负责", "停电")
+    run("case", "excuse", CASE, "--withdraw", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "--reason", "误填", code=2)
+    run("case", "excuse", CASE, "--withdraw", pause["excuse"], "--reason", "误填")
+    sqlite_home.close()
+    rebuild_catalog(sqlite_home.settings)
+    [report] = run("case", "coverage", CASE, code=1)
+    assert [one["activity"] for one in report["excuses"]] == ["A2"]
+    assert classes(report) == [("outside", 1500.0), ("pause_explained", 600.0)]  # links are found again by working
+    assert len(sqlite_home.catalog.events_of_type(["view.case"])) == 3

@@ -10,6 +10,7 @@ import pytest
 
 from indexer.coverage import Shown, coverage_of, steps_of
 from pipeline.errors import BadInput
+from pipeline.excusing import Excuse
 from pipeline.records import Activity
 
 RULES = steps_of(Path("/nonexistent"))
@@ -128,3 +129,68 @@ def test_covered_and_missing_seconds_are_those_counted_one_by_one():
         assert covered.covered_s == pytest.approx(seconds)
         assert covered.covered_s + sum(gap.length_s for gap in covered.gaps) == pytest.approx(3600)
         assert covered.sure_s == pytest.approx(seconds)
+
+
+# -- what a person stated
+
+
+def stated(from_s=None, to_s=None, step=None, activity=None):
+    return Excuse(
+        id="E", case="AJ2026-1", case_key="AJ-2026-1", reason="停电", step=step, activity=activity, by="李法制",
+        from_at=None if from_s is None else at(from_s), to_at=None if to_s is None else at(to_s),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("excuse", "expected"), [
+    (stated(600, 900), [(600.0, 300.0, "pause_explained")]),
+    (stated(500, 1000), [(600.0, 300.0, "pause_explained")]),
+    (stated(601.5, 899), [(600.0, 300.0, "pause_explained")]),  # nobody states times to the second
+    (stated(700, 800),
+     [(600.0, 100.0, "unexplained"), (700.0, 100.0, "pause_explained"), (800.0, 100.0, "unexplained")]),
+    (stated(900, 1000), [(600.0, 300.0, "unexplained")]),
+    (stated(600, 900, step="送达"), [(600.0, 300.0, "unexplained")]),
+    (stated(600, 900, step="seizure"), [(600.0, 300.0, "pause_explained")]),
+    (stated(600, 900, activity="A2"), [(600.0, 300.0, "unexplained")]),
+    (stated(activity="A1"), [(600.0, 300.0, "pause_explained")]),
+])  # fmt: skip
+def test_a_stated_reason_explains_what_it_is_about_and_no_more(excuse, expected):
+    covered = coverage_of(duty(), [shown(0, 600), shown(900, 3600)], RULES, [excuse])
+    assert gaps(covered) == expected
+    whole = all(kind == "pause_explained" for *_, kind in expected)
+    assert (covered.fulfilled, covered.excused, covered.covered_s) == (whole, whole, 3300.0)
+    assert {gap.before.name for gap in covered.gaps} == {"0.mp4"}
+
+
+def test_a_duty_of_which_nothing_was_recorded_may_be_lawful_and_covers_nothing():
+    for step in ("查封", "送达"):
+        assert not coverage_of(duty(step=step), [], RULES).fulfilled
+        covered = coverage_of(duty(step=step), [], RULES, [stated(step=step)])
+        assert (covered.fulfilled, covered.excused, covered.share) == (True, True, 0.0)
+        assert gaps(covered) == [(0.0, 3600.0, "pause_explained")]
+    assert coverage_of(duty(0.0, "送达"), [], RULES, [stated()]).fulfilled
+
+
+def test_two_stated_reasons_meet_and_each_is_told():
+    excuses = [stated(600, 750), stated(750, 900)]
+    covered = coverage_of(duty(), [shown(0, 600), shown(900, 3600)], RULES, excuses)
+    assert gaps(covered) == [(600.0, 150.0, "pause_explained"), (750.0, 150.0, "pause_explained")]
+
+
+def test_a_gap_tells_at_which_second_of_which_file_it_begins_and_ends():
+    [gap] = coverage_of(duty(), [shown(-20, 600), shown(691, 3600)], RULES).gaps
+    assert (gap.before_s, gap.after_s) == (620.0, 0.0)
+
+
+def test_what_lies_between_files_of_one_recording_tells_the_class():
+    first, second = shown(0, 600), shown(900, 3600)
+    covered = coverage_of(duty(), [first, second], RULES, (), {(first.original, second.original): "clock_step"})
+    assert gaps(covered) == [(600.0, 300.0, "clock_step")]
+
+
+def test_the_statement_names_every_device_and_what_each_shows():
+    covered = coverage_of(duty(), [shown(0, 600), shown(590, 3600, "ZF-002", 10.0)], RULES)
+    assert covered.by_device == {"ZF-001": 600.0, "ZF-002": 3010.0}
+    english, chinese = covered.statement()
+    assert english == "ZF-001 or ZF-002 shows 60 min 0 s of 60 min 0 s (100.0%), 59 min 50 s whatever the clocks"
+    assert chinese == "由ZF-001 或 ZF-002 记录了 60 分 0 秒，占全程 60 分 0 秒的 100.0%；计入时钟误差，至少 59 分 50 秒"
+    assert coverage_of(duty(), [], RULES).statement()[1] == "没有音像记录"

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from workers.cli import SOME_FAILED, app_of, times
-from workers.cli._persons import as_person
+from workers.cli._persons import allowed, as_person, because
 
 if TYPE_CHECKING:
-    from indexer.coverage import Covered, Shown
-    from pipeline.records import Activity, Case, ClockOffset, Known
+    from pipeline.records import Activity, Case
+    from workers.bootstrap import Home
 
 
 @click.group(short_help="Cases, parties and activities: list, show, import, coverage.")
@@ -53,6 +53,7 @@ def show(number: str) -> None:
     app = app_of()
     with home(app.settings) as built:
         key, zone = comparable(number), built.settings.time.zone
+        looks_at(built, number, "show")
         with built.catalog.snapshot() as connection:
             found = registers.cases(connection, key=key)
             activities = registers.activities(connection, case=key)
@@ -90,29 +91,87 @@ def coverage(number: str, confirmed: bool) -> int:
 
     Example: casereel case coverage 平商务罚字〔2021〕第3号 --json
     """
+    from indexer.case_file import case_file
+    from indexer.contradictions import contradictions_of
     from indexer.coverage import coverage_of, steps_of
-    from pipeline.case_numbers import comparable
-    from pipeline.edges import registers
     from workers.bootstrap import home
+    from workers.cli._coverage import contradiction, duty, excuse_of, page
 
     app = app_of()
     with home(app.settings) as built:
-        key, rules = comparable(number), steps_of(built.settings.home)
+        zone, rules = built.settings.time.zone, steps_of(built.settings.home)
+        looks_at(built, number, "coverage")
+        file = case_file(built.catalog, built.audit, number, zone=zone, confirmed=confirmed)
+        duties = [
+            coverage_of(one, file.shown, rules, file.excuses, file.seams) for one in file.activities if one.from_at
+        ]
+        data = {
+            "case": file.case.numbers[0][0], "rules": rules.version,
+            "without_times": [one.step for one in file.activities if not one.from_at],
+            "duties": [duty(one, zone) for one in duties],
+            "excuses": [excuse_of(one, zone) for one in file.excuses],
+            "contradictions": [contradiction(one) for one in contradictions_of(file, rules, zone)],
+        }  # fmt: skip
+        app.emit(data, lambda: page(app, data))
+    return 0 if all(one.fulfilled for one in duties) else SOME_FAILED
+
+
+@case.command(short_help="State why something was lawfully not recorded, or take that back.")
+@click.argument("number")
+@click.option("--step", help="Of every activity of this step.")
+@click.option("--activity", help="Of this activity.")
+@click.option("--from", "from_", help="A pause: from this moment, in the bureau's zone.")
+@click.option("--to", help="A pause: to this moment.")
+@click.option("--told", help="The person in charge who was told.")
+@click.option("--withdraw", metavar="ID", help="Take back the stated reason of this name.")
+@because
+@as_person
+def excuse(
+    number: str, step: str | None, activity: str | None, from_: str | None, to: str | None, told: str | None,
+    withdraw: str | None, reason: str, as_: str | None,
+) -> None:  # fmt: skip
+    """Without --from and --to it is about all of the duty; `case coverage` tells it beside the gap, which stays one.
+
+    Example: casereel case excuse AJ2021-0042 --step 查封 --from "2021-08-03 10:10" --to "2021-08-03 10:25"
+    --reason 停电
+    """
+    from indexer.case_file import keys_of
+    from indexer.coverage import steps_of
+    from pipeline.case_numbers import comparable
+    from pipeline.edges import registers
+    from pipeline.excusing import Excuses
+    from pipeline.timing.claiming import zone_of
+    from workers.bootstrap import home
+    from workers.cli._coverage import excuse_line, excuse_of, require_duty
+    from workers.cli._moments pipeline.timing.evidence.py import moment_of
+
+    app = app_of()
+    with home(app.settings) as built:
+        person = allowed(built, as_, "excuse").name if as_ else built.actor
+        zone, key = zone_of(built.settings), comparable(number)
         with built.catalog.snapshot() as connection:
             found = required_case(number, registers.cases(connection, key=key))
             activities = registers.activities(connection, case=key)
-            linked = registers.linked_to(connection, key)
-            offsets = registers.offsets(connection)
-        ids = [one for one, _, status in linked if status == "confirmed" or not confirmed]
-        shown = [one for known in built.catalog.known_of_many(ids) if (one := _shown(known, offsets))]
-        duties = [coverage_of(one, shown, rules) for one in activities if one.from_at]
-        untimed = [one.step for one in activities if not one.from_at]
-        data = {
-            "case": found.numbers[0][0], "rules": rules.version, "without_times": untimed,
-            "duties": [_duty(one, built.settings.time.zone) for one in duties],
-        }  # fmt: skip
-        app.emit(data, lambda: _duties(data) or app.in_words("没有带时间的执法活动", "no activity with times"))
-    return 0 if all(one.fulfilled for one in duties) else SOME_FAILED
+        stated = Excuses(built.catalog, built.audit)
+        if withdraw:
+            one = stated.withdraw(person, keys_of(found), withdraw, reason)
+        else:
+            require_duty(activities, steps_of(built.settings.home), step, activity)
+            one = stated.give(
+                person, found.numbers[0][0], reason, step=step, activity=activity, told=told,
+                from_at=moment_of(from_, zone, "--from") if from_ else None,
+                to_at=moment_of(to, zone, "--to") if to else None,
+            )  # fmt: skip
+        data = {**excuse_of(one, built.settings.time.zone), "withdrawn": bool(withdraw)}
+        app.emit(data, lambda: excuse_line(app, data))
+
+
+def looks_at(built: Home, number: str, page: str) -> None:
+    """The look at a case is an event before anything of it is shown. Raises NotAllowed."""
+    from indexer.access import Reviewer, require
+
+    require(Reviewer(name=built.actor, role="administrator"), "view")
+    built.tell("view.case", facts={"case": number, "page": page})
 
 
 def required_case(number: str, found: list[Case]) -> Case:
@@ -122,50 +181,6 @@ def required_case(number: str, found: list[Case]) -> Case:
     if not found:
         raise BadInput(f"No case has the number {number}", zh=f"没有案号为 {number} 的案件", found=number)
     return found[0]
-
-
-def _shown(known: Known, offsets: list[ClockOffset]) -> Shown | None:
-    from indexer.coverage import Shown
-    from indexer.document import device_of
-
-    if known.time is None or known.original.kind not in ("video", "audio"):
-        return None
-    device = device_of(known) or ""
-    return Shown(
-        original=known.original.id, name=known.original.name, device=device, from_at=known.time.start_at,
-        to_at=known.time.end_at, uncertainty_s=known.time.uncertainty_s,
-        set_at=tuple(one.at for one in offsets if one.device == device and one.how == "set"),
-    )  # fmt: skip
-
-
-def _duty(one: Covered, zone: str) -> dict[str, Any]:
-    from indexer.coverage import ends_of
-
-    from_at, to_at = ends_of(one.activity)
-    return {
-        "activity": one.activity.code, "step": one.activity.step, "from": times(from_at, zone),
-        "to": times(to_at, zone), "required": one.step.required, "fulfilled": one.fulfilled,
-        "covered_s": round(one.covered_s, 3), "sure_s": round(one.sure_s, 3), "share": round(one.share, 4),
-        "devices": one.devices, "rule": one.step.source,
-        "gaps": [
-            {"from": times(gap.from_at, zone), "to": times(gap.to_at, zone), "length_s": round(gap.length_s, 3),
-             "class": gap.kind, "before": _beside(gap.before), "after": _beside(gap.after)}
-            for gap in one.gaps
-        ],
-    }  # fmt: skip
-
-
-def _beside(one: Shown | None) -> dict[str, str] | None:
-    return None if one is None else {"original": one.original, "name": one.name}
-
-
-def _duties(data: dict[str, Any]) -> str:
-    lines = []
-    for one in data["duties"]:
-        mark = "✓" if one["fulfilled"] else "✗"
-        lines.append(f"{mark} {one['step']}  {one['from']} .. {one['to']}  {one['share']:.1%}  ({one['required']})")
-        lines += [f"    {gap['class']:11}  {gap['from']} .. {gap['to']}  {gap['length_s']} s" for gap in one["gaps"]]
-    return "\n".join(lines)
 
 
 def _said(one: Case) -> dict[str, Any]:
