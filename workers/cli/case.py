@@ -143,7 +143,7 @@ def excuse(
     from pipeline.timing.claiming import zone_of
     from workers.bootstrap import home
     from workers.cli._coverage import excuse_line, excuse_of, require_duty
-    from workers.cli._moments pipeline.timing.evidence.py import moment_of
+    from workers.cli._moments import moment_of
 
     app = app_of()
     with home(app.settings) as built:
