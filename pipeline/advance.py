@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 import sqlalchemy as sa
 from ulid import ULID
 
+from pipeline.edges import registers
 from pipeline.edges.audit import NewEvent
 from pipeline.edges.catalog import DECIDED
 from pipeline.edges.disk import passing_folder
@@ -83,9 +84,11 @@ def renew(
             # Who is at it now may have looked before the change.
             jobs.begin_anew(connection, [one.original.id for one in known], stage.name)
             lanes = jobs.rested(connection, list(found), stage.name)
+            _time_anew(connection, {one: found[one] for one in lanes}, jobs)
             events = [_event(stage, lane, jobs.worker_id, one, found[one], ()) for one, lane in lanes.items()]
             for (one, lane), seq in zip(lanes.items(), context.audit.record(connection, events), strict=True):
                 context.catalog.record(connection, one, f"{lane}-{stage.name}", found[one], seq)
+            seq = _measure(connection, {one: found[one] for one in lanes}, context, jobs) or seq
         changed |= lanes.keys()
         moved(len(known))
     context.audit.make_durable(seq)
@@ -102,6 +105,7 @@ def _is_other(stage: Stage, known: Known, facts: Facts) -> bool:
         {one.name: one for one in known.properties.values() if is_mine(one.finder)}
         != {one.name: one for one in facts.properties}
         or (stage.name == "timestamps" and facts.time != known.time)
+        or bool(facts.offsets)
         or (stage.name == "link" and _undecided(known.links, known) != _undecided(facts.links, known))
         or {one for one in known.caveats if is_mine(one.finder)} != set(facts.caveats)
     )
@@ -144,8 +148,12 @@ def _record(turn: Turn, claim: Claim, known: Known, facts: Facts, context: Conte
         if facts.parent is not None:
             # A sidecar may say when its recording was made. Before the log's head is locked, as everywhere.
             jobs.again(connection, facts.parent, "light", AFTER_SIDECARS)
+        if facts.is_retimed:
+            jobs.again(connection, claim.original, "light", AFTER_SIDECARS)
+        _time_anew(connection, {claim.original: facts}, jobs)
         [seq] = audit.record(connection, [event])
         catalog.record(connection, claim.original, turn.name, facts, seq)
+        _measure(connection, {claim.original: facts}, context, jobs)
         replaced = catalog.add_derivatives(connection, claim.original, turn.name, derivatives)
         if turn.stage.name == "probe" and known.original.kind != "sidecar":
             catalog.adopt(connection, claim.original, catalog.orphan_sidecars(connection, known), seq)
@@ -153,6 +161,24 @@ def _record(turn: Turn, claim: Claim, known: Known, facts: Facts, context: Conte
             _become_searchable(claim.original, connection, context, jobs)
     for path in replaced:
         context.vault.drop_derivative(path)
+
+
+def _time_anew(connection: sa.Connection, found: Mapping[str, Facts], jobs: Jobs) -> None:
+    """The other recordings of devices of whose clock these facts tell are timed and linked anew."""
+    devices = {offset.device for facts in found.values() for offset in facts.offsets}
+    for device in sorted(devices):
+        for one in registers.made_by(connection, device):
+            if one not in found:
+                jobs.again(connection, one, "light", AFTER_SIDECARS)
+
+
+def _measure(connection: sa.Connection, found: Mapping[str, Facts], context: Context, jobs: Jobs) -> int | None:
+    """What these facts tell of clocks is registered; the number of its last event, None where they tell nothing."""
+    told = [(original, offset) for original, facts in found.items() for offset in facts.offsets]
+    for _, offset in told:
+        registers.put(connection, offset)
+    events = [replace(registers.event_of(jobs.worker_id, offset), original=original) for original, offset in told]
+    return context.audit.record(connection, events)[-1] if events else None
 
 
 def _kept(made: Any, known: Known, turn: Turn, context: Context) -> Derivative:

@@ -242,6 +242,7 @@ class Facts:
     """All that one stage found out about one original; recorded whole or not at all.
 
     state: the state the original moves to, None to stay. parent: the original this sidecar belongs to.
+    is_retimed: what was found bears on when it was recorded. offsets: what it tells of its device's clock.
     """
 
     properties: tuple[Property, ...] = ()
@@ -254,6 +255,8 @@ class Facts:
     relatives: tuple[Relative, ...] = ()
     parent: str | None = None
     state: str | None = None
+    is_retimed: bool = False
+    offsets: tuple[ClockOffset, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -398,11 +401,21 @@ class Happened:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Card:
+    """A clock card or a case slate that this home made. number: the four letters that its codes carry."""
+
+    number: str
+    kind: Literal["clock", "slate"]
+    made_at: datetime
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Around:
     """What the registers say of one original.
 
     device_why: by what its device was told; offsets: what was measured of that device's clock; officer: whom the file
-    itself names.
+    itself names. sealed: texts of the codes seen in it that this home's own cards show; cards: those, by number.
     """
 
     device: Device | None = None
@@ -411,6 +424,8 @@ class Around:
     officer: Custodian | None = None
     carried: tuple[Carried, ...] = ()
     happened: tuple[Happened, ...] = ()
+    sealed: frozenset[str] = frozenset()
+    cards: Mapping[str, Card] = field(default_factory=dict)
 
 
 Registered = Device | Custodian | LedgerEntry | ClockOffset | Case | Activity

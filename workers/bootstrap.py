@@ -167,6 +167,7 @@ def build_exporter(home: Home) -> Exporter:
 def build_context(home: Home) -> tuple[Context, OwnedFolder]:
     """What stages may use, and the scratch folder to close at the end."""
     from indexer.matching.relatives import relatives_of
+    from pipeline.edges.cards import Cards
     from pipeline.edges.tools import Tools
     from pipeline.registers.keeping import Registers
     from pipeline.stage import Context
@@ -184,7 +185,7 @@ def build_context(home: Home) -> tuple[Context, OwnedFolder]:
         index=build_follower(home),
         scratch=scratch.path,
         relatives=lambda known: relatives_of(known, home.catalog, marked),
-        around=Registers(home.catalog, home.audit).around,
+        around=Registers(home.catalog, home.audit, Cards(home.settings)).around,
     )
     return context, scratch
 

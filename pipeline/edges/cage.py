@@ -42,8 +42,9 @@ from pipeline.errors import CasereelError, TryAgain, Unreadable
 RESULT_MAX_BYTES: Final = 16 << 20
 STDERR_KEPT_BYTES: Final = 8 << 10
 PRELOADED: Final = (
-    "json", "exifread", "PIL.Image", "PIL.ImageOps", "PIL.ImageCms", "pi_heif", "av", "numpy", "pipeline.stage",
-    "pipeline.edges.tools", "pipeline.edges.reading", "pipeline.edges.pictures", "pipeline.custody.sniff",
+    "json", "exifread", "PIL.Image", "PIL.ImageOps", "PIL.ImageCms", "pi_heif", "av", "numpy", "zxingcpp",
+    "pipeline.stage", "pipeline.edges.tools", "pipeline.edges.reading", "pipeline.edges.pictures",
+    "pipeline.custody.sniff",
 )  # fmt: skip
 # How one ended that was ended, in words.
 REASONS: Final = {

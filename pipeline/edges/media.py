@@ -122,6 +122,16 @@ def colours(
     return Branch("V:0", filters, options, (height_px, width_px, 3), "u1", 4)
 
 
+def looks(*, step_s: float, width_px: int, height_px: int, count_max: int, light: Filters = ()) -> Branch:
+    """Grey pictures (height_px, width_px), one a step: number k is what is shown k * step_s after the beginning."""
+    filters = (
+        by("fps", f"1/{step_s:g}", start_time=0, round="up"), by("scale", width_px, height_px, flags="area"),
+        *_pressed(light), by("format", "gray"),
+    )  # fmt: skip
+    options = (("f", "rawvideo"), ("frames:v", count_max))
+    return Branch("V:0", filters, options, (height_px, width_px), "u1", 16)
+
+
 def _pressed(light: Filters) -> Filters:
     """The light made usual between formats that take sides of any length."""
     return (by("format", "yuv444p10le"), *light, by("format", "yuv444p")) if light else ()

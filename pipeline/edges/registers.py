@@ -20,8 +20,9 @@ from ulid import ULID
 
 from pipeline.case_numbers import comparable
 from pipeline.edges import tables as t
+from pipeline.edges.audit import NewEvent
 from pipeline.errors import BadInput
-from pipeline.records import Activity, Case, ClockOffset, Custodian, Device, LedgerEntry, Party, Registered
+from pipeline.records import Activity, Card, Case, ClockOffset, Custodian, Device, LedgerEntry, Party, Registered
 
 
 class Linked(NamedTuple):
@@ -51,6 +52,7 @@ EVENTS: Final[Mapping[str, tuple[type[Any], str]]] = {
 EVENT_OF: Final = {kind: (event, name) for event, (kind, name) in EVENTS.items()}
 # A table is taken in with thousands of events, and asked after with every original: only its last one is looked for.
 LAST_OF_CHANGES: Final = ("register.imported", "device.clock_measured")
+CARD_EVENT: Final = "card.made"
 # Rows that point to a case: where two numbers turn out to be one matter, all of them follow.
 _OF_CASES: Final = (t.case_number, t.party, t.activity, t.document, t.case_link, t.hold, t.retained)
 
@@ -110,6 +112,17 @@ def offsets(connection: sa.Connection, *, device: str | None = None) -> list[Clo
         )
         for row in connection.execute(query.order_by(t.device.c.code, t.clock_offset.c.from_at))
     ]  # fmt: skip
+
+
+def cards(connection: sa.Connection) -> dict[str, Card]:
+    """Every clock card and case slate that was made here, by its number, as the log tells of them."""
+    lines = connection.execute(sa.select(t.event.c.line).where(t.event.c.type == CARD_EVENT)).scalars()
+    return {event["facts"]["card"]: _card(event) for event in map(json.loads, lines)}
+
+
+def _card(event: Mapping[str, Any]) -> Card:
+    facts, made_at = event["facts"], datetime.fromisoformat(event["at"])
+    return Card(number=facts["card"], kind=facts["kind"], made_at=made_at, by=event["actor"])
 
 
 def activities(connection: sa.Connection, *, case: str | None = None) -> list[Activity]:
@@ -277,6 +290,12 @@ def _id_of(connection: sa.Connection, table: sa.Table, code: str, word: str, wor
 def told(record: Registered) -> dict[str, Any]:
     """The record as plain JSON data, for its event."""
     return _jsoned(asdict(record))  # type: ignore[no-any-return]
+
+
+def event_of(actor: str, record: Registered) -> NewEvent:
+    """The event that tells of this row."""
+    event, name = EVENT_OF[type(record)]
+    return NewEvent(type=event, actor=actor, facts={name: told(record)})
 
 
 def read_told(kind: type[Any], data: Mapping[str, Any]) -> Registered:

@@ -58,6 +58,11 @@ class Bureau:
             happened=tuple(self._happened(known, first, last)),
         )  # fmt: skip
 
+    def device(self, name: str) -> Device | None:
+        """The registered device of this code, serial number or alias; None where none, or more than one, has it."""
+        found = self._devices.get(name.strip().casefold(), set())
+        return next(iter(found)) if len(found) == 1 else None
+
     def device_of(self, known: Known) -> tuple[Device | None, str]:
         """The registered device that made it, and by what it was told; None where no name, or more than one, fits."""
         for how, said in self._names_of(known):

@@ -15,8 +15,10 @@ from typing import Any, Final, Literal
 import sqlalchemy as sa
 
 from pipeline.case_numbers import comparable
+from pipeline.codes import codes_of
 from pipeline.edges import registers
 from pipeline.edges.audit import AuditLog, NewEvent
+from pipeline.edges.cards import Cards
 from pipeline.edges.catalog import Catalog
 from pipeline.errors import BadInput
 from pipeline.records import Activity, Around, Case, ClockOffset, Known, LedgerEntry, Party, Registered
@@ -52,15 +54,22 @@ class Plan:
 
 
 class Registers:
-    """The registers of one home."""
+    """The registers of one home. cards: what tells its own clock cards and slates from others'."""
 
-    def __init__(self, catalog: Catalog, audit: AuditLog) -> None:
-        self._catalog, self._audit = catalog, audit
+    def __init__(self, catalog: Catalog, audit: AuditLog, cards: Cards | None = None) -> None:
+        self._catalog, self._audit, self._cards = catalog, audit, cards
         self._bureau: tuple[int, Bureau] = (-1, Bureau())
 
     def around(self, known: Known) -> Around:
         """What the registers say of this original now."""
-        return self.bureau().around(known)
+        around = self.bureau().around(known)
+        if self._cards is None:
+            return around
+        sealed = frozenset(one.text for one in codes_of(known) if self._cards.is_ours(one))
+        if not sealed:
+            return around
+        with self._catalog.snapshot() as connection:
+            return replace(around, sealed=sealed, cards=registers.cards(connection))
 
     def bureau(self) -> Bureau:
         """All registers as they are; read anew only where one of them changed."""
@@ -77,7 +86,7 @@ class Registers:
         """What was measured of a device's clock is registered. Raises BadInput where the device is not."""
         with self._audit.alone(self._catalog) as connection:
             registers.put(connection, offset)
-            [seq] = self._audit.record(connection, [_event(actor, offset)])
+            [seq] = self._audit.record(connection, [registers.event_of(actor, offset)])
         self._audit.make_durable(seq)
 
     def made_by(self, device: str) -> list[str]:
@@ -116,7 +125,7 @@ class Registers:
             done = [one.record for one in plan.changes if one.state != "same"]
             for record in done:
                 registers.put(connection, record)
-            events = [_event(actor, record) for record in done]
+            events = [registers.event_of(actor, record) for record in done]
             facts = {"register": register, **source,
                      **{state: plan.count(state) for state in ("new", "changed", "same", "refused")}}  # fmt: skip
             numbers = self._audit.record(
@@ -124,11 +133,6 @@ class Registers:
             )
         self._audit.make_durable(numbers[-1])
         return plan
-
-
-def _event(actor: str, record: Registered) -> NewEvent:
-    event, name = registers.EVENT_OF[type(record)]
-    return NewEvent(type=event, actor=actor, facts={name: registers.told(record)})
 
 
 # -- comparing

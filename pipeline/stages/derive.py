@@ -32,6 +32,11 @@ NOTHING_MADE: Final = {
         "The pictures could not be looked through for cuts and standstill",
         "无法检查画面的切换与静止",
     ),
+    "codes": (
+        "no_codes",
+        "The pictures could not be looked through for clock cards and case slates",
+        "无法检查画面中的时钟卡和案件板",
+    ),
     "loudness": ("no_loudness", "The loudness could not be measured", "无法测量音量"),
     "view": ("no_preview", "No view of the picture could be made", "无法生成照片预览"),
     "pages": ("no_pages", "No images of its pages could be made", "无法生成页面图像"),
@@ -115,6 +120,7 @@ def _all_of(
         properties=tuple(one for facts in told for one in facts.properties),
         caveats=tuple(one for facts in told for one in facts.caveats),
         fingerprints=tuple(one for facts in told for one in facts.fingerprints),
+        is_retimed=any(facts.is_retimed for facts in told),
     )
 
 
@@ -193,4 +199,4 @@ def _page_caveats(about: Mapping[str, Any]) -> Iterable[Caveat]:
         )
 
 
-STAGE = Stage(name="derive", version=3, run=run)
+STAGE = Stage(name="derive", version=4, run=run)

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from config.settings import Settings
+from pipeline.codes import readings_of
 from pipeline.kinds import kinds_in
-from pipeline.records import Device, Facts, Known, Property, TimeClaim
-from pipeline.rules import name_profiles
+from pipeline.records import Around, ClockOffset, Device, Facts, Known, Property, TimeClaim
+from pipeline.rules import name_profiles, timestamp_rules
 from pipeline.stage import Context, Stage, TimeSource
+from pipeline.timing.caveats import clock_unused
 from pipeline.timing.claiming import zone_of
 from pipeline.timing.clocks import DeviceClock
 from pipeline.timing.correction import corrected
 from pipeline.timing.deciding import decide
+from pipeline.timing.filmed import (
+    SOURCE,
+    Unfit,
+    beginning_of,
+    believed,
+    claim_of,
+    clock_shown,
+    is_new,
+    offset_by,
+)
 from pipeline.timing.names import places_of, read_name
 
 NAME = "timestamps"
@@ -27,27 +39,53 @@ def run(known: Known, context: Context) -> Facts:
     marks = tuple(replace(one, finder=finder) for one in marks_of(known, context))
     around = context.around(replace(known, properties={**known.properties, **{one.name: one for one in marks}}))
     settings = _settings_for(around.device, context.settings)
-    claims = claims_of(known, settings)
+    claims = claims_of(replace(known, around=around), settings)
+    filmed = filmed_offset(known, around, claims, settings)
+    own = filmed if isinstance(filmed, ClockOffset) and is_new(filmed, around.offsets) else None
+    others = around.offsets if own is None else (*(one for one in around.offsets if one.at != own.at), own)
     decided, caveats = decide(
         claims,
         duration_s=duration_s_of(known),
         zone=zone_of(settings),
         now=_handed_in_at(known, context),
-        clock=DeviceClock(around.offsets),
+        clock=DeviceClock(others),
     )
     if known.correction is not None:
         decided, caveats = corrected(known.correction, decided, caveats, duration_s_of(known))
+    if isinstance(filmed, Unfit):
+        caveats = (*caveats, clock_unused(filmed.en, filmed.zh))
     return Facts(
         properties=marks,
         time_claims=claims,
         time=None if decided is None else replace(decided, finder=finder),
         caveats=tuple(replace(caveat, finder=finder) for caveat in caveats),
+        offsets=() if own is None else (own,),
     )
 
 
 def _handed_in_at(known: Known, context: Context) -> datetime:
     """The first arrival: nothing is younger, and running again later decides the same."""
     return min((arrival.taken_at for arrival in known.arrivals), default=context.catalog.now())
+
+
+def filmed_offset(
+    known: Known, around: Around, claims: Sequence[TimeClaim], settings: Settings, *, by: str = ""
+) -> ClockOffset | Unfit | None:
+    """By how much its device's clock is off by the clock card in its pictures; None where it shows none.
+
+    by: the person who decided that the card is right, whose ever it is.
+    """
+    readings = readings_of(known)
+    if not readings:
+        return None
+    filmed = believed(readings, around, known.original.accepted_at)
+    if isinstance(filmed, Unfit) and by:
+        filmed = beginning_of(readings)
+    if isinstance(filmed, Unfit):
+        return filmed
+    told = claims if any(one.source == SOURCE for one in claims) else [*claims, claim_of(filmed, 0)]
+    shown = clock_shown(told, duration_s=duration_s_of(known), zone=zone_of(settings), rules=timestamp_rules())
+    return offset_by(filmed, shown, known, around, by)
 
 
 def _settings_for(device: Device | None, settings: Settings) -> Settings:

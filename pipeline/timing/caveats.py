@@ -100,3 +100,12 @@ def unknown() -> Caveat:
         text="No source says when it was recorded; find out and enter it.",
         text_zh="没有可信的录制时间来源，请查明后补录。",
     )
+
+
+def clock_unused(reason: str, reason_zh: str) -> Caveat:
+    """A clock card was filmed, and nothing was put right by it."""
+    return Caveat(
+        code="filmed_clock_unused",
+        text=f"A clock card is seen in it, and no time was put right by it: {reason}.",
+        text_zh=f"画面中出现了时钟卡，但未据此校正时间：{reason_zh}。",
+    )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from workers.bootstrap import Home
 
 
-@click.group(short_help="Cases, parties and activities: list, show, import, coverage.")
+@click.group(short_help="Cases, parties and activities: list, show, import, coverage, slate.")
 def case() -> None:
     """Keeps cases with their numbers, parties and activities.
 
@@ -172,6 +172,47 @@ def looks_at(built: Home, number: str, page: str) -> None:
 
     require(Reviewer(name=built.actor, role="administrator"), "view")
     built.tell("view.case", facts={"case": number, "page": page})
+
+
+@case.command(short_help="Make the card that links a recording to its case when it is filmed.")
+@click.argument("number")
+@click.option(
+    "--to", type=click.Path(dir_okay=False, path_type=Path), help="The PDF's file; in this folder if left out."
+)
+@as_person
+def slate(number: str, to: Path | None, as_: str | None) -> None:
+    """A page of A4 with the number as a code: held before the lens at the start, it links the recording by itself.
+
+    Example: casereel case slate 平商务罚字〔2021〕第3号 --to slate.pdf
+    """
+    from indexer.cards.slate import pdf_of
+    from pipeline.case_numbers import comparable, parse
+    from pipeline.codes import read, slate_text
+    from pipeline.edges import registers
+    from pipeline.edges.cards import Cards
+    from pipeline.errors import BadInput
+    from workers.bootstrap import home
+    from workers.cli._persons import allowed
+
+    app = app_of()
+    with home(app.settings) as built:
+        actor = allowed(built, as_, "register").name if as_ else built.actor
+        with built.catalog.snapshot() as connection:
+            found = registers.cases(connection, key=comparable(number))
+        numbers = parse(number)
+        if not found and len(numbers) != 1:
+            required_case(number, found)
+        printed = numbers[0].printed if numbers else number.strip()
+        card, secret = Cards(built.settings).new()
+        text = slate_text(printed, card, secret)
+        if read(text) is None:
+            raise BadInput(f"'{printed}' is too long for a slate", zh=f"“{printed}”过长，无法制成案件板", found=printed)
+        made = pdf_of(text, printed, found[0].title if found else "", card)
+        built.tell("card.made", facts={"card": card, "kind": "slate", "case": printed, "for": actor})
+    to = to or Path(f"slate-{comparable(printed)}.pdf".replace("/", "-"))
+    to.write_bytes(made)
+    app.emit({"case": printed, "card": card, "file": str(to)},
+             app.in_words(f"案件板 {card}（{printed}）：{to}", f"case slate {card} ({printed}): {to}"))  # fmt: skip
 
 
 def required_case(number: str, found: list[Case]) -> Case:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,8 +11,12 @@ from workers.cli import app_of, times
 from workers.cli._moments import moment_of
 from workers.cli._persons import allowed, as_person
 
+if TYPE_CHECKING:
+    from pipeline.records import ClockOffset
+    from workers.bootstrap import Home
 
-@click.group(short_help="Devices, people, who carried what, and clocks: list, import, measure, calibrate.")
+
+@click.group(short_help="Devices, people, who carried what, and clocks: list, import, measure, calibrate, clock-card.")
 def device() -> None:
     """Keeps the register of devices and people, and the ledger.
 
@@ -70,9 +75,11 @@ def import_(file: Path, register: str | None, dry_run: bool, as_: str | None) ->
 @click.option("--uncertainty", "uncertainty_s", type=click.FloatRange(0), default=1.0, show_default=True,
               help="Seconds the reading may be wrong by.")  # fmt: skip
 @click.option("--set", "was_set", is_flag=True, help="Its clock was set right at this moment.")
+@click.option("--filmed", metavar="ID", help="By the clock card that this original shows, whose ever it is.")
 @as_person
 def measure(
-    code: str, shows: str | None, at_: str | None, uncertainty_s: float, was_set: bool, as_: str | None
+    code: str, shows: str | None, at_: str | None, uncertainty_s: float, was_set: bool, filmed: str | None,
+    as_: str | None,
 ) -> None:  # fmt: skip
     """Recordings of the device get their times anew at once; what was decided before stays in the log.
 
@@ -90,14 +97,20 @@ def measure(
         actor = allowed(built, as_, "register").name if as_ else built.actor
         zone, now = zone_of(built.settings), built.catalog.now()
         at = now if at_ is None else moment_of(at_, zone, "--at")
-        if shows is None and not was_set:
-            raise BadInput("Say what its clock shows (--shows), or that it was set (--set)",
-                           zh="请用 --shows 写明设备显示的时间，或用 --set 说明已校时")  # fmt: skip
-        shown = at if shows is None else moment_of(shows, zone, "--shows")
-        offset = ClockOffset(
-            device=code, at=at, offset_s=(shown - at).total_seconds(), uncertainty_s=uncertainty_s,
-            how="set" if was_set else "measured", by=actor,
-        )  # fmt: skip
+        if shows is None and not was_set and filmed is None:
+            raise BadInput(
+                "Say what its clock shows (--shows), that it was set (--set), or what filmed a clock card (--filmed)",
+                zh="请用 --shows 写明设备显示的时间，或用 --set 说明已校时，或用 --filmed 指明拍到时钟卡的原件",
+            )
+        if filmed is not None:
+            offset = _filmed(built, code, filmed, actor)
+            at, uncertainty_s = offset.at, offset.uncertainty_s
+        else:
+            shown = at if shows is None else moment_of(shows, zone, "--shows")
+            offset = ClockOffset(
+                device=code, at=at, offset_s=(shown - at).total_seconds(), uncertainty_s=uncertainty_s,
+                how="set" if was_set else "measured", by=actor,
+            )  # fmt: skip
         kept = Registers(built.catalog, built.audit)
         kept.note_offset(actor, offset)
         changed = looked_at_anew(app, built, kept.made_by(code), times_too=True)
@@ -107,6 +120,69 @@ def measure(
             app.in_words(f"{code}：偏差 {offset.offset_s:+.1f} 秒，重新判定 {changed} 份原件的时间或关联",
                          f"{code}: {offset.offset_s:+.1f} s off; {changed} originals have other times or links"),
         )  # fmt: skip
+
+
+def _filmed(built: Home, code: str, original: str, actor: str) -> ClockOffset:
+    """What the clock card in this original tells of the device's clock, as this person decides."""
+    from dataclasses import replace
+
+    from pipeline.edges.cards import Cards
+    from pipeline.errors import BadInput
+    from pipeline.records import ClockOffset
+    from pipeline.registers.keeping import Registers
+    from pipeline.stages.timestamps import filmed_offset
+
+    known = built.catalog.known_of(original)
+    registers = Registers(built.catalog, built.audit, Cards(built.settings))
+    around = replace(registers.around(known), device=registers.bureau().device(code))
+    found = filmed_offset(known, around, known.time_claims, built.settings, by=actor)
+    if isinstance(found, ClockOffset):
+        return found
+    if found is None:
+        raise BadInput(f"No clock card was seen in {original}", zh=f"{original} 的画面中没有时钟卡", found=original)
+    raise BadInput(f"The clock card in {original} tells nothing: {found.en}",
+                   zh=f"{original} 中的时钟卡不能用于校时：{found.zh}", found=original)  # fmt: skip
+
+
+@device.command("clock-card", short_help="Make the card that shows the time as a code, to be filmed.")
+@click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="A .html file; .svg or .png: one moment.")
+@click.option("--at", "at_", help="The moment that a .svg or .png shows; now where it is left out.")
+@as_person
+def clock_card(to: Path | None, at_: str | None, as_: str | None) -> None:
+    """A page for any browser, without a network: film it for 5 seconds, and the recorder's clock is measured.
+
+    Whoever holds the page can make it show any time; its number stays with it, and the log names who made it.
+
+    Example: casereel device clock-card --to clock-card.html --as 赵管理
+    """
+    from indexer.cards.clock import page_of, picture_of
+    from pipeline.codes import clock_text
+    from pipeline.edges.cards import Cards
+    from pipeline.errors import BadInput
+    from pipeline.timing.claiming import zone_of
+    from workers.bootstrap import home
+
+    app, to = app_of(), to or Path("clock-card.html")
+    if to.suffix.lower() not in (".html", ".svg", ".png") or (to.suffix.lower() == ".html" and at_ is not None):
+        raise BadInput("The card is a .html file; with --at a .svg or .png file of that moment",
+                       zh="时钟卡为 .html 文件；使用 --at 时为该时刻的 .svg 或 .png 文件")  # fmt: skip
+    with home(app.settings) as built:
+        actor = allowed(built, as_, "register").name if as_ else built.actor
+        zone = zone_of(built.settings)
+        at = built.catalog.now() if at_ is None else moment_of(at_, zone, "--at")
+        card, secret = Cards(built.settings).new()
+        if to.suffix.lower() == ".html":
+            made = page_of(card, secret, actor).encode()
+        else:
+            made = picture_of(clock_text(at.astimezone(zone), card, secret), to.suffix.lower())
+        built.tell("card.made", facts={"card": card, "kind": "clock", "for": actor, "form": to.suffix.lower()[1:]})
+    to.write_bytes(made)
+    to.chmod(0o600)
+    app.emit(
+        {"card": card, "kind": "clock", "file": str(to)},
+        app.in_words(f"时钟卡 {card}：{to}（请先校准显示它的电脑的时钟）",
+                     f"clock card {card}: {to} (first set the clock of the machine that shows it)"),
+    )  # fmt: skip
 
 
 @device.command(short_help="Show what is known of a device's clock, as numbers and as a plot.")
