@@ -22,6 +22,7 @@ ACTIONS: Final[dict[str, frozenset[Role]]] = {
     "confirm": frozenset({"reviewer", "administrator"}),
     "correct_time": frozenset({"reviewer", "administrator"}),
     "excuse": frozenset({"reviewer", "administrator"}),
+    "sign_checklist": frozenset({"reviewer"}),
     "export": frozenset({"reviewer", "administrator"}),
     "approve_export": frozenset({"reviewer", "administrator"}),
     "verify": frozenset({"reviewer", "operator", "auditor", "administrator"}),

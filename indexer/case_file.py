@@ -44,7 +44,10 @@ class Written:
 
 @dataclass(frozen=True, kw_only=True)
 class CaseFile:
-    """One case with all that speaks of it. activities: its own; all_activities: everybody's; facts: name -> value."""
+    """One case with all that speaks of it. activities: its own; all_activities: everybody's.
+
+    facts: original -> name -> value. beside: original -> formats of its sidecars. broken: with an open incident.
+    """
 
     case: Case
     activities: tuple[Activity, ...] = ()
@@ -55,6 +58,8 @@ class CaseFile:
     written: tuple[Written, ...] = ()
     excuses: tuple[Excuse, ...] = ()
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
+    beside: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    broken: frozenset[str] = frozenset()
 
     @property
     def seams(self) -> Seams:
@@ -88,7 +93,7 @@ def case_file(
             all_activities=tuple(registers.activities(connection)), linked=linked, recordings=recordings,
             shown=tuple(_shown(recordings, linked)), written=tuple(_written(connection, linked, zone)),
             excuses=tuple(Excuses(catalog, audit).of(keys_of(found[0]))),
-            facts=_facts(connection, ids, facts),
+            facts=_facts(connection, ids, facts), beside=_beside(connection, ids), broken=_broken(connection, ids),
         )  # fmt: skip
 
 
@@ -141,6 +146,20 @@ def _facts(connection: sa.Connection, ids: Sequence[str], names: Sequence[str]) 
         for row in connection.execute(query) if names else ():
             found.setdefault(row.whose, {})[row.name] = row.found if row.value is None else row.value
     return found
+
+
+def _beside(connection: sa.Connection, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for some in in_pieces(list(ids)):
+        query = sa.select(t.original.c.parent, t.original.c.format).where(t.original.c.parent.in_(some))
+        for row in connection.execute(query.order_by(t.original.c.id)):
+            found[row.parent] = (*found.get(row.parent, ()), row.format)
+    return found
+
+
+def _broken(connection: sa.Connection, ids: Sequence[str]) -> frozenset[str]:
+    query = sa.select(t.incident.c.original).where(t.incident.c.closed_at.is_(None))
+    return frozenset(connection.execute(query).scalars()) & frozenset(ids)
 
 
 def _instant(said: Any, zone: str) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.conftest import QUICK
-from tests.flows.keeping import filmed, link
+from tests.flows.keeping import filmed, link, take
 from tests.flows.test_registers import take_in
 from workers import cli
 from workers.bootstrap import Home
@@ -118,3 +119,43 @@ def test_a_pause_that_a_person_explained_is_told_with_the_reason_until_it_is_tak
     assert [one["activity"] for one in report["excuses"]] == ["A2"]
     assert classes(report) == [("outside", 1500.0), ("pause_explained", 600.0)]  # links are found again by working
     assert len(sqlite_home.catalog.events_of_type(["view.case"])) == 3
+
+
+def test_a_checklist_says_what_is_missing_is_signed_and_opened_again_by_what_changes(
+    sqlite_home: Home, run: Run, tmp_path: Path
+) -> None:
+    settings = sqlite_home.settings.home / "casereel.toml"
+    settings.write_text('[access.roles]\n"李法制" = "reviewer"\n"赵管理" = "operator"\n', encoding="utf-8")
+    first, second = filmed(
+        sqlite_home, tmp_path / "card", segment(1, 0, 300), segment(2, 600, 10), register__device="Z"
+    )
+    names = ("立案审批表.jpg", "现场检查笔录.jpg", "行政处罚事先告知书.jpg", "送达回证.jpg")
+    papers = take(sqlite_home, tmp_path / "scans", *names)
+    registered(sqlite_home, "A1,现场检查,10:00,10:05", "A2,告知陈述申辩,11:00,11:05", "A3,送达,10:10,10:11")
+    for one in (first, *papers):
+        link(sqlite_home, one, CASE)
+    [found] = run("case", "checklist", CASE, code=1)
+    missing = {one["item"]: one["missing_zh"] for one in found["items"] if not one["there"]}
+    assert found["type_zh"] == "行政处罚"
+    assert set(missing) == {"recordings", "carriers", "links", "decision"}
+    assert missing["recordings"] == ["送达（A3）：已记录 0.0%，60 秒缺失且未说明原因"]
+    assert len(missing["links"]) == 5
+    assert found["lacking"] == 3  # the decision is told, and not counted
+    run("case", "checklist", CASE, "--sign", code=2)
+    run("case", "checklist", CASE, "--sign", "--by", "赵管理", "--reason", "x", code=5)
+    run("case", "checklist", CASE, "--sign", "--by", "李法制", code=2)
+    [found] = run("case", "checklist", CASE, "--sign", "--by", "李法制", "--reason", "先行审核", code=1)
+    assert (found["signed"]["by"], found["signed"]["holds"], found["signed"]["changes"]) == ("李法制", True, [])
+    link(sqlite_home, second, CASE)
+    [found] = run("case", "checklist", "平商务立字〔2026〕2号", code=1)
+    assert not found["signed"]["holds"]
+    name = segment(2, 600)[0]
+    assert found["signed"]["changes"] == [f"{name} came", "coverage of A3: [0.0, 0.0] became [10.0, 8.0]",
+                                          "item recordings: False became True"]  # fmt: skip
+    sqlite_home.close()
+    rebuild_catalog(sqlite_home.settings)
+    [after] = run("case", "checklist", CASE, code=1)
+    assert after["signed"]["digest"] == found["signed"]["digest"]
+    line = json.loads(sqlite_home.catalog.events_of_type(["case.checklist_signed"])[0])
+    said = json.dumps(line["facts"]["state"], sort_keys=True, separators=(",", ":"))
+    assert hashlib.sha256(said.encode()).hexdigest() == found["signed"]["digest"]

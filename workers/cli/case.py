@@ -166,6 +166,23 @@ def excuse(
         app.emit(data, lambda: excuse_line(app, data))
 
 
+@case.command(short_help="What the case must have, what is there, what is missing; signed by a reviewer.")
+@click.argument("number")
+@click.option("--sign", is_flag=True, help="Sign it: what the case is now is frozen with its digest.")
+@click.option("--by", metavar="PERSON", help="Who signs; a role in access.roles.")
+@click.option("--reason", default="", help="Why it is signed although something is missing.")
+def checklist(number: str, sign: bool, by: str | None, reason: str) -> int:
+    """`checklist.toml` says what is asked of which type of case. Ends with 1 where something is missing.
+
+    What changes after the signature is told, and the list is open again.
+
+    Example: casereel case checklist AJ2021-0042 --sign --by 李法制
+    """
+    from workers.cli._checklist import tell
+
+    return tell(number, sign, by, reason)
+
+
 def looks_at(built: Home, number: str, page: str) -> None:
     """The look at a case is an event before anything of it is shown. Raises NotAllowed."""
     from indexer.access import Reviewer, require
