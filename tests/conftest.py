@@ -20,7 +20,8 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from config.settings import Settings, load
-from workers.bootstrap import Home, build_home, make_home
+from tests.homes import make_home
+from workers.bootstrap import Home, build_home
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 QUICK = {
@@ -125,22 +126,24 @@ def fresh_database(postgres: str) -> Callable[[], str]:
     """Makes an empty PostgreSQL database and gives its address."""
 
     def make() -> str:
-        name = f"case{time.monotonic_ns()}"
+        url = _unused_name(postgres)
         engine = create_engine(postgres, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
+            connection.execute(text(f"CREATE DATABASE {url.rpartition('/')[2]}"))
         engine.dispose()
-        return postgres.rpartition("/")[0].replace("+psycopg", "") + f"/{name}"
+        return url
 
     return make
 
 
+def _unused_name(server: str) -> str:
+    return server.rpartition("/")[0].replace("+psycopg", "") + f"/case{time.monotonic_ns()}"
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def catalog_url(request: pytest.FixtureRequest) -> str:
-    """The catalog's address: SQLite in the home, then PostgreSQL. Tests that take it run on both."""
-    if request.param == "sqlite":
-        return ""
-    return request.getfixturevalue("fresh_database")()
+    """Where `make_home` shall make a catalog: in the home, then on PostgreSQL. Tests that take it run on both."""
+    return "" if request.param == "sqlite" else _unused_name(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture

@@ -95,17 +95,21 @@ def _take_in(home: Home, bureau: Bureau, register: Any) -> None:
 def times(when: str, pairs: Pairs) -> Iterator[dict[str, Any]]:
     """Of all files, of those whose device was measured, and by its art: errors in seconds, share of truths inside."""
     groups: dict[str, Callable[[Recorded], bool]] = {
-        "all": lambda file: True, "measured": lambda file: bool(file.device.offsets),
+        "all": lambda _: True,
+        "measured": lambda file: bool(file.device.offsets),
         "measured, clock not set unnoted": lambda file: bool(file.device.offsets) and not _was_set_unnoted(file),
         **{art: lambda file, art=art: file.device.art == art for art in ("body_worn", "camera", "cctv", "phone")},
     }  # fmt: skip
     for group, belongs in groups.items():
         found = [(file, known.time) for file, known in pairs if belongs(file)]
-        decided = [(abs((time.start_at - file.start_at).total_seconds()), time.uncertainty_s) for file, time in found if time]
+        decided = [
+            (abs((time.start_at - file.start_at).total_seconds()), time.uncertainty_s) for file, time in found if time
+        ]
         errors = sorted(error for error, _ in decided)
         yield {
             "what": "times", "when": when, "of": group, "files": len(found), "decided": len(decided),
-            "error_p50_s": round(statistics.median(errors), 2), "error_p95_s": round(errors[int(len(errors) * 0.95)], 2),
+            "error_p50_s": round(statistics.median(errors), 2),
+            "error_p95_s": round(errors[int(len(errors) * 0.95)], 2),
             "within_2_s": round(sum(error <= NEAR_S for error in errors) / len(errors), 4),
             "inside_uncertainty": round(sum(error <= sure for error, sure in decided) / len(errors), 4),
             "uncertainty_p50_s": round(statistics.median(sure for _, sure in decided), 2),
@@ -140,7 +144,8 @@ def links(pairs: Pairs) -> Iterator[dict[str, Any]]:
     for method, count in sorted(methods.items()):
         by = [(file, one) for file, found in made_up for one in found if one.method == method]
         yield {
-            "what": "linker", "of": method, "links": count, "precision": _share(_is_right(file, one) for file, one in by),
+            "what": "linker", "of": method, "links": count,
+            "precision": _share(_is_right(file, one) for file, one in by),
             "recall": round(len({file.name + file.folder for file, one in by if _is_right(file, one)})
                             / max(1, sum(bool(file.case) for file, _ in pairs)), 4),
         }  # fmt: skip

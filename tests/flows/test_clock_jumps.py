@@ -22,8 +22,9 @@ from pipeline.edges import tables
 from pipeline.edges.clock import boot
 from tests.flows.keeping import OPERATOR, REVIEWER, YEAR, SetClock, kept, take
 from tests.flows.running import Roles, wait_until
+from tests.homes import make_home
 from tests.samples import making
-from workers.bootstrap import Home, build_home, make_home
+from workers.bootstrap import Home, build_home
 
 YEARS_10 = 3652 * 86400
 # Each is where the clock stands against the true time; between two of them it moves by their difference.

@@ -13,8 +13,9 @@ from pipeline.custody.accession import Accession, Candidate
 from pipeline.errors import TryAgain
 from pipeline.records import Stated
 from pipeline.stages import ORDER
+from tests.homes import make_home
 from tests.samples import making
-from workers.bootstrap import Home, build_accession, build_home, build_jobs, make_home
+from workers.bootstrap import Home, build_accession, build_home, build_jobs
 
 
 def accession(home: Home) -> Accession:

@@ -21,8 +21,9 @@ from pipeline.errors import BadInput, NotAllowed, TryAgain
 from pipeline.records import Facts, Fingerprint, Property
 from tests.conftest import QUICK
 from tests.flows.keeping import AUDITOR, CASE, OPERATOR, REVIEWER, YEAR, SetClock, approved, kept, link, over, take
+from tests.homes import make_home
 from tests.samples import making
-from workers.bootstrap import Home, build_accession, build_home, build_jobs, make_home
+from workers.bootstrap import Home, build_accession, build_home, build_jobs
 from workers.patrol import round_of
 from workers.rebuild import rebuild_catalog
 

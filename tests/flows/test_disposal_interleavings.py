@@ -37,7 +37,8 @@ from pipeline.records import Person
 from tests.conftest import QUICK
 from tests.flows import steps
 from tests.flows.keeping import AUDITOR, CASE, OPERATOR, REVIEWER, SetClock, kept, link, take
-from workers.bootstrap import build_accession, build_home, build_jobs, make_home
+from tests.homes import make_home
+from workers.bootstrap import build_accession, build_home, build_jobs
 from workers.keeping import build_fixity
 
 FULL = os.environ.get("CASEREEL_TEST_COUNTS") == "full"

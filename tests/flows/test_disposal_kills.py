@@ -20,7 +20,8 @@ from tests.conftest import QUICK
 from tests.flows import steps
 from tests.flows.dying import LOADED
 from tests.flows.keeping import AUDITOR, CASE, OPERATOR, REVIEWER, SetClock, approved, kept, link, over, take
-from workers.bootstrap import Home, build_home, make_home
+from tests.homes import make_home
+from workers.bootstrap import Home, build_home
 
 RUN = steps.of(*steps.RUN)
 BYTES_ARE_GONE = ("purge.unlinked", "disposal.unlinked", "disposal.recorded", "disposal.done")

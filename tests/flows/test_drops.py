@@ -13,9 +13,10 @@ import pytest
 
 from config.settings import Settings
 from pipeline.edges import drops as rows
+from tests.homes import make_home
 from tests.indexer import packages
 from tests.samples import making
-from workers.bootstrap import Home, build_accession, build_home, build_jobs, make_home
+from workers.bootstrap import Home, build_accession, build_home, build_jobs
 from workers.rebuild import rebuild_catalog
 from workers.watch import Watcher
 from workers.watching.desk import Desk

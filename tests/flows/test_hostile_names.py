@@ -19,7 +19,8 @@ from config.settings import Settings
 from pipeline.custody.accession import Candidate, Receipt
 from pipeline.edges.handles import NotTaken, OpenFolder, SourceChanged
 from pipeline.records import Stated
-from workers.bootstrap import Home, build_accession, build_home, build_jobs, make_home
+from tests.homes import make_home
+from workers.bootstrap import Home, build_accession, build_home, build_jobs
 from workers.cli.ingest import _candidates
 
 SECRET = b"what lies behind the link"

@@ -20,7 +20,8 @@ from pipeline.edges import disk, salvage
 from pipeline.errors import TryAgain
 from pipeline.records import Stated
 from tests.flows.running import leftovers
-from workers.bootstrap import Home, build_accession, build_home, build_jobs, make_home
+from tests.homes import make_home
+from workers.bootstrap import Home, build_accession, build_home, build_jobs
 from workers.cli.ingest import _candidates
 
 MIB = 1 << 20

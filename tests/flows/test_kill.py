@@ -18,8 +18,9 @@ from pipeline.edges import tables
 from pipeline.stages import ORDER
 from tests.flows.nursery import Nursery
 from tests.flows.running import Roles, at_rest, digests_below, leftovers, wait_until
+from tests.homes import make_home
 from tests.samples import making
-from workers.bootstrap import Home, build_home, make_home
+from workers.bootstrap import Home, build_home
 
 FULL = os.environ.get("CASEREEL_TEST_COUNTS") == "full"
 # Kills on each of the two databases, and the files that flow in meanwhile.

@@ -13,7 +13,8 @@ from config.settings import Settings
 from pipeline.custody.tree import Tree, leaf_hash
 from pipeline.errors import CustodyBroken
 from tests.flows.running import ROOT
-from workers.bootstrap import Home, build_home, make_home
+from tests.homes import make_home
+from workers.bootstrap import Home, build_home
 
 STEPS = (
     "key.told", "tiles.written", "checkpoint.before", "checkpoint.pending", "checkpoint.current", "checkpoint.after",

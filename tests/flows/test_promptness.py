@@ -13,8 +13,9 @@ import pytest
 from config.settings import Settings
 from pipeline.edges.jobs import JobRow, Jobs
 from tests.flows.running import Roles, wait_until
+from tests.homes import make_home
 from tests.samples import making
-from workers.bootstrap import Home, build_home, make_home
+from workers.bootstrap import Home, build_home
 
 # Transcoding both takes far longer than the photos do, on any machine.
 FILM_S = 90

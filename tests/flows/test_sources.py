@@ -20,7 +20,8 @@ import pytest
 from config.settings import Settings
 from pipeline.edges.handles import OpenFolder
 from tests.flows.running import Roles, wait_until
-from workers.bootstrap import Home, build_accession, build_home, build_jobs, make_home
+from tests.homes import make_home
+from workers.bootstrap import Home, build_accession, build_home, build_jobs
 from workers.watch import Watcher
 from workers.watching import hearing, looking
 from workers.watching import root as watched_root

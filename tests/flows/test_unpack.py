@@ -16,9 +16,10 @@ from config.settings import Settings
 from pipeline.edges.tools import Tools
 from pipeline.errors import BadInput
 from tests.flows.running import leftovers
+from tests.homes import make_home
 from tests.pipeline.extractors.test_archive import stored
 from tests.samples import making
-from workers.bootstrap import Home, build_accession, build_home, build_jobs, make_home
+from workers.bootstrap import Home, build_accession, build_home, build_jobs
 from workers.unpack import Unpacked, unpack
 from workers.watch import Watcher
 from workers.watching.desk import Desk

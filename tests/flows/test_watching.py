@@ -14,8 +14,9 @@ import pytest
 
 from config.settings import Settings
 from tests.flows.running import Roles, digests_below, wait_until
+from tests.homes import make_home
 from tests.samples import making
-from workers.bootstrap import Home, build_accession, build_home, build_jobs, make_home
+from workers.bootstrap import Home, build_accession, build_home, build_jobs
 from workers.watch import Watcher
 from workers.watching.hearing import CANARY
 from workers.watching.mounts import is_network_mount

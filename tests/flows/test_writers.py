@@ -24,7 +24,8 @@ import pytest
 from config.settings import Settings
 from pipeline.edges import disk
 from tests.flows.running import wait_until
-from workers.bootstrap import Home, build_accession, build_home, build_jobs, make_home
+from tests.homes import make_home
+from workers.bootstrap import Home, build_accession, build_home, build_jobs
 from workers.watch import Watcher
 
 FULL = os.environ.get("CASEREEL_TEST_COUNTS") == "full"

@@ -29,8 +29,9 @@ from pipeline.edges import tables
 from pipeline.stages import ORDER
 from tests.flows.nursery import Nursery, Role
 from tests.flows.running import Roles, at_rest, family, wait_until
+from tests.homes import make_home
 from tests.samples import making
-from workers.bootstrap import Home, build_home, make_home
+from workers.bootstrap import Home, build_home
 from workers.patrol import round_of
 
 # Woken workers on each of the two databases.

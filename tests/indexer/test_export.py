@@ -25,9 +25,10 @@ from indexer.exporting.package import verify
 from pipeline.edges import exports, tables
 from pipeline.errors import BadInput, CustodyBroken, NotAllowed
 from pipeline.records import Caveat, DecidedTime, TimeClaim
+from tests.homes import make_home
 from tests.indexer.packages import CASE, CLERK, SECOND, link, make, take, with_photos
 from tests.samples import making
-from workers.bootstrap import Home, build_exporter, build_home, make_home
+from workers.bootstrap import Home, build_exporter, build_home
 from workers.rebuild import rebuild_catalog
 
 AT = datetime(2021, 8, 3, 2, 10, 10, tzinfo=UTC)

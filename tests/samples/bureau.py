@@ -1,4 +1,4 @@
-"""A made-up bureau: recorders whose clocks drift and jump, officers, activities, a ledger with errors, thousands of files.
+"""A made-up bureau: recorders whose clocks drift and jump, officers, activities, a ledger with errors, many files.
 
 The true times and cases are known to the checker alone; the pipeline gets what a bureau would have: file names, the
 fields in the files, and its tables. Everything follows from a seed.
@@ -167,11 +167,12 @@ def _recorders(chance: Random, days: int) -> Iterator[Recorder]:
         steps = [] if art == "phone" or chance.random() > 0.25 else [_at(chance.uniform(10, days - 10), 12.3)]
         clock = _clock(chance, days, offset_s + zone_s, steps, still=art == "phone")
         measured = art != "phone" and number % 5 != 0
+        known_zone_s = zone_s if zone else 0.0
         yield Recorder(
             code=f"ZF-{number:03}", art=art, serial=f"{'HA' if art == 'body_worn' else 'SN'}{7000000 + number * 137}",
             clock=clock, zone=zone, room=f"{number - 32} 号询问室" if art == "cctv" else "",
             names_officer=chance.random() < 0.7, writes_utc=chance.random() < 0.5,
-            offsets=tuple(_measured(chance, f"ZF-{number:03}", clock, days, zone_s if zone else 0.0)) if measured else (),
+            offsets=tuple(_measured(chance, f"ZF-{number:03}", clock, days, known_zone_s)) if measured else (),
         )  # fmt: skip
 
 
@@ -215,7 +216,8 @@ def _tasks(chance: Random, count: int, days: int, people: Sequence[tuple[str, st
     busy: dict[tuple[int, str], list[tuple[float, float]]] = {}
     cases = [f"平商务罚字〔2026〕第{number}号" for number in range(1, max(2, count * 2 // 3))]
     parties = {
-        case: "".join(chance.sample("金石宝昌隆华泰兴盛恒丰瑞", 3)) + chance.choice(_TRADES) + "有限公司" for case in cases
+        case: "".join(chance.sample("金石宝昌隆华泰兴盛恒丰瑞", 3)) + chance.choice(_TRADES) + "有限公司"
+        for case in cases
     }
     number = 0
     while number < count:
@@ -229,10 +231,10 @@ def _tasks(chance: Random, count: int, days: int, people: Sequence[tuple[str, st
         number += 1
         case = None if chance.random() < 0.1 else chance.choice(cases)
         step = chance.choices([name for name, _ in _STEPS], [weight for _, weight in _STEPS])[0]
-        inside = step in ("询问", "听证")
+        room, street = f"{chance.randint(1, 5)} 号询问室", f"{chance.choice('东西南北')}环路{chance.randint(1, 400)}号"
         yield Task(
             code=f"HD{number:04}", step=step, case=case, party=parties[case] if case else "",
-            place=f"{chance.randint(1, 5)} 号询问室" if inside else f"{chance.choice('东西南北')}环路{chance.randint(1, 400)}号",
+            place=room if step in ("询问", "听证") else street,
             people=(pair[0], pair[1]), from_at=_at(day, begin), to_at=_at(day, begin + length),
             told=chance.choice(("folder", "stated", "", "", "")) if case else "",
         )  # fmt: skip
@@ -242,7 +244,15 @@ def _row(chance: Random, task: Task, names: Mapping[str, str]) -> list[str]:
     """As it was typed afterwards: the minutes are rounded, and some say five or ten minutes off."""
     off = timedelta(minutes=chance.choice((0, 0, 0, 0, 0, 0, -5, 5, 10)))
     people = "、".join(names[one] for one in task.people)
-    return [task.code, task.step, task.case or "", task.place, people, _minute(task.from_at + off), _minute(task.to_at + off)]
+    return [
+        task.code,
+        task.step,
+        task.case or "",
+        task.place,
+        people,
+        _minute(task.from_at + off),
+        _minute(task.to_at + off),
+    ]
 
 
 def _ledger(
@@ -325,7 +335,9 @@ def _body_worn(task: Task | None, one: Recorder, person: str, at: datetime, leng
     return Recorded(
         name=f"{one.serial}_{officer}_{shown:%Y%m%d%H%M%S}_{sequence:04}.MP4", folder=_folder(task, one), kind="video",
         format="mp4", length_s=length_s, device=one, start_at=at, task=task, stated=_stated(task),
-        properties={"container.creation_time": f"{header:%Y-%m-%dT%H:%M:%S}.000000Z", "container.duration_s": str(length_s)},
+        properties={
+            "container.creation_time": f"{header:%Y-%m-%dT%H:%M:%S}.000000Z", "container.duration_s": str(length_s),
+        },
     )  # fmt: skip
 
 
@@ -339,8 +351,8 @@ def _photo(chance: Random, task: Task | None, one: Recorder, at: datetime) -> Re
     shown = one.clock.shown(at)
     properties = {"exif.DateTimeOriginal": f"{shown:%Y:%m:%d %H:%M:%S}", "exif.BodySerialNumber": one.serial}
     return Recorded(
-        name=f"DSC{chance.randint(1, 99999):05}.JPG", folder=_folder(task, one), kind="photo", format="jpeg", length_s=0.0,
-        device=one, start_at=at, task=task, stated=_stated(task), properties=properties,
+        name=f"DSC{chance.randint(1, 99999):05}.JPG", folder=_folder(task, one), kind="photo", format="jpeg",
+        length_s=0.0, device=one, start_at=at, task=task, stated=_stated(task), properties=properties,
     )  # fmt: skip
 
 

@@ -12,7 +12,8 @@ from config.settings import Settings
 from pipeline.edges import tables
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.errors import CustodyBroken
-from workers.bootstrap import Home, build_home, make_home
+from tests.homes import make_home
+from workers.bootstrap import Home, build_home
 
 
 def add(home: Home, *types: str) -> int:

@@ -30,7 +30,8 @@ from pipeline.records import (
     Relative,
     TimeClaim,
 )
-from workers.bootstrap import Home, build_home, make_home
+from tests.homes import make_home
+from workers.bootstrap import Home, build_home
 
 AT = datetime(2021, 8, 3, 2, 10, 10, 123456, tzinfo=UTC)
 PROPERTY = Property(name="video.width", found="1920", value=1920, finder="container/1")

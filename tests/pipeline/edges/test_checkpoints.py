@@ -16,7 +16,8 @@ from pipeline.custody.tree import Tree, leaf_hash, verify_consistency, verify_in
 from pipeline.edges import keys
 from pipeline.edges.checkpoints import Checkpoint
 from pipeline.errors import BadInput, CustodyBroken, TryAgain
-from workers.bootstrap import Home, build_home, make_home
+from tests.homes import make_home
+from workers.bootstrap import Home, build_home
 
 
 def grow(home: Home, count: int = 1) -> None:

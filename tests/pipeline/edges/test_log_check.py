@@ -15,7 +15,8 @@ from pipeline.edges.audit import AuditLog
 from pipeline.edges.log_check import LogReport, check_log
 from pipeline.edges.witness import Witness
 from tests.conftest import QUICK
-from workers.bootstrap import Home, build_home, make_home
+from tests.homes import make_home
+from workers.bootstrap import Home, build_home
 
 FULL = os.environ.get("CASEREEL_TEST_COUNTS") == "full"
 TRIES = 10_000 if FULL else 500

@@ -4,7 +4,8 @@ import subprocess
 from collections.abc import Callable
 
 from config.settings import Settings
-from workers.bootstrap import build_home, make_home
+from tests.homes import make_home
+from workers.bootstrap import build_home
 
 
 def test_a_head_is_also_signed_with_sm2_as_openssl_sees_it_and_a_missing_or_changed_one_is_found(

@@ -12,8 +12,9 @@ import pytest
 from config.settings import Settings
 from pipeline.edges import tokens
 from pipeline.errors import TryAgain
+from tests.homes import make_home
 from tests.timestamping import Server
-from workers.bootstrap import build_home, make_home
+from workers.bootstrap import build_home
 from workers.cli.status import second_party
 from workers.patrol import round_of
 

@@ -15,8 +15,9 @@ from pipeline.edges import tools as tools_module
 from pipeline.edges import trial
 from pipeline.edges.tools import Caging, Tools
 from pipeline.errors import TryAgain
+from tests.homes import make_home
 from workers import work
-from workers.bootstrap import build_home, make_home
+from workers.bootstrap import build_home
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the cage is whole on Linux only")
 

@@ -25,7 +25,8 @@ from pipeline.edges.tiles import Tiles
 from pipeline.edges.witness import Visit, Witness
 from pipeline.errors import CasereelError, CustodyBroken, NotAllowed, TryAgain
 from tests.conftest import QUICK
-from workers.bootstrap import Home, build_home, make_home
+from tests.homes import make_home
+from workers.bootstrap import Home, build_home
 from workers.rebuild import rebuild_catalog
 
 FORGERIES = 1_000 if os.environ.get("CASEREEL_TEST_COUNTS") == "full" else 100
