@@ -92,6 +92,7 @@ class Limits:
     conflict_reach_s: float
     local_zone_s: float
     saved_only_s: float
+    unmeasured_clock_s: float
 
 
 @dataclass(frozen=True, kw_only=True)

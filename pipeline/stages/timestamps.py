@@ -49,6 +49,7 @@ def run(known: Known, context: Context) -> Facts:
         zone=zone_of(settings),
         now=_handed_in_at(known, context),
         clock=DeviceClock(others),
+        zone_registered=bool(around.device and around.device.zone),
     )
     if known.correction is not None:
         decided, caveats = corrected(known.correction, decided, caveats, duration_s_of(known))

@@ -60,14 +60,16 @@ def decide(
     now: datetime,
     rules: TimestampRules | None = None,
     clock: DeviceClock | None = None,
+    zone_registered: bool = False,
 ) -> tuple[DecidedTime | None, tuple[Caveat, ...]]:
     """The decided interval and what a reviewer must bear in mind; None where no source says anything believable.
 
-    duration_s: of the recording, None for a photo. zone: of devices that do not say theirs. now: aware; when the file
+    duration_s: of the recording, None for a photo. zone: of devices that do not say theirs. zone_registered: it is
+    this device's own, by the register. now: aware; when the file
     was handed in, for no recording is younger. clock: of the device, where anything was measured of it.
     """
     rules = rules or timestamp_rules()
-    scene = Scene(zone=zone, length_s=_length_s(duration_s), rules=rules)
+    scene = Scene(zone=zone, length_s=_length_s(duration_s), rules=rules, zone_registered=zone_registered)
     judged = _cleared([_judge(claim, zone, now, rules, clock) for claim in _ordered(claims)], rules)
     live = [one.claim for one in judged if one.fault is None or not one.fault.certain]
     suspect = {id(one.claim) for one in judged if one.fault is not None}
@@ -313,9 +315,12 @@ def _end_at(winner: TimeClaim, moment: Moment, scene: Scene) -> datetime:
 def _uncertainty_s(
     winner: TimeClaim, moment: Moment, compared: Sequence[_Compared], scene: Scene, *, suspected: bool
 ) -> float:
-    """The step of the clock, what its zone and its end leave open, and the widest difference that is still believed."""
+    """The step of the clock, by how much it may be off, what its zone and its end leave open, and the widest
+    difference that is still believed."""
     limits = scene.rules.limits
     open_s = _step_s(winner) + moment.zone_doubt_s
+    if not _is_borne_out(winner, compared, scene):
+        open_s += limits.unmeasured_clock_s
     if not moment.start_known:
         open_s += scene.length_s or 0.0
     if suspected:
@@ -331,6 +336,12 @@ def _uncertainty_s(
         )
     ]
     return max([open_s, *believed])
+
+
+def _is_borne_out(winner: TimeClaim, compared: Sequence[_Compared], scene: Scene) -> bool:
+    """Whether the time is of a true clock, or a true clock agrees."""
+    true = [winner, *(one.claim for one in compared if not one.disagrees and is_recording(one.claim))]
+    return any(scene.rules.may_witness(claim.source) for claim in true)
 
 
 def _step_s(claim: TimeClaim) -> float:

@@ -27,11 +27,16 @@ _FINE_S: Final = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """What every comparison goes by. length_s: of the recording, None where it has none or it is not known."""
+    """What every comparison goes by.
+
+    length_s: of the recording, None where it has none or it is not known. zone_registered: the zone is the device's own
+    by the register, and no mere default.
+    """
 
     zone: tzinfo
     length_s: float | None
     rules: TimestampRules
+    zone_registered: bool = False
 
     @property
     def zone_name(self) -> str:
@@ -159,20 +164,21 @@ def _local(claim: TimeClaim, others: Sequence[TimeClaim], scene: Scene) -> Momen
         pairs = _pairs(starts, starts_of(witness, _at(witness), scene))
         if hit := zone_between(pairs, (likely_min,), scene.rules.limits.zone_slack_s):
             return _told(claim, hit, f"{says}, and {witness.source} puts its clock at", scene, "witness")
-    for other in filter(is_questionable, _fine(others)):
+    for other in () if scene.zone_registered else filter(is_questionable, _fine(others)):
         pairs = _pairs(starts, starts_of(replace(other, marks="unknown"), _at(other), scene))
         hit = zone_between(pairs, (likely_min, 0), _slack_s(claim, other, scene))
         if hit and (hit.offset_min or not likely_min):  # equal digits: the other is local, too
             return _told(claim, hit, f"{says}, and {other.source} in UTC puts its clock at", scene, "utc")
     start = starts[0]
-    assumed = f"its zone is not stated and taken as {scene.zone_name}"
+    known = scene.zone_registered
+    taken = f"its zone is {'registered' if known else 'not stated and taken'} as {scene.zone_name}"
     return Moment(
         start_at=instant_of(start, scene.zone),
-        method=_with_end("assumed_zone", claim, start, scene, shown),
-        because=f"{says}; {assumed}{_end_words(claim, start, scene, shown)}",
-        zone_known=False,
+        method=_with_end("registered_zone" if known else "assumed_zone", claim, start, scene, shown),
+        because=f"{says}; {taken}{_end_words(claim, start, scene, shown)}",
+        zone_known=known,
         start_known=len(starts) == 1,
-        zone_doubt_s=scene.rules.limits.local_zone_s,
+        zone_doubt_s=0.0 if known else scene.rules.limits.local_zone_s,
     )
 
 

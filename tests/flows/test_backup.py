@@ -23,10 +23,9 @@ from pipeline.custody.accession import Candidate
 from pipeline.custody.inspection import inspect
 from pipeline.errors import BadInput, CustodyBroken, TryAgain
 from tests.flows.running import ROOT
-from tests.homes import make_home
 from tests.pipeline.custody.test_fixity import check_all, digest, disposed, flip, object_of, take
 from workers.backup import back_up, last_of
-from workers.bootstrap import Home, build_accession, build_home, build_jobs
+from workers.bootstrap import Home, build_accession, build_home, build_jobs, make_home
 from workers.keeping import build_fixity, mend_from_target
 from workers.rebuild import rebuild_catalog
 from workers.restore import rehearse, restore

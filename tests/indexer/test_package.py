@@ -27,10 +27,9 @@ from pipeline.edges import keys, sm2, tokens
 from pipeline.edges.witness import Witness
 from pipeline.errors import CustodyBroken
 from tests.conftest import QUICK
-from tests.homes import make_home
 from tests.indexer.packages import make, stamped, with_photo, with_photos, witnessed
 from tests.timestamping import Server
-from workers.bootstrap import Home, build_home
+from workers.bootstrap import Home, build_home, make_home
 
 # How many changed packages are tried; the full count of the promise is 3,000.
 MUTATIONS = 3000 if os.environ.get("CASEREEL_TEST_COUNTS") == "full" else 150

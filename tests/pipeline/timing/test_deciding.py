@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipeline.records import Caveat, DecidedTime, TimeClaim
+from pipeline.records import Caveat, ClockOffset, DecidedTime, TimeClaim
 from pipeline.rules import timestamp_rules
+from pipeline.timing.clocks import DeviceClock
 from pipeline.timing.deciding import decide
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -386,3 +387,36 @@ def test_a_true_clock_tells_in_which_zone_the_others_stand() -> None:
     assert "UTC-08:00" in caveat.text
     _, codes = decided(true, container("2019-11-18T15:15:32"), duration_s=10.5)  # half an hour is no zone
     assert codes == ["time_conflict"]
+
+
+def test_digits_that_nothing_was_held_against_may_be_minutes_off() -> None:
+    """More than half of security cameras show the wrong time (DOMAIN T13)."""
+    open_s = timestamp_rules().limits.unmeasured_clock_s
+    assert open_s >= 60
+    confirmed = (name(), container("2021-08-03T02:10:10"))
+    assert decided(*confirmed)[0].uncertainty_s == 1.0 + open_s
+    assert decided(*confirmed, gps("2021-08-03T02:10:14"))[0].uncertainty_s == 4.0
+    assert decided(claim("container.apple_creation_date", "2021-08-03T10:10:10", "+08:00"))[0].uncertainty_s == 1.0
+    measured = DeviceClock([ClockOffset(device="a", at=utc("2021-08-03T02:00:00"), offset_s=5.0, uncertainty_s=0.5,
+                                        how="measured", by="王")])  # fmt: skip
+    time, _ = decide(confirmed, duration_s=None, zone=ZONE, now=NOW, clock=measured)
+    assert time is not None
+    assert time.uncertainty_s < 2.0
+
+
+def test_a_registered_zone_is_not_overruled_by_a_header_that_may_be_local_digits() -> None:
+    """A recorder set to Greenwich that takes its digits for local ones and writes them as UTC once more."""
+    claims = (name("2021-08-03T02:10:10"), container("2021-08-02T18:10:10"))
+    by_header, _ = decide(claims, duration_s=None, zone=ZONE, now=NOW)
+    assert by_header is not None
+    assert by_header.start_at == utc("2021-08-02T18:10:10")
+    digits = claim("file_name.bare", "2021-08-03T02:10:10", "local", at=utc("2021-08-03T02:10:10"))
+    time, caveats = decide((digits, claims[1]), duration_s=None, zone=ZoneInfo("UTC"), now=NOW, zone_registered=True)
+    assert time is not None
+    assert (time.start_at, time.method, time.zone_known) == (utc("2021-08-03T02:10:10"), "registered_zone", True)
+    assert "time_conflict" in {one.code for one in caveats}  # and the reviewer is told
+    assert time.uncertainty_s >= 8 * 3600
+    seen, _ = decide((digits, gps("2021-08-02T18:10:12")), duration_s=None, zone=ZoneInfo("UTC"), now=NOW,
+                     zone_registered=True)  # fmt: skip
+    assert seen is not None
+    assert seen.start_at == utc("2021-08-02T18:10:12")  # satellites know better than a register
