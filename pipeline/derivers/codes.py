@@ -1,6 +1,6 @@
 """Our codes in the pictures of a recording: what a clock card showed at which picture, and which case slates were seen.
 
-One picture a second is looked at, no larger than a viewing copy; where that shows a clock card, every picture of the
+One picture a second is looked at, half as large as one of 1080p; where that shows a clock card, every picture of the
 seconds about it is read from the original, so that a shown instant stands beside the exact picture. Not covered: cards
 that are in sight for less than a second, and codes of less than about 60 pixels.
 """
@@ -24,7 +24,7 @@ from pipeline.records import Facts, Known, MadeFile, Property
 from pipeline.stage import Context, Deriver, Listener, Trial
 
 STEP_S: Final = 1.0
-SIDE_PX: Final = 1280
+SIDE_PX: Final = 960
 # Before and after a second in which a clock card was seen; key frames may be older than the second they stand for.
 AROUND_S, AROUND_KEY_FRAMES_S = 1.0, 2.5
 # Of one showing, and of all: a card that is held up for minutes tells nothing more.

@@ -26,7 +26,10 @@ def texts_in(picture: Any) -> list[str]:
 
     qr = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
 
-    found = zxingcpp.read_barcodes(picture, formats=qr, text_mode=zxingcpp.TextMode.Plain)
+    # Ours are dark on light; a QR code is found whichever way it is turned.
+    found = zxingcpp.read_barcodes(
+        picture, formats=qr, text_mode=zxingcpp.TextMode.Plain, try_rotate=False, try_invert=False
+    )
     return list(dict.fromkeys(one.text for one in found if one.text.startswith(HEAD) and len(one.text) <= TEXT_MAX))
 
 

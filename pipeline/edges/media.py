@@ -129,7 +129,7 @@ def looks(*, step_s: float, width_px: int, height_px: int, count_max: int, light
         *_pressed(light), by("format", "gray"),
     )  # fmt: skip
     options = (("f", "rawvideo"), ("frames:v", count_max))
-    return Branch("V:0", filters, options, (height_px, width_px), "u1", 16)
+    return Branch("V:0", filters, options, (height_px, width_px), "u1", 32)
 
 
 def _pressed(light: Filters) -> Filters:
