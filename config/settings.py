@@ -108,6 +108,7 @@ class MediaSettings:
 @dataclass(frozen=True)
 class TimeSettings:
     zone: str
+    upload_deadline_h: float
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import Any, Final, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.masking import masked
 from indexer.matching import alignment, pictures, shelf, sounds
 from indexer.matching.kept import Kept, MarkedCatalog
 from indexer.matching.shelf import Library
@@ -182,7 +183,9 @@ def ask(
         raise BadInput(f"'{query.file.name}' cannot be read: {error.sentence}", path=str(query.file)) from error
     rows = sorted(rows, key=_rank)[: query.limit]
     names = catalog.names({row.original for row in rows})
-    return Answer(tuple(replace(row, name=names.get(row.original, "")) for row in rows), tuple(asking.not_asked))
+    return Answer(
+        tuple(replace(row, name=masked(names.get(row.original, ""))) for row in rows), tuple(asking.not_asked)
+    )
 
 
 _ORDER: Final[dict[Verdict, int]] = {"same footage": 0, "same sound": 1, "same scene, other take": 2}

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from indexer import access, analysis
 from indexer.access import Reviewer
 from indexer.document import cases_of, device_of, duration_of, ms_of, numbers_in, officer_of, texts_of
+from indexer.masking import masked
 from indexer.moments import Interval, interval_of
 from indexer.tree import FACET_FIELDS, All, During, Either, Exact, Node, Not, Words, keys_of, words_of
 from pipeline import case_numbers
@@ -251,7 +252,7 @@ def _hit(known: Known, score: float, sought: list[analysis.Phrase], keys: set[st
     time = known.time
     return Hit(
         original=known.original.id,
-        name=known.original.name,
+        name=masked(known.original.name),
         kind=known.original.kind,
         state=known.original.state,
         start_at=time.start_at.astimezone(zone) if time else None,
@@ -275,7 +276,8 @@ def _snippet(known: Known, sought: list[analysis.Phrase], keys: set[str]) -> tup
             marks = analysis.joined_spans([*analysis.spans_of(text, sought), *_key_marks(text, keys)])
             if len(marks) > len(best[1]):
                 best = text, marks
-    return _cut(*best)
+    # Before it is cut, for half a number would not be known as one.
+    return _cut(masked(best[0]), best[1])
 
 
 def _key_marks(text: str, keys: set[str]) -> list[tuple[int, int]]:

@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar, get_args
 
@@ -159,7 +159,9 @@ def name_profiles(home: Path | None = None) -> tuple[NameProfile, ...]:
 
     Raises BadInput naming the bad profile.
     """
-    return (*_site_profiles(home), *_shipped_profiles())
+    own = None if home is None else home / FILENAMES
+    stamp_ns = own.stat().st_mtime_ns if own is not None and own.is_file() else 0
+    return (*_site_profiles(own if stamp_ns else None, stamp_ns), *_shipped_profiles())
 
 
 @cache
@@ -167,10 +169,11 @@ def _shipped_profiles() -> tuple[NameProfile, ...]:
     return read_profiles(SHIPPED / FILENAMES)
 
 
-@cache
-def _site_profiles(home: Path | None) -> tuple[NameProfile, ...]:
-    own = None if home is None else home / FILENAMES
-    return read_profiles(own) if own is not None and own.is_file() else ()
+@lru_cache(maxsize=8)
+def _site_profiles(own: Path | None, stamp_ns: int) -> tuple[NameProfile, ...]:
+    """stamp_ns: when the file was last written, so that a worker sees a profile that was added."""
+    del stamp_ns
+    return () if own is None else read_profiles(own)
 
 
 def read_timestamp_rules(path: Path) -> TimestampRules:

@@ -197,6 +197,31 @@ def made_by(connection: sa.Connection, device: str) -> list[str]:
     return sorted(set(connection.execute(query).scalars()))
 
 
+def named(connection: sa.Connection) -> list[tuple[str, str, str | None]]:
+    """(original, name, profile that knows the name) of every recording and photo; None where no profile does."""
+    found, original = t.property_.c, t.original.c
+    told = sa.and_(found.original == original.id, found.name == "file_name.profile")
+    query = (
+        sa.select(original.id, original.name, found.found, found.value)
+        .outerjoin(t.property_, told)
+        .where(original.kind.in_(("video", "audio", "photo")), original.parent.is_(None), original.state != "disposed")
+        .order_by(original.id)
+    )
+    return [(row.id, row.name, row.value or row.found) for row in connection.execute(query)]
+
+
+def told_of(connection: sa.Connection, code: str) -> list[tuple[str, str, str, str]]:
+    """(original, name, text, text in Chinese) of every caveat of this code, by original."""
+    caveat, original = t.caveat.c, t.original.c
+    query = (
+        sa.select(original.id, original.name, caveat.text, caveat.text_zh)
+        .join(t.original, original.id == caveat.original)
+        .where(caveat.code == code, original.state != "disposed")
+        .order_by(original.id)
+    )
+    return [(row.id, row.name, row.text, row.text_zh) for row in connection.execute(query)]
+
+
 def recorded_between(connection: sa.Connection, from_at: datetime, to_at: datetime) -> list[str]:
     """Originals whose decided time touches this interval."""
     time = t.decided_time.c

@@ -37,6 +37,18 @@ def segments(connection: sa.Connection, ids: Sequence[str] | None = None) -> lis
     return [one for some in in_pieces(list(ids)) for one in _read(connection, some)]
 
 
+def disposed(connection: sa.Connection) -> list[tuple[str, str, str]]:
+    """(place, folder, name) of every original that was disposed of; the place as segments have it."""
+    original, arrival = t.original.c, t.arrival.c
+    query = (
+        sa.select(arrival.source, arrival.folder, arrival.name)
+        .join(t.original, original.id == arrival.original)
+        .where(original.state == "disposed")
+        .order_by(arrival.id)
+    )
+    return [(f"{row.source}\n{row.folder}", row.folder, row.name) for row in connection.execute(query)]
+
+
 def near(connection: sa.Connection, original: str) -> list[Segment]:
     """This original and those that may be neighbours of it in one recording: near it in time, or chapters by name."""
     [*own] = segments(connection, [original])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from config.settings import Settings
 from pipeline.codes import readings_of
@@ -27,10 +28,12 @@ from pipeline.timing.filmed import (
     is_new,
     offset_by,
 )
+from pipeline.timing.lateness import late_upload
 from pipeline.timing.names import places_of, read_name
 
 NAME = "timestamps"
 VERSION = 3
+_RECORDED: Final = ("video", "audio", "photo")
 
 
 def run(known: Known, context: Context) -> Facts:
@@ -55,6 +58,9 @@ def run(known: Known, context: Context) -> Facts:
         decided, caveats = corrected(known.correction, decided, caveats, duration_s_of(known))
     if isinstance(filmed, Unfit):
         caveats = (*caveats, clock_unused(filmed.en, filmed.zh))
+    late = late_upload(decided, _handed_in_at(known, context), settings.time.upload_deadline_h)
+    if late is not None and known.original.kind in _RECORDED:
+        caveats = (*caveats, late)
     return Facts(
         properties=marks,
         time_claims=claims,

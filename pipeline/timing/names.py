@@ -90,13 +90,11 @@ def _reading(profile: NameProfile, found: dict[str, str]) -> NameReading:
 def _start(found: Mapping[str, str]) -> datetime | None:
     if "epoch_ms" in found:
         return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(found["epoch_ms"]))
-    if "stamp14" in found:
-        return _of_digits(found["stamp14"])
     day = _day_digits(found)
-    if day is None:
+    if day is None and "stamp14" not in found:
         return None
     clock = found.get("time6") or "".join(found.get(part, "0").zfill(2) for part in ("hour", "minute", "second"))
-    start = _of_digits(day + clock)
+    start = _of_digits(found.get("stamp14") or f"{day}{clock}")
     return start + timedelta(seconds=float(f"0.{found['fraction']}")) if "fraction" in found else start
 
 

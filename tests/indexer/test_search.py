@@ -207,6 +207,15 @@ def test_a_long_text_is_cut_around_what_was_found(find: Find, catalog: Archive) 
     assert len(snippet) < 100
 
 
+def test_numbers_of_persons_are_hidden_in_hits_and_found_all_the_same(find: Find, catalog: Archive) -> None:
+    catalog.put(known("p1", name="11010519491231002X_询问.mp4", sidecar__note="当事人电话13800138000，拒绝签字"))
+    [hit] = find("11010519491231002X").hits
+    assert hit.name == "110105********002X_询问.mp4"
+    [hit] = find("13800138000").hits
+    assert "138****8000" in hit.snippet
+    assert "13800138000" not in hit.snippet
+
+
 def test_a_case_number_found_by_its_key_is_marked(find: Find) -> None:
     assert find("平商务罚字2021第3号").hits[0].as_json()["snippet"].startswith("«平商务罚字〔2021〕第3号")
 

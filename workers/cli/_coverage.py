@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from indexer.masking import masked
 from workers.cli import App, times
 
 if TYPE_CHECKING:
@@ -46,7 +47,12 @@ def _gap(one: Gap, zone: str) -> dict[str, Any]:
 def _beside(one: Shown | None, position_s: float | None) -> dict[str, Any] | None:
     if one is None or position_s is None:
         return None
-    return {"original": one.original, "name": one.name, "sha256": one.sha256, "position_s": round(position_s, 3)}
+    return {
+        "original": one.original,
+        "name": masked(one.name),
+        "sha256": one.sha256,
+        "position_s": round(position_s, 3),
+    }
 
 
 def contradiction(one: Contradiction) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from indexer.masking import masked
 from workers.cli import App, times
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def described(one: Recording, zone: str) -> dict[str, Any]:
 
 def _member(one: Segment, zone: str) -> dict[str, Any]:
     return {
-        "original": one.original, "name": one.name, "sha256": one.sha256, "start": times(one.start_at, zone),
+        "original": one.original, "name": masked(one.name), "sha256": one.sha256, "start": times(one.start_at, zone),
         "end": times(one.end_at, zone), "length_s": round(one.length_s, 3), "sequence": one.sequence,
         "chapter": one.part,
     }  # fmt: skip

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from indexer.masking import masked
 from workers.cli import SOME_FAILED, app_of, times
 from workers.cli._persons import allowed, as_person, because
 
@@ -61,7 +62,7 @@ def show(number: str) -> None:
         data = {
             **_said(required_case(number, found)),
             "activities": [_activity(one, zone) for one in activities],
-            "recordings": [{"original": one, "name": name, "status": status} for one, name, status in linked],
+            "recordings": [{"original": one, "name": masked(name), "status": status} for one, name, status in linked],
         }
         app.emit(data, lambda: _page(data))
 

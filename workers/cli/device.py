@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import click
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from workers.bootstrap import Home
 
 
-@click.group(short_help="Devices, people, who carried what, and clocks: list, import, measure, calibrate, clock-card.")
+@click.group(short_help="Devices, people, who carried what, clocks, and file names.")
 def device() -> None:
     """Keeps the register of devices and people, and the ledger.
 
@@ -229,6 +229,49 @@ def calibrate(code: str, plot: Path | None) -> None:
     now_words = app.in_words("现在", "now")
     lines.append(f"{now_words}  {off.offset_s:+.1f} s  ±{off.uncertainty_s:.1f}" if off else nothing)
     app.emit(data, "\n".join(lines))
+
+
+@device.command(short_help="Propose a profile for the file names of a device, from samples.")
+@click.argument("samples", nargs=-1)
+@click.option("--from", "listed", type=click.File(encoding="utf-8"), help="A file with one name a line; - reads stdin.")
+@click.option("--name", default="own_recorder", show_default=True, help="What the profile is called.")
+@click.option("--write", is_flag=True, help="Add it to filenames.toml in the home, and read the names there anew.")
+@as_person
+def learn(samples: tuple[str, ...], listed: IO[str] | None, name: str, write: bool, as_: str | None) -> int:
+    """SAMPLES are file names of one device, the more the better. Check what each part is taken for before you write it.
+
+    Example: casereel device learn --from names.txt --name zf_recorder --write
+    """
+    from workers.cli._names import propose
+
+    told = [one.strip() for one in (listed or ()) if one.strip()]
+    return propose((*samples, *told), name, write, as_)
+
+
+@device.command(short_help="List how the files in custody are named, by profile.")
+@click.option("--unknown", is_flag=True, help="Only names that no profile of a device knows, by how they are built.")
+def names(unknown: bool) -> None:
+    """Unknown names give no time and no device: `device learn` makes a profile of them.
+
+    Example: casereel device names --unknown
+    """
+    from workers.cli._names import list_names
+
+    list_names(unknown)
+
+
+@device.command(short_help="List missing numbers of devices, and recordings handed in after the deadline.")
+@click.option("--device", "code", help="Of this device only: its registered code, or as files name it.")
+@click.option("--holes", is_flag=True, help="Only missing numbers.")
+@click.option("--late", is_flag=True, help="Only what was handed in late.")
+def findings(code: str | None, holes: bool, late: bool) -> None:
+    """A missing number is a file that was not handed in, or was deleted; the deadline is time.upload_deadline_h.
+
+    Example: casereel device findings --holes --json
+    """
+    from workers.cli._names import list_findings
+
+    list_findings(code, holes=holes or not late, late=late or not holes)
 
 
 COMMAND = device

@@ -45,7 +45,9 @@ def test_the_decision_and_its_caveats_name_the_stage(tmp_path: Path) -> None:
     facts = run(tmp_path)
     assert facts.time is not None
     assert facts.time.finder == "timestamps/3"
-    assert [(caveat.code, caveat.finder) for caveat in facts.caveats] == [("clock_eight_hours", "timestamps/3")]
+    assert [(caveat.code, caveat.finder) for caveat in facts.caveats] == [
+        ("clock_eight_hours", "timestamps/3"), ("late_upload", "timestamps/3"),
+    ]  # fmt: skip
 
 
 def test_the_interval_ends_where_the_data_end(tmp_path: Path) -> None:
