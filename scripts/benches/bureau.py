@@ -5,15 +5,19 @@ The rival is the same bureau before anything was measured of its clocks. What is
 
 from __future__ import annotations
 
+import re
 import statistics
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from config.settings import load
+from indexer.case_file import case_file
+from indexer.coverage import Gap, coverage_of, ends_of, steps_of
 from pipeline.advance import renew
 from pipeline.case_numbers import comparable
 from pipeline.records import Known
@@ -27,11 +31,12 @@ from workers.bootstrap import Home, build_context, build_home, build_jobs, make_
 
 SEED = 20261122
 NEAR_S = 2.0
+LEAST_GAP_S = 30
 Pairs = Sequence[tuple[Recorded, Known]]
 
 
 def measure() -> Iterator[dict[str, Any]]:
-    """Rows `times`, `links`, `linker`, `relinking`: see the functions below."""
+    """Rows `times`, `links`, `linker`, `relinking`, `gaps`: see the functions below."""
     with tempfile.TemporaryDirectory() as folder:
         yield from measured(made(SEED), Path(folder) / "home")
 
@@ -58,6 +63,7 @@ def measured(bureau: Bureau, folder: Path) -> Iterator[dict[str, Any]]:
         took_s = anew.look(link)
         yield {"what": "relinking", "files": len(ids), "seconds": round(took_s, 1)}
         yield from links(anew.pairs(bureau))
+        yield from gaps(home, bureau)
         anew.close()
     finally:
         home.close()
@@ -94,14 +100,13 @@ def _take_in(home: Home, bureau: Bureau, register: Any) -> None:
 
 def times(when: str, pairs: Pairs) -> Iterator[dict[str, Any]]:
     """Of all files, of those whose device was measured, and by its art: errors in seconds, share of truths inside."""
-    groups: dict[str, Callable[[Recorded], bool]] = {
-        "all": lambda _: True,
-        "measured": lambda file: bool(file.device.offsets),
-        "measured, clock not set unnoted": lambda file: bool(file.device.offsets) and not _was_set_unnoted(file),
-        **{art: lambda file, art=art: file.device.art == art for art in ("body_worn", "camera", "cctv", "phone")},
-    }  # fmt: skip
-    for group, belongs in groups.items():
-        found = [(file, known.time) for file, known in pairs if belongs(file)]
+    groups: dict[str, list[tuple[Recorded, Known]]] = {"all": list(pairs)}
+    groups["measured"] = [(file, known) for file, known in pairs if file.device.offsets]
+    groups["measured, every setting noted"] = [one for one in groups["measured"] if not _was_set_unnoted(one[0])]
+    for art in ("body_worn", "camera", "cctv", "phone"):
+        groups[art] = [(file, known) for file, known in pairs if file.device.art == art]
+    for group, members in ((name, members) for name, members in groups.items() if members):
+        found = [(file, known.time) for file, known in members]
         decided = [
             (abs((time.start_at - file.start_at).total_seconds()), time.uncertainty_s) for file, time in found if time
         ]
@@ -151,8 +156,50 @@ def links(pairs: Pairs) -> Iterator[dict[str, Any]]:
         }  # fmt: skip
 
 
+def gaps(home: Home, bureau: Bureau) -> Iterator[dict[str, Any]]:
+    """Gaps of half a minute and more, by their true class: how many there are and how many are found as that, at their
+    place; and those found where there is none."""
+    true, right, false = Counter[str](), Counter[str](), Counter[str]()
+    rules, zone = steps_of(home.settings.home), home.settings.time.zone
+    for case in sorted({task.case for task in bureau.tasks if task.case}):
+        mine = [(file.start_at, file.end_at) for file in bureau.files if file.case == case]
+        known = case_file(home.catalog, home.audit, case, zone=zone)
+        for activity in known.activities:
+            found = coverage_of(activity, known.shown, rules, (), known.seams).gaps
+            open_ = [one for one in found if one.length_s >= LEAST_GAP_S]
+            for from_at, to_at, kind in _holes(*ends_of(activity), mine):
+                true[kind] += 1
+                hits = [one for one in open_ if _shared_s(one, from_at, to_at) >= (to_at - from_at).total_seconds() / 2]
+                right[kind] += any(one.kind == kind for one in hits)
+                open_ = [one for one in open_ if one not in hits]
+            false.update(one.kind for one in open_)
+    for kind in sorted(true | false):
+        yield {"what": "gaps", "of": kind, "true": true[kind], "found": right[kind], "false": false[kind]}
+
+
+def _holes(
+    first: datetime, last: datetime, shown: Sequence[tuple[datetime, datetime]]
+) -> Iterator[tuple[datetime, datetime, str]]:
+    """What none of these shows, worked out minute by minute and second by second, without the product's own union."""
+    seconds = round((last - first).total_seconds())
+    bare = bytearray(b"1" * seconds)
+    for from_at, to_at in shown:
+        begin, end = ((at - first).total_seconds() for at in (from_at, to_at))
+        begin, end = max(0, round(begin)), min(seconds, round(end))
+        bare[begin:end] = b"0" * max(0, end - begin)
+    for run in re.finditer(rb"1+", bytes(bare)):
+        if run.end() - run.start() >= LEAST_GAP_S:
+            edge = run.start() == 0 or run.end() == seconds
+            kind = "outside" if edge else "unexplained"
+            yield first + timedelta(seconds=run.start()), first + timedelta(seconds=run.end()), kind
+
+
+def _shared_s(gap: Gap, from_at: datetime, to_at: datetime) -> float:
+    return (min(gap.to_at, to_at) - max(gap.from_at, from_at)).total_seconds()
+
+
 def _is_right(file: Recorded, link: Any) -> bool:
-    return bool(file.case) and link.case_key == comparable(file.case)
+    return file.case is not None and link.case_key == comparable(file.case)
 
 
 def _share(answers: Iterator[bool] | Any) -> float | None:

@@ -100,14 +100,19 @@ class Recorded:
     stated: Stated = field(default_factory=Stated)
 
     @property
+    def end_at(self) -> datetime:
+        """Truly."""
+        return self.start_at + timedelta(seconds=self.length_s)
+
+    @property
     def case(self) -> str | None:
         """The case that it belongs to."""
         return self.task.case if self.task else None
 
     @property
     def is_explicit(self) -> bool:
-        """Whether a person said the case."""
-        return bool(self.task and self.task.told)
+        """Whether the clerk stated the case."""
+        return self.stated.case is not None
 
 
 @dataclass(frozen=True)
@@ -158,8 +163,8 @@ def _minute(at: datetime) -> str:
 
 
 def _recorders(chance: Random, days: int) -> Iterator[Recorder]:
-    kinds: list[DeviceArt] = ["body_worn"] * 24 + ["camera"] * 8 + ["cctv"] * 5 + ["phone"] * 3
-    for number, art in enumerate(kinds, 1):
+    counts: Mapping[DeviceArt, int] = {"body_worn": 24, "camera": 8, "cctv": 5, "phone": 3}
+    for number, art in enumerate((art for art, count in counts.items() for _ in range(count)), 1):
         offset_s = 0.2 if art == "phone" else chance.choice((-1, 1)) * chance.expovariate(1 / 90.0)
         zone_s, zone = 0.0, ""
         if number in (5, 6, 7):  # set to Greenwich; the register knows it of two
@@ -269,7 +274,7 @@ def _ledger(
         for person in task.people:
             if (person, day) in carried:
                 continue
-            arts = ("body_worn", "camera") if chance.random() < 0.5 else ("body_worn",)
+            arts: tuple[DeviceArt, ...] = ("body_worn", "camera") if chance.random() < 0.5 else ("body_worn",)
             taken = [one for art in arts for one in [next((it for it in left if it.art == art), None)] if one]
             carried[person, day] = taken
             for one in taken:
