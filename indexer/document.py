@@ -180,6 +180,8 @@ def _flags_of(known: Known) -> tuple[str, ...]:
         flags.append("unlinked")
     if is_attached(known):
         flags.append("attached")
+    if any(caveat.code == "missing_member" for caveat in known.caveats):
+        flags.append("has_gap")
     return tuple(flags)
 
 

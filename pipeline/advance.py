@@ -32,6 +32,8 @@ TOGETHER: Final = 200
 VIEWS: Final = {"video": "proxy", "audio": "proxy", "photo": "view"}
 # A sidecar that comes late, or a recording that comes after its sidecar, is timed and linked anew.
 AFTER_SIDECARS: Final = ("timestamps", "link", "index")
+# What another file of the same recording is linked to may be its case too.
+AFTER_LINKS: Final = ("link", "index")
 
 
 def advance(turns: Sequence[Turn], original_id: str, lane: str, context: Context, jobs: Jobs) -> None:
@@ -151,6 +153,8 @@ def _record(turn: Turn, claim: Claim, known: Known, facts: Facts, context: Conte
         if facts.is_retimed:
             jobs.again(connection, claim.original, "light", AFTER_SIDECARS)
         _time_anew(connection, {claim.original: facts}, jobs)
+        for other in facts.again:
+            jobs.again(connection, other, "light", AFTER_LINKS)
         [seq] = audit.record(connection, [event])
         catalog.record(connection, claim.original, turn.name, facts, seq)
         _measure(connection, {claim.original: facts}, context, jobs)

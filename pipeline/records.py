@@ -238,11 +238,41 @@ class Relative:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Neighbour:
+    """Another file of the same logical recording, with what lies between.
+
+    distance: how many files away, below 0 before this one. flaws: seams between that are more than a switch of files.
+    why: of the seam next to this file, in words. links: the other's.
+    """
+
+    original: str
+    name: str
+    distance: int
+    flaws: int
+    why: str
+    links: tuple[CaseLink, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """What lies around a file in its logical recording.
+
+    missing: what is told to be missing next to it, in English and Chinese. stale: neighbours that still carry a caveat
+    of a file missing next to them.
+    """
+
+    neighbours: tuple[Neighbour, ...] = ()
+    missing: tuple[tuple[str, str], ...] = ()
+    stale: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Facts:
     """All that one stage found out about one original; recorded whole or not at all.
 
     state: the state the original moves to, None to stay. parent: the original this sidecar belongs to.
     is_retimed: what was found bears on when it was recorded. offsets: what it tells of its device's clock.
+    again: other originals whose links this may change.
     """
 
     properties: tuple[Property, ...] = ()
@@ -257,6 +287,7 @@ class Facts:
     state: str | None = None
     is_retimed: bool = False
     offsets: tuple[ClockOffset, ...] = ()
+    again: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,7 +296,7 @@ class Known:
 
     properties: by name; of several finders the last recorded wins. sidecars: the originals attached to this one.
     relatives: as recorded, from both sides and without links; the stage that links looks anew, with their links.
-    around: filled in by that stage.
+    around, neighbours: filled in by that stage.
     """
 
     original: Original
@@ -281,6 +312,7 @@ class Known:
     sidecars: tuple[Known, ...] = ()
     relatives: tuple[Relative, ...] = ()
     around: Around | None = None
+    neighbours: tuple[Neighbour, ...] = ()
 
     def value(self, name: str, default: Any = None) -> Any:
         """The understood value of a property, or default where it is absent or was not understood."""
@@ -393,11 +425,31 @@ class Carried:
 
 @dataclass(frozen=True, kw_only=True)
 class Happened:
-    """An activity near the recording in time. shared_s: of the decided interval; within: surely all of it."""
+    """An activity near the recording in time. shared_s: of the decided interval; within: surely all of it.
+
+    distance_m: from its place to where the recording was made, where both are known; place_words: what of the names
+    of its place the recording, its folder or its device carries.
+    """
 
     activity: Activity
     shared_s: float
     within: bool
+    distance_m: float | None = None
+    place_words: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """A party whose name or number was found with the recording. where: in what; text: as found.
+
+    how: the whole `name`, its `short` form, or its `identifier`. cases: a number of each case of this party.
+    """
+
+    party: Party
+    how: Literal["name", "short", "identifier"]
+    where: str
+    text: str
+    cases: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -415,7 +467,8 @@ class Around:
     """What the registers say of one original.
 
     device_why: by what its device was told; offsets: what was measured of that device's clock; officer: whom the file
-    itself names. sealed: texts of the codes seen in it that this home's own cards show; cards: those, by number.
+    itself names. named: parties found in its names and texts. sealed: texts of the codes seen in it that this home's
+    own cards show; cards: those, by number.
     """
 
     device: Device | None = None
@@ -424,6 +477,7 @@ class Around:
     officer: Custodian | None = None
     carried: tuple[Carried, ...] = ()
     happened: tuple[Happened, ...] = ()
+    named: tuple[Named, ...] = ()
     sealed: frozenset[str] = frozenset()
     cards: Mapping[str, Card] = field(default_factory=dict)
 

@@ -9,7 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from config.settings import Settings
-from pipeline.records import Around, CaseLink, Facts, Fingerprint, Known, Lane, MadeFile, Original, Relative, TimeClaim
+from pipeline.records import (
+    Around,
+    Beside,
+    CaseLink,
+    Facts,
+    Fingerprint,
+    Known,
+    Lane,
+    MadeFile,
+    Original,
+    Relative,
+    TimeClaim,
+)
 
 if TYPE_CHECKING:
     from pipeline.edges.audit import AuditLog
@@ -34,7 +46,7 @@ class Context:
     still_wanted: raises Superseded when the job was cancelled or taken over; asked during long work.
     progress: is told the share of the work that is done, 0.0 to 1.0.
     relatives: other originals that show the same, by the marks recorded so far.
-    around: what the registers say of an original.
+    around: what the registers say of an original. neighbours: other files of the same recording, as far as recorded.
     """
 
     settings: Settings
@@ -48,6 +60,7 @@ class Context:
     progress: Callable[[float], None] = lambda _: None
     relatives: Callable[[Known], Sequence[Relative]] = lambda _: ()
     around: Callable[[Known], Around] = lambda _: Around()
+    neighbours: Callable[[Known], Beside] = lambda _: Beside()
 
 
 @dataclass(frozen=True)

@@ -169,7 +169,9 @@ def build_context(home: Home) -> tuple[Context, OwnedFolder]:
     from indexer.matching.relatives import relatives_of
     from pipeline.edges.cards import Cards
     from pipeline.edges.tools import Tools
+    from pipeline.neighbours import Neighbours
     from pipeline.registers.keeping import Registers
+    from pipeline.registers.places import places_in
     from pipeline.stage import Context
 
     scratch = OwnedFolder(home.settings.home / "scratch")
@@ -185,7 +187,8 @@ def build_context(home: Home) -> tuple[Context, OwnedFolder]:
         index=build_follower(home),
         scratch=scratch.path,
         relatives=lambda known: relatives_of(known, home.catalog, marked),
-        around=Registers(home.catalog, home.audit, Cards(home.settings)).around,
+        around=Registers(home.catalog, home.audit, Cards(home.settings), places_in(home.settings.home)).around,
+        neighbours=Neighbours(home.catalog).of,
     )
     return context, scratch
 

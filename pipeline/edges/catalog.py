@@ -542,8 +542,12 @@ class Catalog:
         """
         # A stage that has turns in both lanes sees the second time all that it saw the first time.
         turns = [f"{lane}-{turn.partition('-')[2]}" for lane in LANES]
-        for table in (t.property_, t.time_claim, t.decided_time, t.caveat):
-            connection.execute(sa.delete(table).where(table.c.original == original_id, table.c.turn.in_(turns)))
+        gone = sum(
+            connection.execute(
+                sa.delete(table).where(table.c.original == original_id, table.c.turn.in_(turns))
+            ).rowcount
+            for table in (t.property_, t.time_claim, t.decided_time, t.caveat)
+        )  # fmt: skip
         methods = [one.method for one in facts.fingerprints]
         connection.execute(
             sa.delete(t.fingerprint).where(t.fingerprint.c.original == original_id, t.fingerprint.c.method.in_(methods))
@@ -558,12 +562,13 @@ class Catalog:
         if turn.endswith("-link"):
             connection.execute(sa.delete(t.relation).where(t.relation.c.original == original_id))
             self._insert(connection, t.relation, [_relation_row(original_id, turn, one) for one in facts.relatives])
-            self._drop_proposals(connection, original_id, [link.case_key for link in facts.links])
+            gone += self._drop_proposals(connection, original_id, [link.case_key for link in facts.links])
         decided = self._cases_decided(connection, original_id)
         for link in facts.links:
             if self.case_of(connection, link.case_key, link.case) not in decided:
                 self._record_link(connection, original_id, link)
-        values: dict[str, Any] = {"changed_seq": seq} if _can_be_found(facts) else {}
+        # What is not said any more can no more be found.
+        values: dict[str, Any] = {"changed_seq": seq} if gone or _can_be_found(facts) else {}
         if facts.state is not None:
             values["state"] = facts.state
         if facts.parent is not None:
@@ -630,12 +635,12 @@ class Catalog:
         if said is not None:
             connection.execute(sa.insert(of), {"original": original_id, **asdict(said)})
 
-    def _drop_proposals(self, connection: sa.Connection, original_id: str, found: Sequence[str]) -> None:
-        """What nothing speaks for any more is not proposed any more; what a person said stays."""
+    def _drop_proposals(self, connection: sa.Connection, original_id: str, found: Sequence[str]) -> int:
+        """What nothing speaks for any more is not proposed any more; what a person said stays. How many went."""
         link = t.case_link.c
-        connection.execute(
+        return connection.execute(
             sa.delete(t.case_link).where(link.original == original_id, link.by.is_(None), link.case_key.not_in(found))
-        )
+        ).rowcount
 
     def _cases_decided(self, connection: sa.Connection, original_id: str) -> set[str]:
         """Cases about which a person decided for this original: whatever linkers find, that stands."""

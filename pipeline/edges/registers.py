@@ -22,7 +22,18 @@ from pipeline.case_numbers import comparable
 from pipeline.edges import tables as t
 from pipeline.edges.audit import NewEvent
 from pipeline.errors import BadInput
-from pipeline.records import Activity, Card, Case, ClockOffset, Custodian, Device, LedgerEntry, Party, Registered
+from pipeline.records import (
+    Activity,
+    Card,
+    Case,
+    CaseLink,
+    ClockOffset,
+    Custodian,
+    Device,
+    LedgerEntry,
+    Party,
+    Registered,
+)
 
 
 class Linked(NamedTuple):
@@ -35,6 +46,21 @@ class Linked(NamedTuple):
     status: str
     method: str
     by: str | None
+    activity: str | None
+    from_s: float | None
+    to_s: float | None
+
+
+class Proposal(NamedTuple):
+    """A link that waits for a person's yes or no. case: the case's own number; decision_due_on: a day, or None."""
+
+    case: str
+    decision_due_on: str | None
+    original: str
+    name: str
+    method: str
+    score: float
+    why: str
     activity: str | None
     from_s: float | None
     to_s: float | None
@@ -186,6 +212,43 @@ def links_of(connection: sa.Connection, key: str) -> list[Linked]:
         Linked(original=row.id, **{name: getattr(row, name) for name in Linked._fields if name != "original"})
         for row in connection.execute(query)
     ]
+
+
+def proposals(connection: sa.Connection, *, key: str | None = None, limit: int = 100) -> list[Proposal]:
+    """What waits for a decision, of one case or of all: the nearest decision date first, then the surest."""
+    link, case, number, original = t.case_link.c, t.case.c, t.case_number.c, t.original.c
+    first = (
+        sa.select(number.printed).where(number.case == case.id).order_by(number.place, number.key).limit(1)
+        .scalar_subquery()
+    )  # fmt: skip
+    query = (
+        sa.select(sa.func.coalesce(first, link.printed).label("case"), case.decision_due_on, link.original,
+                  original.name, link.method, link.score, link.why, link.activity, link.from_s, link.to_s)
+        .join(t.case, case.id == link.case)
+        .join(t.original, original.id == link.original)
+        .where(link.status == "proposed", original.state != "disposed")
+        .order_by(case.decision_due_on.is_(None), case.decision_due_on, link.case, link.score.desc(), link.original)
+        .limit(limit)
+    )  # fmt: skip
+    if key is not None:
+        query = query.where(link.case == case_with(key))
+    return [Proposal(**row) for row in connection.execute(query).mappings()]
+
+
+def links_among(connection: sa.Connection, ids: Sequence[str] | None) -> dict[str, tuple[CaseLink, ...]]:
+    """Original -> its links, of these or of all."""
+    query = sa.select(t.case_link).order_by(t.case_link.c.id)
+    found: dict[str, tuple[CaseLink, ...]] = defaultdict(tuple)
+    for row in connection.execute(query if ids is None else query.where(t.case_link.c.original.in_(ids))):
+        values = {one.name: getattr(row, one.name) for one in fields(CaseLink) if one.name != "case"}
+        found[row.original] += (CaseLink(**values, case=row.printed),)
+    return found
+
+
+def with_caveat(connection: sa.Connection, code: str, ids: Sequence[str] | None) -> frozenset[str]:
+    """Those of these originals, or of all, that carry a caveat of this kind."""
+    query = sa.select(t.caveat.c.original).where(t.caveat.c.code == code)
+    return frozenset(connection.execute(query if ids is None else query.where(t.caveat.c.original.in_(ids))).scalars())
 
 
 def made_by(connection: sa.Connection, device: str) -> list[str]:

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
-from pipeline.records import Activity, Around, Carried, ClockOffset, Custodian, Device, Happened, Known, LedgerEntry
+from pipeline.records import (
+    Activity,
+    Around,
+    Carried,
+    Case,
+    ClockOffset,
+    Custodian,
+    Device,
+    Happened,
+    Known,
+    LedgerEntry,
+)
+from pipeline.registers.parties import Parties
+from pipeline.registers.places import Position, distance_m, made_at, position_of, shared_words, words_of
 from pipeline.timing.names import places_of
 
 # An unregistered recorder names nobody: dealers deliver it so. Source: vendors' manuals.
@@ -29,7 +42,9 @@ class Bureau:
     def __init__(
         self, devices: Sequence[Device] = (), custodians: Sequence[Custodian] = (),
         ledger: Iterable[LedgerEntry] = (), activities: Iterable[Activity] = (), offsets: Iterable[ClockOffset] = (),
+        cases: Iterable[Case] = (), places: Mapping[str, Position] | None = None,
     ) -> None:  # fmt: skip
+        self._parties = Parties(cases)
         self._devices = by_name(devices)
         self._people = by_name(custodians)
         self._custodians = {one.code: one for one in custodians}
@@ -41,6 +56,7 @@ class Bureau:
             self._offsets[offset.device].append(offset)
         timed = [one for one in activities if one.from_at is not None]
         self._activities = sorted(timed, key=lambda activity: (_from(activity), activity.code))
+        self._positions = {one.code: at for one in self._activities if (at := position_of(one, places or {}))}
         self._begins = [_from(one) for one in self._activities]
         self._longest = max((_to(one) - _from(one) for one in self._activities), default=timedelta(0))
 
@@ -49,13 +65,13 @@ class Bureau:
         device, why = self.device_of(known)
         offsets = tuple(self._offsets.get(device.code, ())) if device else ()
         if known.time is None:
-            return Around(device=device, device_why=why, offsets=offsets)
+            return Around(device=device, device_why=why, offsets=offsets, named=self._parties.named(known))
         margin = timedelta(seconds=known.time.uncertainty_s)
         first, last = known.time.start_at - margin, known.time.end_at + margin
         carried = tuple(self._carriers(device, first, last)) if device else ()
         return Around(
             device=device, device_why=why, offsets=offsets, carried=carried, officer=self._officer_of(known),
-            happened=tuple(self._happened(known, first, last)),
+            happened=tuple(self._happened(known, device, first, last)), named=self._parties.named(known),
         )  # fmt: skip
 
     def device(self, name: str) -> Device | None:
@@ -106,15 +122,23 @@ class Bureau:
                 if person is not None:
                     yield Carried(person=person, entry=entry, whole=whole)
 
-    def _happened(self, known: Known, first: datetime, last: datetime) -> Iterator[Happened]:
+    def _happened(
+        self, known: Known, device: Device | None, first: datetime, last: datetime
+    ) -> Iterator[Happened]:  # fmt: skip
         assert known.time is not None
+        own, texts = made_at(known), words_of(known, device)
         begin = bisect_left(self._begins, first - MARGIN - self._longest)
         end = bisect_right(self._begins, last + MARGIN)
         for one in self._activities[begin:end]:
             if _to(one) + MARGIN >= first:
                 shared = min(known.time.end_at, _to(one)) - max(known.time.start_at, _from(one))
                 within = _from(one) <= first and last <= _to(one)
-                yield Happened(activity=one, shared_s=max(shared.total_seconds(), 0.0), within=within)
+                place = self._positions.get(one.code)
+                yield Happened(
+                    activity=one, shared_s=max(shared.total_seconds(), 0.0), within=within,
+                    distance_m=distance_m(own, place) if own and place else None,
+                    place_words=shared_words(one.place, texts) if one.place else "",
+                )  # fmt: skip
 
 
 def _from(activity: Activity) -> datetime:

@@ -24,6 +24,7 @@ from pipeline.errors import BadInput
 from pipeline.records import Activity, Around, Case, ClockOffset, Known, LedgerEntry, Party, Registered
 from pipeline.registers.bureau import MARGIN, Bureau, by_name
 from pipeline.registers.columns import Register
+from pipeline.registers.places import Position
 from pipeline.registers.rows import Read, Remark
 
 
@@ -54,10 +55,16 @@ class Plan:
 
 
 class Registers:
-    """The registers of one home. cards: what tells its own clock cards and slates from others'."""
+    """The registers of one home. cards: what tells its own clock cards and slates from others'.
 
-    def __init__(self, catalog: Catalog, audit: AuditLog, cards: Cards | None = None) -> None:
-        self._catalog, self._audit, self._cards = catalog, audit, cards
+    places: positions of places, by name.
+    """
+
+    def __init__(
+        self, catalog: Catalog, audit: AuditLog, cards: Cards | None = None,
+        places: Mapping[str, Position] | None = None,
+    ) -> None:  # fmt: skip
+        self._catalog, self._audit, self._cards, self._places = catalog, audit, cards, places
         self._bureau: tuple[int, Bureau] = (-1, Bureau())
 
     def around(self, known: Known) -> Around:
@@ -79,6 +86,7 @@ class Registers:
                 self._bureau = seq, Bureau(
                     registers.devices(connection), registers.custodians(connection), registers.ledger(connection),
                     registers.activities(connection), registers.offsets(connection),
+                    registers.cases(connection, registered=True), self._places,
                 )  # fmt: skip
         return self._bureau[1]
 

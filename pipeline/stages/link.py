@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Final
 
 from pipeline.kinds import kinds_in
-from pipeline.records import Around, CaseLink, Facts, Known, Property
+from pipeline.neighbours import MISSING, passes
+from pipeline.records import Around, CaseLink, Caveat, Facts, Known, Property
 from pipeline.stage import Context, Linker, Stage
 
 NAME: Final = "link"
-VERSION: Final = 4
+VERSION: Final = 5
 
 
 def run(known: Known, context: Context) -> Facts:
@@ -23,13 +24,30 @@ def run(known: Known, context: Context) -> Facts:
         return Facts()
     known = replace(known, around=context.around(known))
     known = replace(known, relatives=tuple(context.relatives(known)) if known.fingerprints else ())
+    beside = context.neighbours(known)
+    known = replace(known, neighbours=beside.neighbours)
     linkers: tuple[Linker, ...] = kinds_in("pipeline.linkers", "LINKER")
     found = [
         replace(link, finder=f"{linker.name}/{linker.version}") for linker in linkers for link in linker.propose(known)
     ]
+    links = merged(found, known.links)
     return Facts(
-        links=merged(found, known.links), relatives=known.relatives, properties=tuple(_registered(known.around))
-    )
+        links=links, relatives=known.relatives, properties=tuple(_registered(known.around)),
+        caveats=tuple(
+            Caveat(code=MISSING, text=text, text_zh=text_zh, finder=f"{NAME}/{VERSION}")
+            for text, text_zh in beside.missing
+        ),
+        again=tuple(dict.fromkeys([*beside.stale, *_told_by(links, known)])),
+    )  # fmt: skip
+
+
+def _told_by(links: Sequence[CaseLink], known: Known) -> Iterator[str]:
+    """Neighbours that should hear of a case: those that are not linked to what this file is linked to now."""
+    earlier = {link.case_key for link in known.links}
+    for one in known.neighbours:
+        theirs = {link.case_key for link in one.links}
+        if any(link.case_key not in earlier | theirs and passes(link, one.distance) for link in links):
+            yield one.original
 
 
 def _registered(around: Around | None) -> Iterator[Property]:

@@ -12,11 +12,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from pipeline.advance import renew
+from pipeline.stages.link import STAGE
 from tests.conftest import QUICK
 from tests.flows.keeping import filmed, link, take
 from tests.flows.test_registers import take_in
 from workers import cli
-from workers.bootstrap import Home
+from workers.bootstrap import Home, build_context, build_jobs
 from workers.rebuild import rebuild_catalog
 
 Run = Callable[..., list[dict[str, Any]]]
@@ -159,3 +161,62 @@ def test_a_checklist_says_what_is_missing_is_signed_and_opened_again_by_what_cha
     line = json.loads(sqlite_home.catalog.events_of_type(["case.checklist_signed"])[0])
     said = json.dumps(line["facts"]["state"], sort_keys=True, separators=(",", ":"))
     assert hashlib.sha256(said.encode()).hexdigest() == found["signed"]["digest"]
+
+
+def relinked(home: Home, *originals: str) -> None:
+    """The link stage looks at these, as a worker does once nothing else waits."""
+    context, scratch = build_context(home)
+    jobs = build_jobs(home)
+    try:
+        renew(STAGE, originals, context, jobs)
+    finally:
+        jobs.close()
+        context.tools.close()
+        scratch.close()
+
+
+def test_files_of_a_recording_follow_one_that_a_person_linked_and_wait_by_their_decision_date(
+    sqlite_home: Home, run: Run, tmp_path: Path
+) -> None:
+    first, second, fourth = filmed(
+        sqlite_home, tmp_path / "card", segment(1, 0), segment(2, 300), segment(4, 900, 10), container__title="x"
+    )
+    registered(sqlite_home)
+    take_in(sqlite_home, "cases", [["案号", "办理期限", "当事人"], ["AJ2026-0009", "2026-04-01", "王小明"],
+                                   ["AJ2026-0010", "", "李大力"]])  # fmt: skip
+    run("link", first, "--case", CASE, "--reason", "现场核对")
+    found = run("case", "proposals")
+    assert [(one["original"], one["method"], one["decision_due_on"]) for one in found] == [
+        (second, "same_recording", "2026-05-30"), (fourth, "same_recording", "2026-05-30"),
+    ]  # fmt: skip
+    assert found[0]["score"] > found[1]["score"]
+    papers = take(sqlite_home, tmp_path / "scans", "a.jpg", "b.jpg")
+    for paper, number in zip(papers, ("AJ2026-0010", "AJ2026-0009"), strict=True):
+        link(sqlite_home, paper, number)
+    assert [one["case"] for one in run("case", "proposals")] == ["AJ-2026-0009", CASE, CASE, "AJ-2026-0010"]
+    assert [one["original"] for one in run("case", "proposals", "AJ2026-0010")] == papers[:1]
+    run("unlink", first, "--case", CASE, "--reason", "拍摄对象不同")
+    assert CASE not in [one["case"] for one in run("case", "proposals")]
+
+
+def test_a_late_file_takes_away_the_caveat_of_its_neighbours_and_hears_of_their_case(
+    sqlite_home: Home, run: Run, tmp_path: Path
+) -> None:
+    second, fourth = filmed(sqlite_home, tmp_path / "card", segment(2, 300), segment(4, 900, 10))
+    relinked(sqlite_home, second, fourth)
+    for one in (second, fourth):
+        [caveat] = sqlite_home.catalog.known_of(one).caveats
+        assert (caveat.code, "0003" in caveat.text_zh) == ("missing_member", True)
+    assert {one["original"] for one in run("search", "--has-gap")} == {second, fourth}
+    run("link", second, "--case", CASE, "--reason", "现场核对")
+    [late] = filmed(sqlite_home, tmp_path / "late", segment(3, 600))
+    context, scratch = build_context(sqlite_home)
+    known = sqlite_home.catalog.known_of(late)
+    facts = STAGE.run(known, context)
+    context.tools.close()
+    scratch.close()
+    assert [(one.case, one.method) for one in facts.links] == [(CASE, "same_recording")]
+    assert sorted(facts.again) == sorted([second, fourth])
+    relinked(sqlite_home, second, fourth)
+    assert [sqlite_home.catalog.known_of(one).caveats for one in (second, fourth)] == [(), ()]
+    assert run("search", "--has-gap") == []

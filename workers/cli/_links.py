@@ -24,6 +24,7 @@ def decide(
     """
     from pipeline.errors import BadInput
     from pipeline.linking import Linking
+    from pipeline.neighbours import Neighbours
     from workers.bootstrap import build_follower, home
     from workers.cli._registers import looked_at_anew
 
@@ -51,6 +52,7 @@ def decide(
             }  # fmt: skip
             app.emit(data, f"{original}  {link.case}  {app.in_words(*WORDS[link.status])}")
         relatives = {one.original for known in built.catalog.known_of_many(done) for one in known.relatives}
+        relatives |= Neighbours(built.catalog).among(done)
         looked_at_anew(app, built, sorted(relatives - set(done)), times_too=False)
         build_follower(built).follow()
     return SOME_FAILED if failed else 0

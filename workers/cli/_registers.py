@@ -72,6 +72,7 @@ def _rows_of(built: Home, file: Path) -> list[list[str]]:
 def looked_at_anew(app: App, built: Home, originals: list[str], *, times_too: bool) -> int:
     """How many originals have other links, or other times, for what was registered."""
     from pipeline.advance import renew
+    from pipeline.neighbours import Neighbours
     from pipeline.stages import link, timestamps
     from workers.bootstrap import build_context, build_follower, build_jobs
 
@@ -84,8 +85,14 @@ def looked_at_anew(app: App, built: Home, originals: list[str], *, times_too: bo
     try:
         changed: set[str] = set()
         for stage in (timestamps.STAGE, link.STAGE) if times_too else (link.STAGE,):
+            # What lies around each is read once for all; times and devices may be others after the first stage.
+            context = replace(context, neighbours=Neighbours(built.catalog, at_once=True).of)
             with app.progress(len(originals), app.in_words("重新判定", "looking anew")) as moved:
                 changed |= renew(stage, originals, context, jobs, moved)
+        if changed:
+            around = Neighbours(built.catalog, at_once=True)
+            unsettled = sorted(around.unsettled(sorted(changed)))
+            changed |= renew(link.STAGE, unsettled, replace(context, neighbours=around.of), jobs)
         build_follower(built).follow()
         return len(changed)
     finally:

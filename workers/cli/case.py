@@ -117,6 +117,19 @@ def coverage(number: str, confirmed: bool) -> int:
     return 0 if all(one.fulfilled for one in duties) else SOME_FAILED
 
 
+@case.command(short_help="Proposed links that wait for a decision, the nearest decision date first.")
+@click.argument("number", required=False)
+@click.option("--limit", type=int, default=100, show_default=True, help="So many at most.")
+def proposals(number: str | None, limit: int) -> None:
+    """Of one case, or of all. `confirm` says that one is right, `unlink` that it is not.
+
+    Example: casereel case proposals --limit 20
+    """
+    from workers.cli._proposals import tell
+
+    tell(number, limit)
+
+
 @case.command(short_help="State why something was lawfully not recorded, or take that back.")
 @click.argument("number")
 @click.option("--step", help="Of every activity of this step.")

@@ -6,12 +6,12 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
-from pipeline.records import Around, CaseLink, Fingerprint, Known, Relative, Stated
+from pipeline.records import Around, Beside, CaseLink, Fingerprint, Known, Relative, Stated
 from pipeline.stage import Context
 from pipeline.stages.link import STAGE, merged
 from tests.pipeline.linkers.conftest import make_known
 
-CONTEXT = cast(Context, SimpleNamespace(around=lambda _: Around()))
+CONTEXT = cast(Context, SimpleNamespace(around=lambda _: Around(), neighbours=lambda _: Beside()))
 
 
 def link(method: str, score: float, **changed: Any) -> CaseLink:
@@ -70,7 +70,7 @@ def test_relatives_are_asked_once_there_are_marks_and_shown_and_linked() -> None
         asked.append(known.original.id)
         return [relative]
 
-    context: Any = SimpleNamespace(relatives=relatives, around=lambda _: Around())
+    context: Any = SimpleNamespace(relatives=relatives, around=lambda _: Around(), neighbours=lambda _: Beside())
     bare = make_known("a.mp4")
     assert STAGE.run(bare, context).links == ()
     assert asked == []

@@ -1,0 +1,61 @@
+"""Names and numbers of parties in the folder, the name, a sidecar or the text: the cases of these parties.
+
+A name may be anybody's, and one party may have many cases, so this proposes and never more; a name of two characters or
+a common word is weak. Names that a register does not hold are not found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from pipeline.case_numbers import comparable
+from pipeline.records import CaseLink, Known, Named
+from pipeline.stage import Linker
+
+NAME: Final = "party_name"
+IDENTIFIER, LONG, FOUR, THREE, SHORT, WEAK = 0.75, 0.7, 0.6, 0.5, 0.45, 0.25
+_IN_TEXT, _OF_SEVERAL = 0.9, 0.6  # times this: a text names others too; only one of several cases can be meant
+# Words that are names of firms and of everything else.
+_COMMON: Final = frozenset(
+    {
+        "公司", "商店", "超市", "饭店", "餐厅", "宾馆", "酒店", "药店", "市场", "商场", "当事人", "个体户", "现场",
+        "检查", "执法", "记录", "证据", "食品", "物流",
+    }
+)  # fmt: skip
+_WHERE: Final = {"file name": "its name", "folder": "its folder", "sidecar": "a file beside it", "text": "its text"}
+_HOW: Final = {"name": "the name", "short": "the short form of the name", "identifier": "the number"}
+
+
+def _propose(known: Known) -> Iterable[CaseLink]:
+    named = known.around.named if known.around else ()
+    return [
+        CaseLink(
+            case=case, case_key=comparable(case), method=NAME, score=_score(one),
+            why=f"“{one.text}” in {_WHERE[one.where]} is {_HOW[one.how]} of {one.party.name}, a party of this case"
+            f"{_also(one)}.",
+        )
+        for one in named
+        for case in one.cases
+    ]  # fmt: skip
+
+
+def _score(one: Named) -> float:
+    if one.how == "identifier":
+        score = IDENTIFIER
+    elif len(one.text) == 2 or one.text in _COMMON:
+        score = WEAK
+    elif one.how == "short":
+        score = SHORT
+    else:
+        score = {3: THREE, 4: FOUR}.get(len(one.text), LONG)
+    score *= _IN_TEXT if one.where == "text" else 1.0
+    return round(score * (_OF_SEVERAL if len(one.cases) > 1 else 1.0), 3)
+
+
+def _also(one: Named) -> str:
+    weak = "; a name so short or common may mean something else" if len(one.text) == 2 or one.text in _COMMON else ""
+    return weak + (f"; the party has {len(one.cases)} cases" if len(one.cases) > 1 else "")
+
+
+LINKER = Linker(name=NAME, version=1, propose=_propose)

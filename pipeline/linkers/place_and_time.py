@@ -1,0 +1,55 @@
+"""Place and time: it was recorded where and when an activity of the case took place.
+
+Place by position, else by what names of folders, files and fixed cameras share with the activity's place. Time alone
+proposes nothing, and neither does a position that is known to be elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from pipeline.case_numbers import comparable
+from pipeline.records import CaseLink, Happened, Known
+from pipeline.stage import Linker
+
+NAME: Final = "place_and_time"
+# Metres: maps of China are off by up to 600 against satellites, and a site has its size.
+NEAR_M, FAR_M = 700.0, 2000.0
+NEAR, AROUND, WORDS = 0.7, 0.5, 0.55
+_BESIDE, _AMONG_OTHERS = 0.65, 0.8  # times this: minutes before or after; only one of several at once can be right
+
+
+def _propose(known: Known) -> Iterable[CaseLink]:
+    happened = known.around.happened if known.around else ()
+    fitting = [(one, score) for one in happened if one.activity.case and (score := _place_score(one))]
+    cases = {one.activity.case for one, _ in fitting}
+    return [
+        CaseLink(
+            case=one.activity.case, case_key=comparable(one.activity.case), method=NAME,
+            score=round(score * (_AMONG_OTHERS if len(cases) > 1 else 1.0), 3), why=_why(one),
+            activity=one.activity.code,
+        )
+        for one, score in fitting
+        if one.activity.case
+    ]  # fmt: skip
+
+
+def _place_score(one: Happened) -> float:
+    if one.distance_m is not None:
+        score = NEAR if one.distance_m <= NEAR_M else AROUND if one.distance_m <= FAR_M else 0.0
+    else:
+        score = WORDS if one.place_words else 0.0
+    return score * (1.0 if one.shared_s or one.within else _BESIDE)
+
+
+def _why(one: Happened) -> str:
+    where = (
+        f"It was recorded {one.distance_m:.0f} m from" if one.distance_m is not None
+        else f"“{one.place_words}” stands with it, which names"
+    )  # fmt: skip
+    when = "during it" if one.shared_s or one.within else "within minutes of it"
+    return f"{where} the place of {one.activity.step} ({one.activity.place}), {when}."
+
+
+LINKER = Linker(name=NAME, version=1, propose=_propose)

@@ -1,0 +1,50 @@
+"""What waits for a person's yes or no, the case with the nearest decision first."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from workers.cli import App, app_of
+
+if TYPE_CHECKING:
+    from pipeline.edges.registers import Proposal
+
+
+def tell(number: str | None, limit: int) -> None:
+    """Prints the queue."""
+    from indexer.access import Reviewer, require
+    from pipeline.case_numbers import comparable
+    from pipeline.edges import registers
+    from workers.bootstrap import home
+
+    app = app_of()
+    with home(app.settings) as built:
+        require(Reviewer(name=built.actor, role="administrator"), "view")
+        built.tell("view.proposals", facts={"case": number})
+        today = built.catalog.now().astimezone(ZoneInfo(built.settings.time.zone)).date()
+        with built.catalog.snapshot() as connection:
+            found = registers.proposals(connection, key=number and comparable(number), limit=limit)
+        for one in found:
+            data = _said(one, today)
+            app.emit(data, _line(app, data))
+
+
+def _said(one: Proposal, today: date) -> dict[str, Any]:
+    due = one.decision_due_on
+    return {
+        "case": one.case, "decision_due_on": due, "days_left": (date.fromisoformat(due) - today).days if due else None,
+        "original": one.original, "name": one.name, "method": one.method, "score": one.score, "activity": one.activity,
+        "from_s": one.from_s, "to_s": one.to_s, "why": one.why,
+    }  # fmt: skip
+
+
+def _line(app: App, data: dict[str, Any]) -> str:
+    due = data["decision_due_on"] or "-"
+    left = (
+        "" if data["days_left"] is None else app.in_words(f"（剩 {data['days_left']} 天）", f" ({data['days_left']} d)")
+    )
+    return (
+        f"{due}{left}  {data['case']}  {data['score']:.2f}  {data['original']}  {data['name']}\n    {data['why']}"
+    )  # fmt: skip
