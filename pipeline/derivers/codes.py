@@ -1,8 +1,9 @@
 """Our codes in the pictures of a recording: what a clock card showed at which picture, and which case slates were seen.
 
-One picture a second is looked at, half as large as one of 1080p; where that shows a clock card, every picture of the
-seconds about it is read from the original, so that a shown instant stands beside the exact picture. Not covered: cards
-that are in sight for less than a second, and codes of less than about 60 pixels.
+One picture a second is looked at, half as large as one of 1080p; every other second where key frames alone are to be
+decoded. Where that shows a clock card, every picture of the seconds about it is read from the original, so that a shown
+instant stands beside the exact picture. Not covered: cards that are in sight for less than that, and codes of less than
+about 60 pixels.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from pipeline.edges.codes import read_closely, read_pictures
 from pipeline.edges.graphs import usual_light
 from pipeline.edges.media import SECONDS_MAX, Branch, Decoded, Sink, looks
 from pipeline.errors import Unreadable
-from pipeline.footage import has_pictures, shown_sides, within
+from pipeline.footage import has_pictures, look_at, shown_sides, within
 from pipeline.records import Facts, Known, MadeFile, Property
 from pipeline.stage import Context, Deriver, Listener, Trial
 
-STEP_S: Final = 1.0
+# Where key frames alone are decoded, more looks would show the same ones.
+STEP_S, STEP_KEY_FRAMES_S = 1.0, 2.0
 SIDE_PX: Final = 960
 # Before and after a second in which a clock card was seen; key frames may be older than the second they stand for.
 AROUND_S, AROUND_KEY_FRAMES_S = 1.0, 2.5
@@ -39,8 +41,10 @@ class _Looking(Listener):
         self._scratch, self._context = scratch, context
         self._width, self._height = within(shown_sides(known) or (SIDE_PX, SIDE_PX * 9 / 16), SIDE_PX)
         light = usual_light(known.value("video.transfer"), context.tools.filters)
+        whole = look_at(known, context.settings).how == "all"
+        self._step_s = STEP_S if whole else STEP_KEY_FRAMES_S
         self._branch = looks(
-            step_s=STEP_S, width_px=self._width, height_px=self._height, count_max=int(SECONDS_MAX / STEP_S),
+            step_s=self._step_s, width_px=self._width, height_px=self._height, count_max=int(SECONDS_MAX / self._step_s),
             light=light,
         )  # fmt: skip
         self._come = self._failed = 0
@@ -60,7 +64,7 @@ class _Looking(Listener):
             found, self._failed = [], self._failed + len(pictures)
         finally:
             path.unlink(missing_ok=True)
-        self._hits += [((self._come + number) * STEP_S, text) for number, text in found]
+        self._hits += [((self._come + number) * self._step_s, text) for number, text in found]
         self._come += len(pictures)
 
     def _limits(self, seconds: float) -> Limits:
@@ -74,7 +78,7 @@ class _Looking(Listener):
         if self._come and self._failed == self._come:
             raise Unreadable("The reader of codes failed on every picture")
         hits = [(at_s, code) for at_s, text in self._hits if (code := codes.read(text))]
-        slates = codes.seen([(at_s, code.text) for at_s, code in hits if code.case], STEP_S)
+        slates = codes.seen([(at_s, code.text) for at_s, code in hits if code.case], self._step_s)
         clocks = [at_s for at_s, code in hits if code.at]
         closely = self._closely(clocks, decoded) if clocks else {}
         found = {"slates": [list(one) for one in slates], "clock": closely}
@@ -96,7 +100,7 @@ class _Looking(Listener):
     def _written(self, found: dict[str, Any]) -> MadeFile:
         path = self._scratch / "codes.json"
         path.write_text(json.dumps({"version": 1, **found}, ensure_ascii=False), encoding="utf-8")
-        about = {"step_s": STEP_S, "width_px": self._width, "height_px": self._height, "failed": self._failed}
+        about = {"step_s": self._step_s, "width_px": self._width, "height_px": self._height, "failed": self._failed}
         tool = f"zxing-cpp {version('zxing-cpp')}, {self._context.tools.version}"
         return MadeFile(role="codes", path=path, mime="application/json", tool=tool, parameters=about)
 

@@ -21,8 +21,8 @@ from pipeline.timing.deciding import decide
 from pipeline.timing.filmed import (
     SOURCE,
     Unfit,
-    beginning_of,
     believed,
+    bounded,
     claim_of,
     clock_shown,
     is_new,
@@ -87,7 +87,7 @@ def filmed_offset(
         return None
     filmed = believed(readings, around, known.original.accepted_at)
     if isinstance(filmed, Unfit) and by:
-        filmed = beginning_of(readings)
+        filmed = bounded(readings)
     if isinstance(filmed, Unfit):
         return filmed
     told = claims if any(one.source == SOURCE for one in claims) else [*claims, claim_of(filmed, 0)]

@@ -56,26 +56,32 @@ class Unfit:
 
 
 def beginning_of(readings: Sequence[Reading]) -> Filmed | Unfit:
-    """When the recording with these readings truly began."""
-    if not readings:
-        return Unfit("no picture of it could be read", "没有一幅画面可以读出")
-    first = readings[0]
-    seconds = [(one.code.at - timedelta(seconds=one.at_s) - _shown(first)).total_seconds() for one in readings
-               if one.code.at]  # fmt: skip
-    ran_s = (max(_shown(one) for one in readings) - min(_shown(one) for one in readings)).total_seconds()
-    seen_s = max(one.at_s for one in readings) - min(one.at_s for one in readings)
-    if seen_s >= LEAST_S and ran_s < seen_s / 2:
-        return Unfit(
-            f"it stood still: {ran_s:.1f} s passed on it while the recording ran {seen_s:.1f} s",
-            f"卡上时间停滞：录制经过 {seen_s:.1f} 秒，卡上只经过 {ran_s:.1f} 秒",
-        )
+    """When the recording with these readings truly began, by a card that was seen to run."""
+    found = bounded(readings)
+    if isinstance(found, Unfit):
+        return found
+    seen_s = _seen_s(readings)
     if seen_s < LEAST_S or len(readings) < LEAST_READINGS:
         return Unfit(
             f"it was in sight in {len(readings)} pictures of {seen_s:.1f} s, and one moment cannot show that it ran",
             f"只在 {seen_s:.1f} 秒内的 {len(readings)} 幅画面中可读，单一时刻不能证明其在走时",
         )
-    late_s = STEP_S + LATE_S + STAMP_S
-    lowest, highest = max(seconds) - STAMP_S, min(seconds) + late_s
+    return found
+
+
+def bounded(readings: Sequence[Reading]) -> Filmed | Unfit:
+    """When it truly began if the card ran, be it seen at one moment alone, as a photo shows it."""
+    if not readings:
+        return Unfit("no picture of it could be read", "没有一幅画面可以读出")
+    first, seen_s = readings[0], _seen_s(readings)
+    seconds = [(_shown(one) - _shown(first)).total_seconds() - one.at_s for one in readings]
+    ran_s = (max(map(_shown, readings)) - min(map(_shown, readings))).total_seconds()
+    if seen_s >= LEAST_S and ran_s < seen_s / 2:
+        return Unfit(
+            f"it stood still: {ran_s:.1f} s passed on it while the recording ran {seen_s:.1f} s",
+            f"卡上时间停滞：录制经过 {seen_s:.1f} 秒，卡上只经过 {ran_s:.1f} 秒",
+        )
+    lowest, highest = max(seconds) - STAMP_S, min(seconds) + STEP_S + LATE_S + STAMP_S
     if lowest > highest:
         return Unfit(
             f"it did not run evenly beside the recording: {max(seconds) - min(seconds):.1f} s apart",
@@ -86,6 +92,10 @@ def beginning_of(readings: Sequence[Reading]) -> Filmed | Unfit:
         start_at=_shown(first) + middle, uncertainty_s=round((highest - lowest) / 2, 3), card=first.code.card,
         pts=first.pts, at_s=first.at_s, count=len(readings),
     )  # fmt: skip
+
+
+def _seen_s(readings: Sequence[Reading]) -> float:
+    return max(one.at_s for one in readings) - min(one.at_s for one in readings)
 
 
 def _shown(reading: Reading) -> datetime:

@@ -83,8 +83,11 @@ def test_a_filmed_card_measures_its_device_and_a_filmed_slate_links_by_itself(
     filmed(folder / "a.mp4", held, seconds=4.2, size=(640, 360), way=ASKEW, creation_time=by_own_clock(begun_at))
     before_at = begun_at - timedelta(days=1)
     filmed(folder / "b.mp4", lambda _: None, seconds=1, size=(160, 90), creation_time=by_own_clock(before_at))
+    stranger = running("ABCD", b"x" * 32, begun_at, 0.0, 2.0)
+    filmed(folder / "c.mp4", stranger, seconds=2, size=(320, 240), way=Way(share=0.8),
+           creation_time=by_own_clock(begun_at))  # fmt: skip
     arrived = at_home("ingest", folder, "--wait", "--device", "ZF-001")
-    first, second = (one["original"] for one in sorted(arrived, key=lambda one: one["path"]))
+    first, second, third = (one["original"] for one in sorted(arrived, key=lambda one: one["path"]))
 
     with sqlite_home.catalog.snapshot() as connection:
         [offset] = registers.offsets(connection, device="ZF-001")
@@ -115,3 +118,14 @@ def test_a_filmed_card_measures_its_device_and_a_filmed_slate_links_by_itself(
     start = datetime.fromisoformat(other["time"]["start"])
     assert min(abs(start - before_at), abs(start - LOCAL - before_at)) < timedelta(seconds=2.5)
     assert "+clock" in other["time"]["method"]
+
+    # A stranger's card changes nothing until a person decides so, in the person's name.
+    [strange] = at_home("show", third)
+    assert "filmed_clock_unused" in {one["code"] for one in strange["caveats"]}
+    at_home("device", "measure", "ZF-002", "--filmed", second, code=2)
+    [by_person] = at_home("device", "measure", "ZF-002", "--filmed", third)
+    assert by_person["offset_s"] == pytest.approx(AHEAD.total_seconds(), abs=2)
+    with sqlite_home.catalog.snapshot() as connection:
+        assert len(registers.offsets(connection, device="ZF-001")) == 1
+        [told_by] = registers.offsets(connection, device="ZF-002")
+    assert told_by.by.startswith(f"{sqlite_home.actor}, {third}, card ABCD")

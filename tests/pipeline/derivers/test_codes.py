@@ -14,12 +14,15 @@ import pytest
 import zxingcpp
 from PIL import Image
 
+from config.settings import load
 from pipeline import codes
 from pipeline.derivers.codes import DERIVER
 from pipeline.extractors.codes import EXTRACTOR
+from pipeline.footage import look_at
+from pipeline.listening import Part, listen
 from pipeline.records import Facts, Known
 from pipeline.timing.filmed import Filmed, beginning_of
-from tests.pipeline.filming import heard_by, of_role, probed, tools
+from tests.pipeline.filming import context_of, heard_by, of_role, probed, tools
 from tests.pipeline.showing import Way, code_image, filmed, held
 
 SECRET = codes.secret_of("K7QF", b"h" * 32)
@@ -61,6 +64,21 @@ def test_a_clock_card_in_a_480p_recording_tells_when_it_began(tmp_path: Path, wa
     # Stamps are those of the recording: 25 pictures a second.
     assert {round(at_s - pts * kept["unit"][0] / kept["unit"][1], 3) for pts, at_s, _ in kept["readings"]} == {0}
     assert len(kept["readings"]) > 40 >= len(codes.readings_of(as_known(facts)))
+
+
+def test_a_card_is_read_where_key_frames_alone_are_looked_at(tmp_path: Path) -> None:
+    """Key frames two seconds apart; the pictures about a hit are read from the recording itself."""
+    source = filmed(tmp_path / "a.mp4", running, seconds=4.4, size=(640, 360), options=("-g", "50", "-bf", "0"))
+    known, usual = probed(source), context_of(source, tmp_path)
+    settings = load(tmp_path, {"CASEREEL_MEDIA_ANALYSIS": "key_frames"})
+    assert look_at(known, settings).how == "key_frames"
+    context = cast(Any, SimpleNamespace(**{**vars(usual), "settings": settings}))
+    part = Part("codes", lambda trial: DERIVER.listen(known, tmp_path, context, trial))  # type: ignore[misc]
+    facts = listen([part], source, known, context)["codes"]
+    assert isinstance(facts, Facts)
+    found = beginning_of(codes.readings_of(as_known(facts)))
+    assert isinstance(found, Filmed)
+    assert abs((found.start_at - BEGUN).total_seconds()) <= found.uncertainty_s
 
 
 def test_slates_say_from_when_to_when_they_were_seen(tmp_path: Path) -> None:

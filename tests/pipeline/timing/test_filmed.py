@@ -10,7 +10,17 @@ import pytest
 from pipeline import codes
 from pipeline.records import Around, Card, ClockOffset, Device, Known, Original, TimeClaim
 from pipeline.rules import timestamp_rules
-from pipeline.timing.filmed import Filmed, Unfit, beginning_of, believed, claim_of, clock_shown, is_new, offset_by
+from pipeline.timing.filmed import (
+    Filmed,
+    Unfit,
+    beginning_of,
+    believed,
+    bounded,
+    claim_of,
+    clock_shown,
+    is_new,
+    offset_by,
+)
 
 ZONE = ZoneInfo("Asia/Shanghai")
 BEGUN = datetime(2026, 3, 2, 1, 0, 0, 37_000, tzinfo=UTC)
@@ -72,6 +82,13 @@ def test_a_card_that_did_not_run_beside_the_recording_is_refused_with_the_reason
     assert isinstance(found, Unfit)
     assert why in found.en
     assert found.zh
+
+
+def test_one_moment_bounds_the_beginning_for_a_person_to_decide():
+    found = bounded(readings(last=2.0))
+    assert isinstance(found, Filmed)
+    assert abs((found.start_at - BEGUN).total_seconds()) <= found.uncertainty_s < 0.25
+    assert isinstance(bounded(readings(speed=0.0)), Unfit)
 
 
 @pytest.mark.parametrize(("changed", "accepted_at", "why"), [
