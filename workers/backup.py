@@ -102,7 +102,7 @@ def _copy_all(home: Home, copy: Vault, target: Path, with_keys: bool, moved: Mov
     _copy_objects(home, copy, done, lambda _: None)
     _copy_files(home.settings.home.glob("*.toml"), target / "settings", 0o640)
     if with_keys:
-        _copy_files(keys.keys_folder(home.settings).glob("*.pem"), target / "keys", 0o600)
+        _copy_files(keys.private_files(keys.keys_folder(home.settings)), target / "keys", 0o600)
     done.objects, done.size_bytes, vault_digest = sum_of(copy)
     manifest = {
         "format": FORMAT, "made_at": datetime.now(UTC).isoformat(timespec="seconds"),

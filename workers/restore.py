@@ -106,7 +106,7 @@ def _copy_settings(source: Path, settings: Settings) -> None:
         if not (settings.home / file.name).exists():
             shutil.copyfile(file, settings.home / file.name)
     folder = keys.keys_folder(settings)
-    for file in sorted((source / "keys").glob("*.pem")):
+    for file in keys.private_files(source / "keys"):
         if not (folder / file.name).exists():
             keys.write_private(folder, file.name, file.read_bytes())
 

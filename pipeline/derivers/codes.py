@@ -44,8 +44,8 @@ class _Looking(Listener):
         whole = look_at(known, context.settings).how == "all"
         self._step_s = STEP_S if whole else STEP_KEY_FRAMES_S
         self._branch = looks(
-            step_s=self._step_s, width_px=self._width, height_px=self._height, count_max=int(SECONDS_MAX / self._step_s),
-            light=light,
+            step_s=self._step_s, width_px=self._width, height_px=self._height,
+            count_max=int(SECONDS_MAX / self._step_s), light=light,
         )  # fmt: skip
         self._come = self._failed = 0
         self._hits: list[tuple[float, str]] = []

@@ -56,6 +56,11 @@ def keys_folder(settings: Settings) -> Path:
     return settings.home.with_name(settings.home.name + "-keys")
 
 
+def private_files(folder: Path) -> list[Path]:
+    """What must go along where the keys go: private keys, and the secret of the cards."""
+    return sorted([*folder.glob("*.pem"), *folder.glob("*.secret")])
+
+
 def name_of_log(first_line: bytes) -> str:
     """What the log with this first line is called in its checkpoints."""
     return f"casereel/log/{hashlib.sha256(first_line).hexdigest()[:NAME_DIGITS]}"

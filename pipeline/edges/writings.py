@@ -40,15 +40,28 @@ class Writing:
     is_cut: bool = False
 
 
-def writing_of(path: str) -> Writing:
-    """The text of the document, by what its bytes are. Raises Unreadable where there is none to be had."""
+def writing_of(path: str) -> Writing | None:
+    """The text of the document, by what its bytes are; None where it is of a kind that is not read here.
+
+    Raises Unreadable where it is damaged.
+    """
     with Path(path).open("rb") as stream:
         head = stream.read(1024)
     if b"%PDF-" in head:
         return _cut(_of_pdf(path))
     if head.startswith(b"PK"):
-        return _cut(_of_docx(path))
+        return _cut(_of_docx(path)) if _holds(path, "word/document.xml") else None
+    if head.startswith((b"\xd0\xcf\x11\xe0", b"{\\rtf")):
+        return None
     return _cut(_of_text(path))
+
+
+def _holds(path: str, name: str) -> bool:
+    try:
+        with zipfile.ZipFile(path) as packed:
+            return name in packed.namelist()
+    except (zipfile.BadZipFile, ValueError, OSError) as error:
+        raise Unreadable(f"The document is damaged: {error}") from error
 
 
 def _cut(writing: Writing) -> Writing:

@@ -17,6 +17,14 @@ from pipeline.stage import Extractor
 from pipeline.writings import Header, header_of
 
 FORMATS: Final = ("pdf", "docx", "text")
+# Kept, and not read.
+UNREAD: Final = ("ole", "rtf", "odf", "ofd", "xlsx", "pptx")
+NOT_READ: Final[CaveatRow] = (
+    "text_not_read",
+    "The text of this kind of document is not read here, so words in it are not found; save it as PDF or DOCX too, and "
+    "hand that in beside it.",
+    "此类文档的文字不予读取，无法检索；请另存为 PDF 或 DOCX，与原件一并提交。",
+)
 LOCKED: Final[CaveatRow] = (
     "text_locked",
     "The document asks for a password, so its text cannot be searched; ask for a copy without one.",
@@ -32,6 +40,8 @@ CUT: Final[CaveatRow] = (
 def extract(path: str) -> dict[str, Any]:
     """The text and the header's fields. Raises Unreadable where the document is damaged."""
     writing = writing_of(path)
+    if writing is None:
+        return answer([], [NOT_READ])
     if writing.is_locked:
         return answer([], [LOCKED])
     header = header_of(writing.pages)
@@ -67,7 +77,7 @@ def _caveats(writing: Writing) -> Iterator[CaveatRow]:
 
 
 def _reads(original: Original) -> bool:
-    return original.kind == "document" and original.format in FORMATS
+    return original.kind == "document" and original.format in FORMATS + UNREAD
 
 
 EXTRACTOR = Extractor(name="written", version=1, reads=_reads, extract=extract)

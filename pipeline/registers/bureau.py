@@ -31,6 +31,8 @@ _NAMED_BY: Final = (
     ("serial number", "exif.BodySerialNumber"), ("serial number", "exif.SerialNumber"),
     ("serial number", "sidecar.serial"), ("sidecar", "sidecar.device"), ("file name", "file_name.device"),
 )  # fmt: skip
+# Of a written record, whoever of those it names is known first.
+_OFFICER_NAMED_BY: Final = ("sidecar.officer", "file_name.officer", "record.credentials", "record.officer")
 # Recordings begin before and end after what they belong to; a wider margin brings more wrong matches than right ones.
 # Source: DOMAIN 4.1 (auto-tagging: not over 4 to 5 minutes).
 MARGIN: Final = timedelta(minutes=5)
@@ -103,10 +105,11 @@ class Bureau:
         """The person whom the file itself names, where the register knows exactly one of that number or name."""
         said = [arrival.stated.officer for arrival in known.arrivals if arrival.stated.officer]
         said += [
-            str(found.value or found.found)
+            str(one)
             for owner in (*known.sidecars, known)
-            for name in ("sidecar.officer", "file_name.officer")
+            for name in _OFFICER_NAMED_BY
             if (found := owner.properties.get(name))
+            for one in (found.value if isinstance(found.value, list) else [found.value or found.found])
         ]
         for one in said:
             meant = self._people.get(one.strip().casefold(), set())

@@ -219,13 +219,18 @@ def test_keys_are_in_the_copy_only_where_asked_for(
     sqlite_home: Home, tmp_path: Path, make_settings: Callable[..., Settings]
 ) -> None:
     take(sqlite_home, tmp_path / "card")
+    card, secret = Cards(sqlite_home.settings).new()
     back_up(sqlite_home, tmp_path / "disk", with_keys=True)
-    [key] = (tmp_path / "disk" / "keys").iterdir()
-    assert key.stat().st_mode & 0o077 == 0
+    held = sorted((tmp_path / "disk" / "keys").iterdir())
+    assert [one.suffix for one in held] == [".secret", ".pem"]
+    assert [one.stat().st_mode & 0o077 for one in held] == [0, 0]
     settings = make_settings("again")
     restore(tmp_path / "disk", settings)
     restored = build_home(settings)
     assert restored.checkpoints.sign_head() is not None
+    shown = read(slate_text("AJ2021-0042", card, secret))
+    assert shown is not None
+    assert Cards(settings).is_ours(shown)
     restored.close()
 
 

@@ -144,5 +144,10 @@ def cut(path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize("suffix", [".xlsx", ".ofd", ".rtf", ".doc"])
+def test_what_is_not_read_says_what_to_hand_in_instead(tmp_path: Path, suffix: str) -> None:
+    assert told(office(tmp_path / f"a{suffix}")) == ({}, ["text_not_read"])
+
+
 def test_the_least_docx_holds_no_text(tmp_path: Path) -> None:
     assert told(office(tmp_path / "a.docx")) == ({}, [])

@@ -107,3 +107,11 @@ def test_ten_thousand_activities_are_looked_up_by_time_and_not_one_by_one():
     many = [done(str(n), at(8) + timedelta(hours=n), at(8) + timedelta(hours=n, minutes=30)) for n in range(10_000)]
     around = bureau(*many).around(film(at(8, 10) + timedelta(hours=5000)))
     assert [one.activity.code for one in around.happened] == ["5000"]
+
+
+def test_a_written_record_belongs_to_what_its_officers_did_then():
+    held = bureau(done("1", at(10), at(11), "李红"))
+    record = known("x", time=decided(at(10, 5), 2100.0, 60.0), record__officer=["赵六", "李红"])
+    assert links(held, record) == [("AJ2021-0042", WITHIN)]
+    record = known("x", time=decided(at(10, 5), 2100.0, 60.0), record__credentials=["640103001"])
+    assert links(held, record) == []
