@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -54,8 +55,23 @@ def near(connection: sa.Connection, original: str) -> list[Segment]:
     [*own] = segments(connection, [original])
     if not own or own[0].kind == "photo":
         return own
-    found = {original, *_near_in_time(connection, own[0]), *_named_alike(connection, own[0])}
-    return segments(connection, sorted(found))
+    near = sorted(_of_its_device(connection, own[0], list(_near_in_time(connection, own[0]))))
+    return segments(connection, sorted({original, *near, *_named_alike(connection, own[0])}))
+
+
+def _of_its_device(connection: sa.Connection, one: Segment, ids: Sequence[str]) -> Iterable[str]:
+    """Those of these that its device made; where that is unknown, those from the same folder."""
+    found, arrival = t.property_.c, t.arrival.c
+    for some in in_pieces(ids):
+        if one.device is None:
+            here = sa.tuple_(arrival.source, arrival.folder).in_([tuple(one.place.split("\n", 1))])
+            query = sa.select(arrival.original).where(arrival.original.in_(some), here)
+        else:
+            # PostgreSQL compares no JSON, but its text. A sidecar may tell the device: then its folder is the same.
+            is_its = sa.cast(found.value, sa.Text) == json.dumps(one.device)
+            named = sa.select(found.original).where(found.name.in_(("register.device", *_DEVICES)), is_its)
+            query = named.where(found.original.in_(some))
+        yield from connection.execute(query).scalars()
 
 
 def _near_in_time(connection: sa.Connection, one: Segment) -> Iterable[str]:

@@ -69,10 +69,15 @@ def merged(found: Iterable[CaseLink], earlier: Sequence[CaseLink]) -> tuple[Case
     earlier: the links already recorded. What a person refused is not proposed again, by any way; what a person
     confirmed stays confirmed, by that person.
     """
+    found = list(found)
     refused = {_subject(link) for link in earlier if link.status == "refused"}
     confirmed = {_subject(link): link for link in earlier if link.status == "confirmed"}
+    # What a file tells by itself needs no neighbour to say so: its links would change with each of theirs.
+    by_itself = {_subject(link) for link in found if link.method != "same_recording"}
     by_subject: dict[tuple[object, ...], list[CaseLink]] = {}
     for link in found:
+        if link.method == "same_recording" and _subject(link) in by_itself:
+            continue
         if _subject(link) not in refused:
             by_subject.setdefault(_subject(link), []).append(link)
     links = [_best(group, confirmed.get(subject)) for subject, group in by_subject.items()]

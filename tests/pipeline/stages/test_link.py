@@ -78,3 +78,10 @@ def test_relatives_are_asked_once_there_are_marks_and_shown_and_linked() -> None
     facts = STAGE.run(marked, context)
     assert [(one.method, one.status) for one in facts.links] == [("same_source", "proposed")]
     assert facts.relatives == (relative,)
+
+
+def test_what_a_file_tells_by_itself_needs_no_neighbour_to_say_so() -> None:
+    (best,) = merged([link("ledger", 0.7), link("same_recording", 0.75)], ())
+    assert (best.method, best.why) == ("ledger", "Because.")
+    (best,) = merged([link("same_recording", 0.75)], ())
+    assert best.method == "same_recording"
