@@ -52,7 +52,7 @@ def run(known: Known, context: Context) -> Facts:
         zone=zone_of(settings),
         now=_handed_in_at(known, context),
         clock=DeviceClock(others),
-        zone_registered=bool(around.device and around.device.zone),
+        zone_by="default" if around.device is None else "device" if around.device.zone else "bureau",
     )
     if known.correction is not None:
         decided, caveats = corrected(known.correction, decided, caveats, duration_s_of(known))

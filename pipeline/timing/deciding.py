@@ -20,6 +20,7 @@ from pipeline.timing.clocks import DeviceClock, Off
 from pipeline.timing.evidence import (
     Moment,
     Scene,
+    ZoneBy,
     is_local,
     is_questionable,
     is_recording,
@@ -60,16 +61,16 @@ def decide(
     now: datetime,
     rules: TimestampRules | None = None,
     clock: DeviceClock | None = None,
-    zone_registered: bool = False,
+    zone_by: ZoneBy = "default",
 ) -> tuple[DecidedTime | None, tuple[Caveat, ...]]:
     """The decided interval and what a reviewer must bear in mind; None where no source says anything believable.
 
-    duration_s: of the recording, None for a photo. zone: of devices that do not say theirs. zone_registered: it is
-    this device's own, by the register. now: aware; when the file
-    was handed in, for no recording is younger. clock: of the device, where anything was measured of it.
+    duration_s: of the recording, None for a photo. zone: of devices that do not say theirs; zone_by: see `Scene`.
+    now: aware; when the file was handed in, for no recording is younger. clock: of the device, where anything was
+    measured of it.
     """
     rules = rules or timestamp_rules()
-    scene = Scene(zone=zone, length_s=_length_s(duration_s), rules=rules, zone_registered=zone_registered)
+    scene = Scene(zone=zone, length_s=_length_s(duration_s), rules=rules, zone_by=zone_by)
     judged = _cleared([_judge(claim, zone, now, rules, clock) for claim in _ordered(claims)], rules)
     live = [one.claim for one in judged if one.fault is None or not one.fault.certain]
     suspect = {id(one.claim) for one in judged if one.fault is not None}

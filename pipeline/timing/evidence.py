@@ -7,10 +7,10 @@ digits with a local clock's digits tells which - equal digits mean local, digits
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
-from typing import Final
+from typing import Final, Literal
 
 from pipeline.records import TimeClaim
 from pipeline.rules import TimestampRules
@@ -23,20 +23,28 @@ OFFSETS_MIN: Final = frozenset(
 )  # fmt: skip
 # A source coarser than this settles no other's zone or end.
 _FINE_S: Final = 60.0
+ZoneBy = Literal["default", "bureau", "device"]
+_TAKEN: Final[Mapping[ZoneBy, str]] = {
+    "default": "not stated and taken", "bureau": "that of the bureau's devices, taken", "device": "registered",
+}  # fmt: skip
+_METHODS: Final[Mapping[ZoneBy, str]] = {
+    "default": "assumed_zone", "bureau": "bureau_zone", "device": "registered_zone",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
     """What every comparison goes by.
 
-    length_s: of the recording, None where it has none or it is not known. zone_registered: the zone is the device's own
-    by the register, and no mere default.
+    length_s: of the recording, None where it has none or it is not known. zone_by: `default`, the file's device is not
+    known; `bureau`, it is one of the bureau's, whose zone it keeps unless the file shows otherwise; `device`, the
+    register says its own, which no header overrules.
     """
 
     zone: tzinfo
     length_s: float | None
     rules: TimestampRules
-    zone_registered: bool = False
+    zone_by: ZoneBy = "default"
 
     @property
     def zone_name(self) -> str:
@@ -164,17 +172,17 @@ def _local(claim: TimeClaim, others: Sequence[TimeClaim], scene: Scene) -> Momen
         pairs = _pairs(starts, starts_of(witness, _at(witness), scene))
         if hit := zone_between(pairs, (likely_min,), scene.rules.limits.zone_slack_s):
             return _told(claim, hit, f"{says}, and {witness.source} puts its clock at", scene, "witness")
-    for other in () if scene.zone_registered else filter(is_questionable, _fine(others)):
+    for other in () if scene.zone_by == "device" else filter(is_questionable, _fine(others)):
         pairs = _pairs(starts, starts_of(replace(other, marks="unknown"), _at(other), scene))
         hit = zone_between(pairs, (likely_min, 0), _slack_s(claim, other, scene))
         if hit and (hit.offset_min or not likely_min):  # equal digits: the other is local, too
             return _told(claim, hit, f"{says}, and {other.source} in UTC puts its clock at", scene, "utc")
     start = starts[0]
-    known = scene.zone_registered
-    taken = f"its zone is {'registered' if known else 'not stated and taken'} as {scene.zone_name}"
+    known = scene.zone_by != "default"
+    taken = f"its zone is {_TAKEN[scene.zone_by]} as {scene.zone_name}"
     return Moment(
         start_at=instant_of(start, scene.zone),
-        method=_with_end("registered_zone" if known else "assumed_zone", claim, start, scene, shown),
+        method=_with_end(_METHODS[scene.zone_by], claim, start, scene, shown),
         because=f"{says}; {taken}{_end_words(claim, start, scene, shown)}",
         zone_known=known,
         start_known=len(starts) == 1,

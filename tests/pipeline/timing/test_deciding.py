@@ -411,12 +411,27 @@ def test_a_registered_zone_is_not_overruled_by_a_header_that_may_be_local_digits
     assert by_header is not None
     assert by_header.start_at == utc("2021-08-02T18:10:10")
     digits = claim("file_name.bare", "2021-08-03T02:10:10", "local", at=utc("2021-08-03T02:10:10"))
-    time, caveats = decide((digits, claims[1]), duration_s=None, zone=ZoneInfo("UTC"), now=NOW, zone_registered=True)
+    time, caveats = decide((digits, claims[1]), duration_s=None, zone=ZoneInfo("UTC"), now=NOW, zone_by="device")
     assert time is not None
     assert (time.start_at, time.method, time.zone_known) == (utc("2021-08-03T02:10:10"), "registered_zone", True)
     assert "time_conflict" in {one.code for one in caveats}  # and the reviewer is told
     assert time.uncertainty_s >= 8 * 3600
     seen, _ = decide((digits, gps("2021-08-02T18:10:12")), duration_s=None, zone=ZoneInfo("UTC"), now=NOW,
-                     zone_registered=True)  # fmt: skip
+                     zone_by="device")  # fmt: skip
     assert seen is not None
     assert seen.start_at == utc("2021-08-02T18:10:12")  # satellites know better than a register
+
+
+def test_a_device_of_the_bureau_keeps_its_zone_unless_the_file_shows_another() -> None:
+    def by(*claims: TimeClaim) -> DecidedTime:
+        time, caveats = decide(claims, duration_s=None, zone=ZONE, now=NOW, zone_by="bureau")
+        assert time is not None
+        assert "zone_unknown" not in {one.code for one in caveats}
+        return time
+
+    of_anybody, of_the_bureau = decided(name())[0], by(name())
+    assert (of_anybody.zone_known, of_the_bureau.zone_known) == (False, True)
+    assert of_the_bureau.start_at == of_anybody.start_at
+    assert of_the_bureau.uncertainty_s == of_anybody.uncertainty_s - timestamp_rules().limits.local_zone_s
+    shown = by(name("2021-08-03T02:10:10"), gps("2021-08-03T02:10:12"))
+    assert shown.start_at == utc("2021-08-03T02:10:12")
