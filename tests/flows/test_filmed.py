@@ -13,12 +13,18 @@ import pypdfium2
 import pytest
 from PIL import Image
 
+from pipeline.advance import renew
 from pipeline.codes import clock_text
 from pipeline.edges import registers
+from pipeline.edges.audit import NewEvent
+from pipeline.edges.cards import Cards
+from pipeline.records import Facts, Property
+from pipeline.stages import timestamps
+from tests.flows.keeping import take
 from tests.flows.test_registers import DEVICES, take_in
 from tests.pipeline.showing import Way, filmed
 from workers import cli
-from workers.bootstrap import Home
+from workers.bootstrap import Home, build_context, build_jobs
 
 CASE = "平商务罚字〔2021〕第3号"
 LOCAL = timedelta(hours=8)
@@ -129,3 +135,51 @@ def test_a_filmed_card_measures_its_device_and_a_filmed_slate_links_by_itself(
         assert len(registers.offsets(connection, device="ZF-001")) == 1
         [told_by] = registers.offsets(connection, device="ZF-002")
     assert told_by.by.startswith(f"{sqlite_home.actor}, {third}, card ABCD")
+
+
+def test_a_device_that_is_registered_later_is_measured_then_and_its_other_recordings_wait_to_be_timed(
+    home: Home, tmp_path: Path
+) -> None:
+    one, other = take(home, tmp_path / "card", "a.jpg", "b.jpg")
+    card, secret = Cards(home.settings).new()
+    home.tell("card.made", facts={"card": card, "kind": "clock"})
+    begun_at = datetime.now(UTC) - timedelta(seconds=30)
+    text_at = running(card, secret, begun_at, 0.0, 9.0)
+    seen = [[number, number / 10, text_at(number / 10)] for number in range(20)]
+    found = [
+        Property(name="codes.clock", found="x", value={"unit": [1, 10], "readings": seen}, finder="codes/1"),
+        Property(name="exif.DateTimeOriginal", found=f"{begun_at + AHEAD + LOCAL:%Y:%m:%d %H:%M:%S}", value=None,
+                 finder="exif/1"),
+        Property(name="file_name.device", found="HA1234567", value="HA1234567", finder="timestamps/3"),
+    ]  # fmt: skip
+    mine = Property(name="register.device", found="x", value="ZF-001", finder="link/4")
+    jobs = build_jobs(home)
+    for original, facts in ((one, found), (other, [mine])):
+        with home.catalog.transaction() as connection:
+            [seq] = home.audit.record(connection, [NewEvent(type="test", actor="tester", original=original)])
+            home.catalog.record(connection, original, "light-probe", Facts(properties=tuple(facts)), seq)
+            connection.exec_driver_sql(f"UPDATE cr_job SET state = 'done' WHERE original = '{original}'")
+    context, scratch = build_context(home)
+    try:
+        renew(timestamps.STAGE, [one], context, jobs)
+        assert "filmed_clock_unused" in {caveat.code for caveat in home.catalog.known_of(one).caveats}
+        take_in(home, "devices", DEVICES)
+        for _ in range(2):  # once more does nothing
+            renew(timestamps.STAGE, [one], context, jobs)
+    finally:
+        context.tools.close()
+        scratch.close()
+        jobs.close()
+    with home.catalog.snapshot() as connection:
+        [offset] = registers.offsets(connection, device="ZF-001")
+        waiting = connection.exec_driver_sql(
+            f"SELECT stage FROM cr_job WHERE original = '{other}' AND state = 'waiting' ORDER BY place"
+        )
+        assert [row[0] for row in waiting] == ["timestamps", "link", "index"]
+    assert offset.offset_s == pytest.approx(AHEAD.total_seconds(), abs=offset.uncertainty_s)
+    known = home.catalog.known_of(one)
+    assert known.time is not None
+    assert known.time.method.endswith("+clock")
+    assert not known.caveats or "filmed_clock_unused" not in {caveat.code for caveat in known.caveats}
+    log = (home.settings.home / "log" / "events-000001.jsonl").read_text(encoding="utf-8")
+    assert log.count('"device.clock_measured"') == 1
