@@ -3,6 +3,7 @@
     original ---- one ffmpeg process ----+-- viewing copy            derivers/proxy.py
                                          +-- grey pictures, all      derivers/timeline.py  fingerprinters/video.py
                                          +-- small pictures          derivers/pictures.py
+                                         +-- one a second, grey      derivers/codes.py
                                          +-- samples                 derivers/waveform.py  fingerprinters/sound.py
                                          +-- loudness                derivers/timeline.py
 

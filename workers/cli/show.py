@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -15,6 +15,9 @@ from workers.cli import App, app_of, times
 if TYPE_CHECKING:
     from pipeline.records import Arrival, CaseLink, Derivative, Known, Property, Relative
     from workers.bootstrap import Home
+
+# Letters of a property's value on the page.
+LONGEST: Final = 300
 
 
 @click.command(short_help="Show all that is known of one original.")
@@ -93,6 +96,12 @@ def _recording(built: Home, original: str) -> dict[str, Any] | None:
         beside["after"] = {"original": seam["after"], "name": names[seam["after"]], "seam": seam}
     remarks = [{"code": one.code, "text": one.text, "text_zh": one.text_zh} for one in found.remarks]
     return {"recording": found.id, "place": at + 1, "members": len(found.segments), **beside, "remarks": remarks}
+
+
+def _short(value: Any) -> str:
+    """On one line of a page; a document's whole text stands in --json alone."""
+    text = " ".join(str(value).split())
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def _value_of(one: Property) -> Any:
@@ -177,7 +186,7 @@ def _page(app: App, data: dict[str, Any]) -> str:
         f"  ! {one['text_zh'] if app.lang == 'zh' and one['text_zh'] else one['text']}" for one in data["caveats"]
     ]
     lines += [f"  {one['role']}: {one['path']}" for one in data["derivatives"]]
-    lines += [f"  {name} = {value}" for name, value in data["properties"].items()]
+    lines += [f"  {name} = {_short(value)}" for name, value in data["properties"].items()]
     lines += [f"  {one['status']}: {one['path']}  {one['taken_at']}" for one in data["arrivals"]]
     return "\n".join(lines)
 
