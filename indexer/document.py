@@ -228,14 +228,13 @@ def _stated(known: Known, name: str) -> list[str]:
 
 def _values(known: Known, names: tuple[str, ...]) -> list[str]:
     """The texts of the facts with one of these names, in the order of names; a sidecar's word before the file's own."""
-    owners = (*known.sidecars, known)
-    return [
-        _text_of(found)
-        for name in names
-        for owner in owners
-        for key, found in owner.properties.items()
-        if key.rpartition(".")[2].lower() == name and _text_of(found)
-    ]
+    said: dict[str, list[str]] = {name: [] for name in names}
+    for owner in (*known.sidecars, known):
+        for key, found in owner.properties.items():
+            of_name = said.get(key.rpartition(".")[2].lower())
+            if of_name is not None and (text := _text_of(found)):
+                of_name.append(text)
+    return [text for texts in said.values() for text in texts]
 
 
 def _text_of(found: Property) -> str:

@@ -17,7 +17,7 @@ from ulid import ULID
 
 from pipeline.edges import registers
 from pipeline.edges.audit import NewEvent
-from pipeline.edges.catalog import DECIDED
+from pipeline.edges.catalog import DECIDED, Recorded
 from pipeline.edges.disk import passing_folder
 from pipeline.edges.jobs import Claim, Jobs
 from pipeline.errors import CustodyBroken, Superseded, TryAgain, Unreadable
@@ -88,8 +88,12 @@ def renew(
             lanes = jobs.rested(connection, list(found), stage.name)
             _time_anew(connection, {one: found[one] for one in lanes}, jobs)
             events = [_event(stage, lane, jobs.worker_id, one, found[one], ()) for one, lane in lanes.items()]
-            for (one, lane), seq in zip(lanes.items(), context.audit.record(connection, events), strict=True):
-                context.catalog.record(connection, one, f"{lane}-{stage.name}", found[one], seq)
+            numbers = context.audit.record(connection, events)
+            told = zip(lanes.items(), numbers, strict=True)
+            context.catalog.record_all(
+                connection, [Recorded(one, f"{lane}-{stage.name}", found[one], at) for (one, lane), at in told]
+            )
+            seq = numbers[-1] if numbers else seq
             seq = _measure(connection, {one: found[one] for one in lanes}, context, jobs) or seq
         changed |= lanes.keys()
         moved(len(known))

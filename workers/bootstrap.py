@@ -164,8 +164,11 @@ def build_exporter(home: Home) -> Exporter:
     return Exporter(home.settings, home.vault, home.catalog, home.audit, home.checkpoints)
 
 
-def build_context(home: Home) -> tuple[Context, OwnedFolder]:
-    """What stages may use, and the scratch folder to close at the end."""
+def build_context(home: Home, *, at_once: bool = False) -> tuple[Context, OwnedFolder]:
+    """What stages may use, and the scratch folder to close at the end.
+
+    at_once: registers are read once for thousands of originals.
+    """
     from indexer.matching.relatives import relatives_of
     from pipeline.edges.cards import Cards
     from pipeline.edges.tools import Tools
@@ -187,8 +190,10 @@ def build_context(home: Home) -> tuple[Context, OwnedFolder]:
         index=build_follower(home),
         scratch=scratch.path,
         relatives=lambda known: relatives_of(known, home.catalog, marked),
-        around=Registers(home.catalog, home.audit, Cards(home.settings), places_in(home.settings.home)).around,
-        neighbours=Neighbours(home.catalog).of,
+        around=Registers(
+            home.catalog, home.audit, Cards(home.settings), places_in(home.settings.home), at_once=at_once
+        ).around,
+        neighbours=Neighbours(home.catalog, at_once=at_once).of,
     )
     return context, scratch
 

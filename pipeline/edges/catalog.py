@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from ulid import ULID
@@ -98,6 +98,25 @@ def migrate(url: str) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["url"] = url
     command.upgrade(config, "head")
+
+
+class Recorded(NamedTuple):
+    """What one turn found of one original. seq: the event that tells of it."""
+
+    original: str
+    turn: str
+    facts: Facts
+    seq: int
+
+    @property
+    def stage(self) -> str:
+        """The stage of the turn."""
+        return self.turn.partition("-")[2]
+
+    @property
+    def is_link(self) -> bool:
+        """Whether all links that no person decided come from it."""
+        return self.stage == "link"
 
 
 class Catalog:
@@ -540,53 +559,99 @@ class Catalog:
         confirmed or refused stay as the person left them. seq: the event that tells of it; it becomes the
         original's change sequence where anything that can be found has changed.
         """
-        # A stage that has turns in both lanes sees the second time all that it saw the first time.
-        turns = [f"{lane}-{turn.partition('-')[2]}" for lane in LANES]
-        gone = sum(
-            connection.execute(
-                sa.delete(table).where(table.c.original == original_id, table.c.turn.in_(turns))
-            ).rowcount
-            for table in (t.property_, t.time_claim, t.decided_time, t.caveat)
-        )  # fmt: skip
-        methods = [one.method for one in facts.fingerprints]
-        connection.execute(
-            sa.delete(t.fingerprint).where(t.fingerprint.c.original == original_id, t.fingerprint.c.method.in_(methods))
+        self.record_all(connection, [Recorded(original_id, turn, facts, seq)])
+
+    def record_all(self, connection: sa.Connection, entries: Sequence[Recorded]) -> None:
+        """The same for many originals, each once, in few statements."""
+        gone = self._clear(connection, entries)
+        keyed = [({"original": one.original, "turn": one.turn}, one.facts) for one in entries]
+        self._insert(connection, t.property_, [{**key, **asdict(it)} for key, one in keyed for it in one.properties])
+        self._insert(connection, t.time_claim, [{**key, **asdict(it)} for key, one in keyed for it in one.time_claims])
+        self._insert(connection, t.caveat, [{**key, **asdict(it)} for key, one in keyed for it in one.caveats])
+        self._insert(
+            connection, t.fingerprint, [{**key, **asdict(it)} for key, one in keyed for it in one.fingerprints]
         )
-        key = {"original": original_id, "turn": turn}
-        self._insert(connection, t.property_, [{**key, **asdict(one)} for one in facts.properties])
-        self._insert(connection, t.time_claim, [{**key, **asdict(one)} for one in facts.time_claims])
-        self._insert(connection, t.caveat, [{**key, **asdict(one)} for one in facts.caveats])
-        self._insert(connection, t.fingerprint, [{**key, **asdict(one)} for one in facts.fingerprints])
-        if facts.time is not None:
-            self._insert(connection, t.decided_time, [{**key, **asdict(facts.time)}])
-        if turn.endswith("-link"):
-            connection.execute(sa.delete(t.relation).where(t.relation.c.original == original_id))
-            self._insert(connection, t.relation, [_relation_row(original_id, turn, one) for one in facts.relatives])
-            gone += self._drop_proposals(connection, original_id, [link.case_key for link in facts.links])
-        decided = self._cases_decided(connection, original_id)
-        for link in facts.links:
-            if self.case_of(connection, link.case_key, link.case) not in decided:
-                self._record_link(connection, original_id, link)
+        self._insert(connection, t.decided_time, [{**key, **asdict(one.time)} for key, one in keyed if one.time])
+        relations = [_relation_row(one.original, one.turn, it) for one in entries for it in one.facts.relatives
+                     if one.is_link]  # fmt: skip
+        self._insert(connection, t.relation, relations)
+        gone |= self._record_links(connection, entries)
         # What is not said any more can no more be found.
-        values: dict[str, Any] = {"changed_seq": seq} if gone or _can_be_found(facts) else {}
-        if facts.state is not None:
-            values["state"] = facts.state
+        changed = [one for one in entries if one.original in gone or _can_be_found(one.facts)]
+        if changed:
+            query = sa.update(t.original).where(t.original.c.id == sa.bindparam("of"))
+            connection.execute(
+                query.values(changed_seq=sa.bindparam("at")), [{"of": one.original, "at": one.seq} for one in changed]
+            )
+        for one in entries:
+            self._record_standing(connection, one)
+
+    def _clear(self, connection: sa.Connection, entries: Sequence[Recorded]) -> set[str]:
+        """What the stages of these turns found before is gone; of which originals there was any."""
+        gone: set[str] = set()
+        for stage in dict.fromkeys(one.stage for one in entries):
+            ids = [one.original for one in entries if one.stage == stage]
+            # A stage that has turns in both lanes sees the second time all that it saw the first time.
+            turns = [f"{lane}-{stage}" for lane in LANES]
+            for table in (t.property_, t.time_claim, t.decided_time, t.caveat):
+                its = (table.c.original.in_(ids), table.c.turn.in_(turns))
+                found = set(connection.execute(sa.select(table.c.original).where(*its).distinct()).scalars())
+                if found:
+                    connection.execute(sa.delete(table).where(*its))
+                gone |= found
+            if stage == "link":
+                connection.execute(sa.delete(t.relation).where(t.relation.c.original.in_(ids)))
+        for one in entries:
+            if methods := [mark.method for mark in one.facts.fingerprints]:
+                marks = (t.fingerprint.c.original == one.original, t.fingerprint.c.method.in_(methods))
+                connection.execute(sa.delete(t.fingerprint).where(*marks))
+        return gone
+
+    def _record_standing(self, connection: sa.Connection, one: Recorded) -> None:
+        """State, parent and kind, as far as the facts tell any."""
+        facts = one.facts
         if facts.parent is not None:
-            values["parent"] = facts.parent
+            mine, its = t.original.c.id == one.original, t.original.c.id == facts.parent
+            connection.execute(sa.update(t.original).where(mine).values(parent=facts.parent))
+            connection.execute(sa.update(t.original).where(its).values(changed_seq=one.seq))
         kind = next((p.value for p in facts.properties if p.name == "container.kind"), None)
         if kind in ("video", "audio", "photo"):
             connection.execute(
                 sa.update(t.original)
-                .where(t.original.c.id == original_id, t.original.c.kind.in_(["video", "audio", "photo", "other"]))
+                .where(t.original.c.id == one.original, t.original.c.kind.in_(["video", "audio", "photo", "other"]))
                 .values(kind=kind)
             )
-        state = values.pop("state", None)
-        if values:
-            connection.execute(sa.update(t.original).where(t.original.c.id == original_id).values(**values))
-        if state is not None:
-            self.set_state(connection, original_id, state)
-        if facts.parent is not None:
-            connection.execute(sa.update(t.original).where(t.original.c.id == facts.parent).values(changed_seq=seq))
+        if facts.state is not None:
+            self.set_state(connection, one.original, facts.state)
+
+    def _record_links(self, connection: sa.Connection, entries: Sequence[Recorded]) -> set[str]:
+        """Links are as found, but for what persons said; originals of which proposals went.
+
+        What nothing speaks for any more is not proposed any more. About a case of which a person decided for the
+        original, whatever linkers find, that stands.
+        """
+        wanted = [one for one in entries if one.is_link or one.facts.links]
+        rows: dict[str, list[Any]] = defaultdict(list)
+        query = sa.select(t.case_link).where(t.case_link.c.original.in_([one.original for one in wanted]))
+        for row in connection.execute(query) if wanted else ():
+            rows[row.original].append(row)
+        told = {one.original: {link.case_key for link in one.facts.links} for one in wanted}
+        dropped = {
+            row.id: row.original for one in wanted if one.is_link for row in rows[one.original]
+            if row.by is None and row.case_key not in told[one.original]
+        }  # fmt: skip
+        if dropped:
+            connection.execute(sa.delete(t.case_link).where(t.case_link.c.id.in_(list(dropped))))
+        cases: dict[str, str] = {}
+        for one in wanted:
+            there = {row.case_key: row for row in rows[one.original] if row.id not in dropped}
+            decided = {row.case for row in there.values() if row.finder == DECIDED}
+            for link in one.facts.links:
+                if link.case_key not in cases:
+                    cases[link.case_key] = self.case_of(connection, link.case_key, link.case)
+                if cases[link.case_key] not in decided:
+                    self._lay_link(connection, one.original, link, cases[link.case_key], there.get(link.case_key))
+        return set(dropped.values())
 
     def _insert(self, connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
         if rows:
@@ -635,32 +700,19 @@ class Catalog:
         if said is not None:
             connection.execute(sa.insert(of), {"original": original_id, **asdict(said)})
 
-    def _drop_proposals(self, connection: sa.Connection, original_id: str, found: Sequence[str]) -> int:
-        """What nothing speaks for any more is not proposed any more; what a person said stays. How many went."""
-        link = t.case_link.c
-        return connection.execute(
-            sa.delete(t.case_link).where(link.original == original_id, link.by.is_(None), link.case_key.not_in(found))
-        ).rowcount
-
-    def _cases_decided(self, connection: sa.Connection, original_id: str) -> set[str]:
-        """Cases about which a person decided for this original: whatever linkers find, that stands."""
-        link = t.case_link.c
-        query = sa.select(link.case).where(link.original == original_id, link.finder == DECIDED)
-        return set(connection.execute(query).scalars())
-
     def _record_link(self, connection: sa.Connection, original_id: str, link: CaseLink) -> None:
-        row = connection.execute(
-            sa.select(t.case_link.c.id, t.case_link.c.by).where(
-                t.case_link.c.original == original_id, t.case_link.c.case_key == link.case_key
-            )
-        ).one_or_none()
+        its = (t.case_link.c.original == original_id, t.case_link.c.case_key == link.case_key)
+        row = connection.execute(sa.select(t.case_link).where(*its)).one_or_none()
+        self._lay_link(connection, original_id, link, self.case_of(connection, link.case_key, link.case), row)
+
+    def _lay_link(self, connection: sa.Connection, original_id: str, link: CaseLink, case: str, row: Any) -> None:
+        """The link stands; row: what stood there before, None where nothing did."""
         if row is not None and row.by is not None and link.by is None:
             return
-        values = {k: v for k, v in asdict(link).items() if k != "case"}
-        values |= {"printed": link.case, "case": self.case_of(connection, link.case_key, link.case)}
+        values = {k: v for k, v in asdict(link).items() if k != "case"} | {"printed": link.case, "case": case}
         if row is None:
             connection.execute(sa.insert(t.case_link).values(id=str(ULID()), original=original_id, **values))
-        else:
+        elif any(getattr(row, name) != value for name, value in values.items()):
             connection.execute(sa.update(t.case_link).where(t.case_link.c.id == row.id).values(**values))
 
     def case_of(self, connection: sa.Connection, key: str, printed: str) -> str:

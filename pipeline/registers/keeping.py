@@ -57,13 +57,14 @@ class Plan:
 class Registers:
     """The registers of one home. cards: what tells its own clock cards and slates from others'.
 
-    places: positions of places, by name.
+    places: positions of places, by name. at_once: all is read at the first question, and not again.
     """
 
     def __init__(
         self, catalog: Catalog, audit: AuditLog, cards: Cards | None = None,
-        places: Mapping[str, Position] | None = None,
+        places: Mapping[str, Position] | None = None, *, at_once: bool = False,
     ) -> None:  # fmt: skip
+        self._at_once = at_once
         self._catalog, self._audit, self._cards, self._places = catalog, audit, cards, places
         self._bureau: tuple[int, Bureau] = (-1, Bureau())
 
@@ -80,6 +81,8 @@ class Registers:
 
     def bureau(self) -> Bureau:
         """All registers as they are; read anew only where one of them changed."""
+        if self._at_once and self._bureau[0] >= 0:
+            return self._bureau[1]
         with self._catalog.snapshot() as connection:
             seq = registers.changed_at(connection)
             if seq != self._bureau[0]:

@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import SequenceMatcher
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -98,16 +99,24 @@ def shared_words(place: str, texts: Iterable[str]) -> str:
 
     Province, city, county and town count for nothing: every place of a bureau has them.
     """
-    wanted = without_region(folded(place))
+    wanted = _bare(place)
+    pieces = {wanted[at : at + WORDS_LEAST] for at in range(len(wanted) - WORDS_LEAST + 1)}
     best = ""
     for text in texts:
-        plain = without_region(text)
+        plain = _bare(text)
+        if not any(piece in plain for piece in pieces):
+            continue
         match = SequenceMatcher(None, wanted, plain, autojunk=False).find_longest_match()
         found = wanted[match.a : match.a + match.size]
         # Digits alone are a day or a number of something else.
-        if len(found) >= WORDS_LEAST and len(_HAN.findall(found)) >= HAN_LEAST:
+        if len(_HAN.findall(found)) >= HAN_LEAST:
             best = max(best, found, key=len)
     return best
+
+
+@lru_cache(maxsize=4096)  # thousands of recordings are held against the same places and lie in the same folders
+def _bare(text: str) -> str:
+    return without_region(folded(text))
 
 
 def _number(said: Any) -> float | None:

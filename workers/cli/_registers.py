@@ -78,7 +78,7 @@ def looked_at_anew(app: App, built: Home, originals: list[str], *, times_too: bo
 
     if not originals:
         return 0
-    context, scratch = build_context(built)
+    context, scratch = build_context(built, at_once=True)
     # No register changes what recordings share with one another: that is not sought again.
     context = replace(context, relatives=lambda known: _recorded(built, known.relatives))
     jobs = build_jobs(built)
