@@ -15,7 +15,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from ulid import ULID
 
-from pipeline.edges import registers
+from pipeline.edges import history, registers
 from pipeline.edges.audit import NewEvent
 from pipeline.edges.catalog import DECIDED, Recorded
 from pipeline.edges.disk import passing_folder
@@ -159,6 +159,10 @@ def _record(turn: Turn, claim: Claim, known: Known, facts: Facts, context: Conte
         _time_anew(connection, {claim.original: facts}, jobs)
         for other in facts.again:
             jobs.again(connection, other, "light", AFTER_LINKS)
+        if turn.stage.name == "timestamps":
+            # Before these facts are recorded, for it is by the difference that others are stirred.
+            for one in history.stirred(connection, known, facts):
+                jobs.again(connection, one, "light", AFTER_SIDECARS)
         [seq] = audit.record(connection, [event])
         catalog.record(connection, claim.original, turn.name, facts, seq)
         _measure(connection, {claim.original: facts}, context, jobs)

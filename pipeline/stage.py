@@ -22,6 +22,7 @@ from pipeline.records import (
     Relative,
     TimeClaim,
 )
+from pipeline.timing.history import History
 
 if TYPE_CHECKING:
     from pipeline.edges.audit import AuditLog
@@ -47,6 +48,7 @@ class Context:
     progress: is told the share of the work that is done, 0.0 to 1.0.
     relatives: other originals that show the same, by the marks recorded so far.
     around: what the registers say of an original. neighbours: other files of the same recording, as far as recorded.
+    history: what other recordings of its device say of its time.
     """
 
     settings: Settings
@@ -61,6 +63,7 @@ class Context:
     relatives: Callable[[Known], Sequence[Relative]] = lambda _: ()
     around: Callable[[Known], Around] = lambda _: Around()
     neighbours: Callable[[Known], Beside] = lambda _: Beside()
+    history: Callable[[Known, Around], History] = lambda _, __: History()
 
 
 @dataclass(frozen=True)

@@ -194,6 +194,7 @@ def build_context(home: Home, *, at_once: bool = False) -> tuple[Context, OwnedF
             home.catalog, home.audit, Cards(home.settings), places_in(home.settings.home), at_once=at_once
         ).around,
         neighbours=Neighbours(home.catalog, at_once=at_once).of,
+        history=home.catalog.history_of,
     )
     return context, scratch
 

@@ -21,10 +21,11 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 from ulid import ULID
 
-from pipeline.edges import registers
+from pipeline.edges import history, registers
 from pipeline.edges import tables as t
 from pipeline.errors import BadInput, TryAgain
 from pipeline.records import (
+    Around,
     Arrival,
     CaseLink,
     Caveat,
@@ -41,13 +42,14 @@ from pipeline.records import (
     TimeCorrection,
 )
 from pipeline.states import LANES
+from pipeline.timing.history import History
 
 BUSY_MS: Final = 30_000
 # Nor longer does PostgreSQL keep a writing session open whose process stands still within a transaction. Below a lease.
 IDLE_MS: Final = 30_000
 # The finder of links that a person decided.
 DECIDED: Final = "person"
-REVISION: Final = "0008"
+REVISION: Final = "0009"
 
 
 def make_engine(url: str, *, writes: bool) -> sa.Engine:
@@ -359,6 +361,11 @@ class Catalog:
                 near = sa.func.abs(t.arrival.c.mtime_ns - arrival.mtime_ns)
                 found += [row[0] for row in connection.execute(query.order_by(near).limit(count))]
         return self.known_of_many(list(dict.fromkeys(found))[:count])
+
+    def history_of(self, known: Known, around: Around) -> History:
+        """What other recordings of its device say of its time."""
+        with self.snapshot() as connection:
+            return history.history_of(connection, known, around)
 
     def orphan_sidecars(self, connection: sa.Connection, known: Known) -> list[str]:
         """Sidecars of the same source, folder and stem that have no parent yet."""

@@ -140,6 +140,9 @@ property_ = sa.Table(
     sa.Column("value", sa.JSON(none_as_null=True)),
     _finder(),
 )
+# What recordings teach of their devices is looked up by its text; other texts are too long for an index.
+_TAUGHT = property_.c.name.in_(["clock.lesson", "clock.open"])
+sa.Index("ix_cr_property_taught", property_.c.name, property_.c.found, sqlite_where=_TAUGHT, postgresql_where=_TAUGHT)
 
 time_claim = sa.Table(
     "cr_time_claim",

@@ -10,7 +10,7 @@ from typing import Final
 from config.settings import Settings
 from pipeline.codes import readings_of
 from pipeline.kinds import kinds_in
-from pipeline.records import Around, ClockOffset, Device, Facts, Known, Property, TimeClaim
+from pipeline.records import Around, ClockOffset, DecidedTime, Device, Facts, Known, Property, TimeClaim
 from pipeline.rules import name_profiles, timestamp_rules
 from pipeline.stage import Context, Stage, TimeSource
 from pipeline.timing.caveats import clock_unused
@@ -28,6 +28,7 @@ from pipeline.timing.filmed import (
     is_new,
     offset_by,
 )
+from pipeline.timing.history import LESSON, OPEN, device_key, in_order, lesson_of, lesson_text
 from pipeline.timing.lateness import late_upload
 from pipeline.timing.names import places_of, read_name
 
@@ -40,10 +41,12 @@ def run(known: Known, context: Context) -> Facts:
     """All claims, the time decided from them, and what a reviewer must bear in mind of it."""
     finder = f"{NAME}/{VERSION}"
     marks = tuple(replace(one, finder=finder) for one in marks_of(known, context))
-    around = context.around(replace(known, properties={**known.properties, **{one.name: one for one in marks}}))
+    marked = replace(known, properties={**known.properties, **{one.name: one for one in marks}})
+    around = context.around(marked)
     settings = _settings_for(around.device, context.settings)
     claims = claims_of(replace(known, around=around), settings)
     filmed = filmed_offset(known, around, claims, settings)
+    history = context.history(marked, around)
     own = filmed if isinstance(filmed, ClockOffset) and is_new(filmed, around.offsets) else None
     others = around.offsets if own is None else (*(one for one in around.offsets if one.at != own.at), own)
     decided, caveats = decide(
@@ -53,7 +56,10 @@ def run(known: Known, context: Context) -> Facts:
         now=_handed_in_at(known, context),
         clock=DeviceClock(others),
         zone_by="default" if around.device is None else "device" if around.device.zone else "bureau",
+        history=history,
     )
+    decided, caveats = in_order(decided, caveats, history, duration_s_of(known))
+    learnt = _learnt(known, around, claims, decided, settings)
     if known.correction is not None:
         decided, caveats = corrected(known.correction, decided, caveats, duration_s_of(known))
     if isinstance(filmed, Unfit):
@@ -62,7 +68,7 @@ def run(known: Known, context: Context) -> Facts:
     if late is not None and known.original.kind in _RECORDED:
         caveats = (*caveats, late)
     return Facts(
-        properties=marks,
+        properties=(*marks, *(replace(one, finder=finder) for one in learnt)),
         time_claims=claims,
         time=None if decided is None else replace(decided, finder=finder),
         caveats=tuple(replace(caveat, finder=finder) for caveat in caveats),
@@ -93,6 +99,19 @@ def filmed_offset(
     told = claims if any(one.source == SOURCE for one in claims) else [*claims, claim_of(filmed, 0)]
     shown = clock_shown(told, duration_s=duration_s_of(known), zone=zone_of(settings), rules=timestamp_rules())
     return offset_by(filmed, shown, known, around, by)
+
+
+def _learnt(
+    known: Known, around: Around, claims: Sequence[TimeClaim], decided: DecidedTime | None, settings: Settings
+) -> tuple[Property, ...]:
+    """What this recording teaches of its device, or that it waits for others to teach."""
+    key = device_key(known, around)
+    if not key:
+        return ()
+    if reading := lesson_of(claims, decided, duration_s_of(known), zone_of(settings)):
+        return (Property(name=LESSON, found=lesson_text(key, reading), value=reading),)
+    is_open = decided is not None and "assumed_utc" in decided.method
+    return (Property(name=OPEN, found=key, value=True),) if is_open else ()
 
 
 def _settings_for(device: Device | None, settings: Settings) -> Settings:

@@ -29,6 +29,7 @@ from pipeline.timing.evidence import (
     zone_between,
 )
 from pipeline.timing.faults import Fault, fault_of, in_utc
+from pipeline.timing.history import History
 from pipeline.timing.texts import DAY_S, instant_of, shown_in
 
 # A measured offset of more than this may be a zone and not a clock that is off.
@@ -62,15 +63,16 @@ def decide(
     rules: TimestampRules | None = None,
     clock: DeviceClock | None = None,
     zone_by: ZoneBy = "default",
+    history: History | None = None,
 ) -> tuple[DecidedTime | None, tuple[Caveat, ...]]:
     """The decided interval and what a reviewer must bear in mind; None where no source says anything believable.
 
     duration_s: of the recording, None for a photo. zone: of devices that do not say theirs; zone_by: see `Scene`.
     now: aware; when the file was handed in, for no recording is younger. clock: of the device, where anything was
-    measured of it.
+    measured of it. history: what its other recordings say.
     """
     rules = rules or timestamp_rules()
-    scene = Scene(zone=zone, length_s=_length_s(duration_s), rules=rules, zone_by=zone_by)
+    scene = Scene(zone=zone, length_s=_length_s(duration_s), rules=rules, zone_by=zone_by, history=history or History())
     judged = _cleared([_judge(claim, zone, now, rules, clock) for claim in _ordered(claims)], rules)
     live = [one.claim for one in judged if one.fault is None or not one.fault.certain]
     suspect = {id(one.claim) for one in judged if one.fault is not None}

@@ -8,12 +8,13 @@ digits with a local clock's digits tells which - equal digits mean local, digits
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Final, Literal
 
 from pipeline.records import TimeClaim
 from pipeline.rules import TimestampRules
+from pipeline.timing.history import SOURCE, History
 from pipeline.timing.texts import instant_of, shown_in
 
 # The offsets that clocks on Earth are set to, minutes east of UTC; a difference elsewhere is no zone.
@@ -38,13 +39,14 @@ class Scene:
 
     length_s: of the recording, None where it has none or it is not known. zone_by: `default`, the file's device is not
     known; `bureau`, it is one of the bureau's, whose zone it keeps unless the file shows otherwise; `device`, the
-    register says its own, which no header overrules.
+    register says its own, which no header overrules. history: what other recordings of the device say.
     """
 
     zone: tzinfo
     length_s: float | None
     rules: TimestampRules
     zone_by: ZoneBy = "default"
+    history: History = field(default_factory=History)
 
     @property
     def zone_name(self) -> str:
@@ -223,6 +225,10 @@ def _questionable(claim: TimeClaim, others: Sequence[TimeClaim], scene: Scene) -
             return _as_local(claim, hit.at, likely_min, f"{says}, and {other.source} shows", scene, known=False)
         if hit:
             return _as_utc(claim, hit.at, f"{says} in UTC, as the digits of {other.source} confirm", scene)
+    if likely_min and (
+        moment := _by_votes(claim, likely_min, says, scene) or _by_order(claim, likely_min, says, scene)
+    ):
+        return moment
     if likely_min and (written := _written_after_local(claim, others, likely_min, scene)):
         return _as_local(claim, starts[0], likely_min, f"{says}, and {written} shows", scene, known=False)
     return Moment(
@@ -234,6 +240,44 @@ def _questionable(claim: TimeClaim, others: Sequence[TimeClaim], scene: Scene) -
         start_known=len(starts) == 1,
         zone_doubt_s=abs(likely_min) * 60.0,
     )
+
+
+def _by_votes(claim: TimeClaim, likely_min: int, says: str, scene: Scene) -> Moment | None:
+    """As the device's other recordings show; None where they do not agree, or this is another field than theirs."""
+    if scene.history.told is None or claim.source != SOURCE:
+        return None
+    reading, count = scene.history.told
+    zone, _, mark = reading.partition(" ")
+    offset_min = likely_min if zone == "local" else 0
+    shown = _at(claim) - (scene.length if mark == "end" else timedelta(0))
+    words = "local digits" if zone == "local" else "UTC"
+    return Moment(
+        start_at=instant_of(shown, offset_min), method=_with_end(f"{zone}_by_votes", claim, shown, scene),
+        because=f"{says}, and {count} other recordings of the device show that these are {words}"
+        + _end_words(claim, shown, scene),
+        zone_known=True, offset_min=offset_min, corrected_min=offset_min,
+    )  # fmt: skip
+
+
+def _by_order(claim: TimeClaim, likely_min: int, says: str, scene: Scene) -> Moment | None:
+    """By which of its readings it lies where its number does; None where both do, or neither."""
+    starts, history = starts_of(claim, _at(claim), scene), scene.history
+    fitting = [
+        (offset_min, start)
+        for offset_min in (0, likely_min)
+        for start in starts
+        if history.allows(instant_of(start, offset_min), scene.length, scene.rules.limits.same_moment_s)
+    ]
+    if len({offset_min for offset_min, _ in fitting}) != 1:
+        return None
+    offset_min, start = fitting[0]
+    words = "local digits" if offset_min else "UTC"
+    return Moment(
+        start_at=instant_of(start, offset_min), method=_with_end(f"{'local' if offset_min else 'utc'}_by_order", claim,
+        start, scene), because=f"{says}, and only as {words} it lies where its number does"
+        + _end_words(claim, start, scene), zone_known=True, offset_min=offset_min, corrected_min=offset_min,
+        start_known=len(fitting) == 1,
+    )  # fmt: skip
 
 
 def _as_utc(claim: TimeClaim, start: datetime, words: str, scene: Scene) -> Moment:

@@ -15,6 +15,7 @@ from pipeline.kinds import kinds_in
 from pipeline.records import Around, Facts
 from pipeline.stage import Context
 from pipeline.stages.timestamps import STAGE, duration_s_of
+from pipeline.timing.history import History
 from tests.pipeline.time_sources.conftest import make_known
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -27,7 +28,10 @@ PROPERTIES = {
 
 def run(folder: Path, zone: str = "Asia/Shanghai") -> Facts:
     settings = load(folder, {"CASEREEL_TIME_ZONE": zone})
-    context = SimpleNamespace(around=lambda _: Around(), settings=settings, catalog=SimpleNamespace(now=lambda: NOW))
+    context = SimpleNamespace(
+        around=lambda _: Around(), settings=settings, history=lambda _, __: History(),
+        catalog=SimpleNamespace(now=lambda: NOW),
+    )  # fmt: skip
     known = make_known(PROPERTIES, name="VID_20210803_101010.mp4", mtimes_ns=(1_628_000_000_000_000_000,))
     return STAGE.run(known, cast(Context, context))
 
