@@ -16,6 +16,7 @@ from pipeline.timing.history import (
     NUMBERS_APART,
     OPEN,
     READINGS,
+    SOURCE,
     VOTES_ENOUGH,
     WEAK_S,
     History,
@@ -27,6 +28,8 @@ from pipeline.timing.history import (
 # Names on either side that are looked at, and recordings that one lesson times anew.
 BESIDE: Final = 8
 ANEW_MAX: Final = 200
+# A device with more lessons than this of each kind is known well enough.
+VOTES_COUNTED: Final = 200
 _KINDS: Final = ("video", "audio", "photo")
 # What must be equal, where both say it, for two files of a folder to be of one device.
 _SAME: Final = ("file_name.profile", "file_name.device", "register.device", "device.make", "device.model")
@@ -36,7 +39,8 @@ def history_of(connection: sa.Connection, known: Known, around: Around) -> Histo
     """The votes of the device, and the nearest numbers before and after this one."""
     key = device_key(known, around)
     before, after = _beside_by_number(connection, known)
-    return History(votes=_votes(connection, key, known.original.id) if key else {}, before=before, after=after)
+    is_asked = key and SOURCE in known.properties
+    return History(votes=_votes(connection, key, known.original.id) if is_asked else {}, before=before, after=after)
 
 
 def stirred(connection: sa.Connection, known: Known, facts: Facts) -> list[str]:
@@ -63,14 +67,14 @@ def _taught(name: str) -> sa.ColumnElement[bool]:
 
 
 def _votes(connection: sa.Connection, key: str, but: str) -> dict[str, int]:
-    found = t.property_.c
-    texts = {lesson_text(key, reading): reading for reading in READINGS}
-    query = (
-        sa.select(found.found, sa.func.count())
-        .where(_taught(LESSON), found.found.in_(texts), found.original != but)
-        .group_by(found.found)
-    )
-    return {texts[row[0]]: row[1] for row in connection.execute(query)}
+    """How many of the device's recordings show each reading, none counted further than so many."""
+    found, counted = t.property_.c, {}
+    for reading in READINGS:
+        its = (_taught(LESSON), found.found == lesson_text(key, reading), found.original != but)
+        some = sa.select(sa.literal(1)).where(*its).limit(VOTES_COUNTED).subquery()
+        if count := connection.execute(sa.select(sa.func.count()).select_from(some)).scalar():
+            counted[reading] = count
+    return counted
 
 
 def _beside_by_number(connection: sa.Connection, known: Known) -> tuple[Neighbour | None, Neighbour | None]:
@@ -124,13 +128,15 @@ def _rows_beside(connection: sa.Connection, known: Known) -> list[Any]:
 def _timed(connection: sa.Connection, ids: Iterable[str]) -> Iterable[Any]:
     original, time = t.original.c, t.decided_time.c
     query = (
-        sa.select(original.id, original.name, time.start_at, time.end_at, time.uncertainty_s, time.method)
+        sa.select(original.id, original.name, original.kind, original.parent, original.state, time.number,
+                  time.start_at, time.end_at, time.uncertainty_s, time.method)
         .outerjoin(t.decided_time, time.original == original.id)
-        .where(original.id.in_(list(ids)), original.kind.in_(_KINDS), original.parent.is_(None),
-               original.state != "disposed")
-        .order_by(time.number)
+        .where(original.id.in_(list(ids)))
     )  # fmt: skip
-    return connection.execute(query)
+    # Chosen here and not in the query: a database may think that all without a parent are fewer than these.
+    rows = [row for row in connection.execute(query)
+            if row.kind in _KINDS and row.parent is None and row.state != "disposed"]  # fmt: skip
+    return sorted(rows, key=lambda row: row.number or 0)
 
 
 def _facts_of(connection: sa.Connection, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
