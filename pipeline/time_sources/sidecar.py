@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import tzinfo
 
 from config.settings import Settings
 from pipeline.records import Known, TimeClaim
 from pipeline.stage import TimeSource
 from pipeline.timing.claiming import claim_of_property, zone_of
+from pipeline.timing.texts import shown_in
 
 
 def _claims(known: Known, settings: Settings) -> Iterable[TimeClaim]:
@@ -26,9 +28,18 @@ def _read(known: Known, settings: Settings) -> Iterator[TimeClaim]:
         if claim is None:
             continue
         end = claim_of_property(holder, "sidecar.end", zone, source="sidecar.start")
+        if holder.value("sidecar.source") == "gpx":
+            claim, end = _in_utc(claim, zone), end and _in_utc(end, zone)
         if claim.at is not None and end is not None and end.at is not None and end.at >= claim.at:
             claim = replace(claim, end_at=end.at)
         yield claim
 
 
-TIME_SOURCE = TimeSource(name="sidecar", version=1, claims=_claims)
+def _in_utc(claim: TimeClaim, zone: tzinfo) -> TimeClaim:
+    """The digits as UTC, which the format asks for, where they state no zone."""
+    if claim.at is None or claim.zone_known:
+        return claim
+    return replace(claim, at=shown_in(claim.at, zone), zone_known=True, offset_min=0)
+
+
+TIME_SOURCE = TimeSource(name="sidecar", version=2, claims=_claims)

@@ -33,3 +33,17 @@ def test_telemetry_without_a_zone_is_local(known: Make, claims: Claims) -> None:
 def test_an_end_before_the_start_is_left_out(known: Make, claims: Claims, end: str) -> None:
     (claim,) = claims(known({"sidecar.start": "2021-08-03T02:10:10Z", "sidecar.end": end}))
     assert claim.end_at is None
+
+
+def test_a_track_is_utc_with_or_without_its_letter(known: Make, claims: Claims) -> None:
+    """GPX 1.1: "Date and time in are in Universal Coordinated Time (UTC), not local time!"."""
+    for letter in ("Z", ""):
+        track = {"sidecar.start": f"2021-08-03T02:10:10{letter}", "sidecar.end": f"2021-08-03T02:20:10{letter}"}
+        (claim,) = claims(known({**track, "sidecar.source": "gpx"}))
+        assert (claim.at, claim.end_at, claim.zone_known) == (
+            at(2021, 8, 3, 2, 10, 10),
+            at(2021, 8, 3, 2, 20, 10),
+            True,
+        )
+    (claim,) = claims(known({"sidecar.start": "2021-08-03T10:10:10"}))
+    assert (claim.at, claim.zone_known) == (at(2021, 8, 3, 2, 10, 10), False)
