@@ -49,7 +49,7 @@ def stirred(connection: sa.Connection, known: Known, facts: Facts) -> list[str]:
     time = facts.time
     is_sure = time is not None and time.uncertainty_s < WEAK_S and not any(one in time.method for one in NOT_BY_ITSELF)
     if is_sure and time != known.time:
-        found += [row.id for row in _rows_beside(connection, known) if row.start_at is None or _is_weak(row)]
+        found += open_beside(connection, known)
     lesson = next((one.found for one in facts.properties if one.name == LESSON), None)
     before = known.properties.get(LESSON)
     if lesson is not None and (before is None or before.found != lesson):
@@ -58,6 +58,11 @@ def stirred(connection: sa.Connection, known: Known, facts: Facts) -> list[str]:
             waiting = sa.select(t.property_.c.original).where(_taught(OPEN), t.property_.c.found == key)
             found += connection.execute(waiting.limit(ANEW_MAX)).scalars()
     return sorted(set(found) - {known.original.id})
+
+
+def open_beside(connection: sa.Connection, known: Known) -> list[str]:
+    """Recordings next to it by name whose own sources do not tell their time."""
+    return [row.id for row in _rows_beside(connection, known) if row.start_at is None or _is_weak(row)]
 
 
 def _taught(name: str) -> sa.ColumnElement[bool]:

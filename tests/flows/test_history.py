@@ -19,6 +19,7 @@ from pipeline.stage import Context
 from pipeline.stages.timestamps import STAGE
 from tests.flows.keeping import take
 from workers.bootstrap import Home, build_context, build_jobs
+from workers.cli import run as command
 
 
 def hold(home: Home, folder: Path, **facts: dict[str, str]) -> dict[str, str]:
@@ -122,6 +123,22 @@ def test_a_file_that_comes_late_bounds_its_neighbour(home: Home, parts: tuple[Co
     assert time is not None
     assert time.method == "saved_only"  # the clock was set between the two: nothing lies between them
     assert stirred_by(parts, after) == []
+
+
+def test_a_time_that_a_person_corrected_bounds_its_neighbours_at_once(
+    sqlite_home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = sqlite_home
+    made = {"exif.DateTimeOriginal": "1980:01:01 00:00:07", "device.make": "ZF", "device.model": "A7"}
+    first, between, last = hold(home, tmp_path / "DCIM", IMG_0012=made, IMG_0013=made, IMG_0014=made).values()
+    for one, moment in ((first, "2026-03-02 16:00:00"), (last, "2026-03-02 16:10:00")):
+        place = ["--home", str(home.settings.home), "--json"]
+        assert command([*place, "time", "correct", one, "--start", moment, "--reason", "与笔录核对"]) == 0
+    assert "by_hand" in capsys.readouterr().out
+    time = home.catalog.known_of(between).time
+    assert time is not None
+    assert (time.start_at, time.method) == (at(8, 5), "between_neighbours")
+    assert time.uncertainty_s < 310
 
 
 def test_looking_for_neighbours_reads_no_table_through(sqlite_home: Home, tmp_path: Path) -> None:

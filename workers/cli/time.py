@@ -77,11 +77,17 @@ def withdraw(id: str, reason: str, as_: str | None) -> None:
 
 def _tell(app: App, built: Home, original: str) -> None:
     """Decides and links anew, and prints the time that counts now."""
+    from pipeline.edges import history
     from workers.cli._registers import looked_at_anew
     from workers.cli.show import time_of
 
     looked_at_anew(app, built, [original], times_too=True)
-    told = time_of(built.catalog.known_of(original), built.settings.time.zone)
+    known = built.catalog.known_of(original)
+    with built.catalog.snapshot() as connection:
+        beside = history.open_beside(connection, known)
+    # It bounds its neighbours by another time now.
+    looked_at_anew(app, built, beside, times_too=True)
+    told = time_of(known, built.settings.time.zone)
     unknown = app.in_words("时间未知", "time unknown")
     text = f"{told['start']} .. {told['end']}  ±{told['uncertainty_s']:g} s\n  {told['why']}" if told else unknown
     app.emit({"original": original, "time": told}, f"{original}  {text}")
