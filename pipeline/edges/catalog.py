@@ -650,14 +650,21 @@ class Catalog:
         if dropped:
             connection.execute(sa.delete(t.case_link).where(t.case_link.c.id.in_(list(dropped))))
         cases: dict[str, str] = {}
+        new: list[dict[str, Any]] = []
         for one in wanted:
             there = {row.case_key: row for row in rows[one.original] if row.id not in dropped}
             decided = {row.case for row in there.values() if row.finder == DECIDED}
-            for link in one.facts.links:
+            # One link a case: they come best first.
+            for link in {link.case_key: link for link in reversed(one.facts.links)}.values():
                 if link.case_key not in cases:
                     cases[link.case_key] = self.case_of(connection, link.case_key, link.case)
-                if cases[link.case_key] not in decided:
-                    self._lay_link(connection, one.original, link, cases[link.case_key], there.get(link.case_key))
+                if cases[link.case_key] in decided:
+                    continue
+                if link.case_key in there:
+                    self._lay_link(connection, one.original, link, cases[link.case_key], there[link.case_key])
+                else:
+                    new.append(_link_row(one.original, link, cases[link.case_key]))
+        self._insert(connection, t.case_link, new)
         return set(dropped.values())
 
     def _insert(self, connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
@@ -716,10 +723,12 @@ class Catalog:
         """The link stands; row: what stood there before, None where nothing did."""
         if row is not None and row.by is not None and link.by is None:
             return
-        values = {k: v for k, v in asdict(link).items() if k != "case"} | {"printed": link.case, "case": case}
+        values = _link_row(original_id, link, case)
         if row is None:
-            connection.execute(sa.insert(t.case_link).values(id=str(ULID()), original=original_id, **values))
-        elif any(getattr(row, name) != value for name, value in values.items()):
+            connection.execute(sa.insert(t.case_link).values(**values))
+            return
+        del values["id"]
+        if any(getattr(row, name) != value for name, value in values.items()):
             connection.execute(sa.update(t.case_link).where(t.case_link.c.id == row.id).values(**values))
 
     def case_of(self, connection: sa.Connection, key: str, printed: str) -> str:
@@ -817,6 +826,11 @@ def _rows(connection: sa.Connection, table: sa.Table, order: sa.Column[Any]) -> 
     """Rows in this order, without the identifiers of cases, which each catalog gives anew; their numbers stay."""
     rows = connection.execute(sa.select(table).order_by(order)).mappings()
     return [{k: _plain(v) for k, v in row.items() if k != "case"} for row in rows]
+
+
+def _link_row(original_id: str, link: CaseLink, case: str) -> dict[str, Any]:
+    values = {k: v for k, v in asdict(link).items() if k != "case"}
+    return {**values, "id": str(ULID()), "original": original_id, "printed": link.case, "case": case}
 
 
 def _relation_row(original_id: str, turn: str, relative: Relative) -> dict[str, Any]:

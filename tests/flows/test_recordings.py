@@ -13,7 +13,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pipeline.advance import renew
+from pipeline.edges.audit import NewEvent
+from pipeline.records import Facts, Property
 from pipeline.stages.link import STAGE
+from pipeline.writings import header_of
 from tests.conftest import QUICK
 from tests.flows.keeping import filmed, link, take
 from tests.flows.test_registers import take_in
@@ -220,3 +223,28 @@ def test_a_late_file_takes_away_the_caveat_of_its_neighbours_and_hears_of_their_
     relinked(sqlite_home, second, fourth)
     assert [sqlite_home.catalog.known_of(one).caveats for one in (second, fourth)] == [(), ()]
     assert run("search", "--has-gap") == []
+
+
+def test_a_written_record_and_the_recordings_of_its_case_are_held_against_one_another(
+    sqlite_home: Home, run: Run, tmp_path: Path
+) -> None:
+    [film] = filmed(sqlite_home, tmp_path / "card", segment(1, 1200, 1800))  # 10:20 to 10:50
+    [paper] = take(sqlite_home, tmp_path / "scans", "扫描0001.jpg")
+    lines = ["询问笔录", f"案号：{CASE}", "询问时间：2026年3月2日10时05分至10时40分", "询问人：王建国、李红"]
+    said = {f"record.{one.name}": one.value for one in header_of([lines]).fields}
+    facts = Facts(properties=tuple(Property(name=k, found=str(v), value=v, finder="probe/1") for k, v in said.items()))
+    with sqlite_home.catalog.transaction() as connection:
+        [seq] = sqlite_home.audit.record(connection, [NewEvent(type="test", actor="tester", original=paper)])
+        sqlite_home.catalog.record(connection, paper, "light-probe", facts, seq)
+        connection.exec_driver_sql(f"UPDATE cr_original SET kind = 'document' WHERE id = '{paper}'")
+    registered(sqlite_home, "A1,询问,10:20,10:50")
+    for one in (film, paper):
+        link(sqlite_home, one, CASE)
+    [report] = run("case", "coverage", CASE)
+    assert [(one["code"], one["about"]) for one in report["contradictions"]] == [
+        ("record_begins_before_footage", [paper, film]), ("record_against_register", [paper, "A1"]),
+    ]  # fmt: skip
+    assert "10:05" in report["contradictions"][0]["text_zh"]
+    [found] = run("case", "checklist", CASE, code=1)
+    [item] = [one for one in found["items"] if one["item"] == "investigation_record"]
+    assert item["found"] == [paper]  # by what its text says it is
