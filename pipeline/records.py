@@ -367,15 +367,16 @@ class LedgerEntry:
 class ClockOffset:
     """What a device's clock showed less the true time, at that moment. device: by its code; at: true.
 
-    how: `measured` by a person; `filmed`: it recorded a true clock; `gps`: its own positions tell the time; `set`: its
-    clock was set right then, and offset_s is what was left.
+    how: `measured` by a person; `filmed`: it recorded a true clock; `compared`: a device whose time is known recorded
+    the same moment; `gps`: its own positions tell the time; `set`: its clock was set right then, and offset_s is what
+    was left.
     """
 
     device: str
     at: datetime
     offset_s: float
     uncertainty_s: float
-    how: Literal["measured", "filmed", "gps", "set"]
+    how: Literal["measured", "filmed", "compared", "gps", "set"]
     by: str
 
 

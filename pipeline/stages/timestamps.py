@@ -43,7 +43,7 @@ def run(known: Known, context: Context) -> Facts:
     marks = tuple(replace(one, finder=finder) for one in marks_of(known, context))
     marked = replace(known, properties={**known.properties, **{one.name: one for one in marks}})
     around = context.around(marked)
-    settings = _settings_for(around.device, context.settings)
+    settings = settings_for(around.device, context.settings)
     claims = claims_of(replace(known, around=around), settings)
     filmed = filmed_offset(known, around, claims, settings)
     history = context.history(marked, around)
@@ -97,8 +97,7 @@ def filmed_offset(
     if isinstance(filmed, Unfit):
         return filmed
     told = claims if any(one.source == SOURCE for one in claims) else [*claims, claim_of(filmed, 0)]
-    shown = clock_shown(told, duration_s=duration_s_of(known), zone=zone_of(settings), rules=timestamp_rules())
-    return offset_by(filmed, shown, known, around, by)
+    return offset_by(filmed, shown_when_begun(known, around, told, settings), known, around, by)
 
 
 def _learnt(
@@ -114,8 +113,16 @@ def _learnt(
     return (Property(name=OPEN, found=key, value=True),) if is_open else ()
 
 
-def _settings_for(device: Device | None, settings: Settings) -> Settings:
-    """A device of another zone is read by its own."""
+def shown_when_begun(
+    known: Known, around: Around, claims: Sequence[TimeClaim], settings: Settings
+) -> tuple[datetime, float] | None:
+    """What the device's own clock showed when the recording began, and its step in seconds; None where none is told."""
+    zone = zone_of(settings_for(around.device, settings))
+    return clock_shown(claims, duration_s=duration_s_of(known), zone=zone, rules=timestamp_rules())
+
+
+def settings_for(device: Device | None, settings: Settings) -> Settings:
+    """The settings by which a file of this device is read: a device of another zone by its own."""
     if device is None or not device.zone:
         return settings
     return replace(settings, time=replace(settings.time, zone=device.zone))

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 import click
 
 from workers.cli import app_of, times
 from workers.cli._moments import moment_of
 from workers.cli._persons import allowed, as_person
-
-if TYPE_CHECKING:
-    from pipeline.records import ClockOffset
-    from workers.bootstrap import Home
 
 
 @click.group(short_help="Devices, people, who carried what, clocks, and file names.")
@@ -70,16 +66,17 @@ def import_(file: Path, register: str | None, dry_run: bool, as_: str | None) ->
 
 @device.command(short_help="Note how far a device's clock is off, or that it was set.")
 @click.argument("code")
-@click.option("--shows", help="What its clock shows, in the bureau's zone.")
+@click.option("--shows", help="What its clock shows, in its own zone.")
 @click.option("--at", "at_", help="The true time then; now where it is left out.")
 @click.option("--uncertainty", "uncertainty_s", type=click.FloatRange(0), default=1.0, show_default=True,
               help="Seconds the reading may be wrong by.")  # fmt: skip
 @click.option("--set", "was_set", is_flag=True, help="Its clock was set right at this moment.")
 @click.option("--filmed", metavar="ID", help="By the clock card that this original shows, whose ever it is.")
+@click.option("--same", nargs=2, metavar="OWN OTHER", help="By a moment that OTHER, of a known time, recorded too.")
 @as_person
 def measure(
     code: str, shows: str | None, at_: str | None, uncertainty_s: float, was_set: bool, filmed: str | None,
-    as_: str | None,
+    same: tuple[str, str] | None, as_: str | None,
 ) -> None:  # fmt: skip
     """Recordings of the device get their times anew at once; what was decided before stays in the log.
 
@@ -90,6 +87,7 @@ def measure(
     from pipeline.registers.keeping import Registers
     from pipeline.timing.claiming import zone_of
     from workers.bootstrap import home
+    from workers.cli._clocks import by_card, by_other, zone_of_device
     from workers.cli._registers import looked_at_anew
 
     app = app_of()
@@ -97,16 +95,19 @@ def measure(
         actor = allowed(built, as_, "register").name if as_ else built.actor
         zone, now = zone_of(built.settings), built.catalog.now()
         at = now if at_ is None else moment_of(at_, zone, "--at")
-        if shows is None and not was_set and filmed is None:
+        if sum((shows is not None or was_set, filmed is not None, same is not None)) != 1:
             raise BadInput(
-                "Say what its clock shows (--shows), that it was set (--set), or what filmed a clock card (--filmed)",
-                zh="请用 --shows 写明设备显示的时间，或用 --set 说明已校时，或用 --filmed 指明拍到时钟卡的原件",
+                "Say one of: what its clock shows (--shows), that it was set (--set), what filmed a clock card "
+                "(--filmed), or what two devices recorded (--same)",
+                zh="请写明其一：--shows 设备显示的时间，--set 已校时，--filmed 拍到时钟卡的原件，"
+                "--same 两台设备录到同一时刻的原件",
             )
         if filmed is not None:
-            offset = _filmed(built, code, filmed, actor)
-            at, uncertainty_s = offset.at, offset.uncertainty_s
+            offset = by_card(built, code, filmed, actor)
+        elif same is not None:
+            offset = by_other(built, code, *same, actor)
         else:
-            shown = at if shows is None else moment_of(shows, zone, "--shows")
+            shown = at if shows is None else moment_of(shows, zone_of_device(built, code), "--shows")
             offset = ClockOffset(
                 device=code, at=at, offset_s=(shown - at).total_seconds(), uncertainty_s=uncertainty_s,
                 how="set" if was_set else "measured", by=actor,
@@ -115,33 +116,11 @@ def measure(
         kept.note_offset(actor, offset)
         changed = looked_at_anew(app, built, kept.made_by(code), times_too=True)
         app.emit(
-            {"device": code, "at": times(at, built.settings.time.zone), "offset_s": offset.offset_s,
-             "uncertainty_s": uncertainty_s, "how": offset.how, "decided_anew": changed},
+            {"device": code, "at": times(offset.at, built.settings.time.zone), "offset_s": offset.offset_s,
+             "uncertainty_s": offset.uncertainty_s, "how": offset.how, "decided_anew": changed},
             app.in_words(f"{code}：偏差 {offset.offset_s:+.1f} 秒，重新判定 {changed} 份原件的时间或关联",
                          f"{code}: {offset.offset_s:+.1f} s off; {changed} originals have other times or links"),
         )  # fmt: skip
-
-
-def _filmed(built: Home, code: str, original: str, actor: str) -> ClockOffset:
-    """What the clock card in this original tells of the device's clock, as this person decides."""
-    from dataclasses import replace
-
-    from pipeline.edges.cards import Cards
-    from pipeline.errors import BadInput
-    from pipeline.records import ClockOffset
-    from pipeline.registers.keeping import Registers
-    from pipeline.stages.timestamps import filmed_offset
-
-    known = built.catalog.known_of(original)
-    registers = Registers(built.catalog, built.audit, Cards(built.settings))
-    around = replace(registers.around(known), device=registers.bureau().device(code))
-    found = filmed_offset(known, around, known.time_claims, built.settings, by=actor)
-    if isinstance(found, ClockOffset):
-        return found
-    if found is None:
-        raise BadInput(f"No clock card was seen in {original}", zh=f"{original} 的画面中没有时钟卡", found=original)
-    raise BadInput(f"The clock card in {original} tells nothing: {found.en}",
-                   zh=f"{original} 中的时钟卡不能用于校时：{found.zh}", found=original)  # fmt: skip
 
 
 @device.command("clock-card", short_help="Make the card that shows the time as a code, to be filmed.")
