@@ -20,6 +20,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from config.settings import Settings, load
+from tests.corpus_home import Taken, taken_in
 from tests.homes import make_home
 from workers.bootstrap import Home, build_home
 
@@ -39,8 +40,9 @@ QUICK = {
 
 # Files that take over a minute, the longest first: whoever begins with them is not waited for at the end.
 LONGEST_FIRST = (
-    "test_corpus", "test_kill", "test_match", "test_zombie", "test_faults", "test_demo", "test_disposal_interleavings",
-    "test_agreement", "test_hostile", "test_cli", "test_sources", "test_power_cut", "test_steps", "test_promptness",
+    "test_corpus", "test_kill", "test_zombie", "test_faults", "test_match", "test_demo", "test_disposal_interleavings",
+    "test_hostile", "test_cli", "test_registers", "test_sources", "test_power_cut", "test_steps", "test_clock_jumps",
+    "test_promptness", "test_network", "test_agreement",
 )  # fmt: skip
 
 
@@ -56,6 +58,14 @@ def corpus() -> Path:
     if not (CORPUS / "manifest.csv").exists():
         pytest.skip("the folder of real recordings is not beside the checkout")
     return CORPUS
+
+
+@pytest.fixture(scope="session")
+def taken(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Taken]:
+    """A home with the whole folder of real recordings in it; to be read only."""
+    found = taken_in(corpus, tmp_path_factory)
+    yield found
+    found.home.close()
 
 
 @pytest.fixture(scope="session")

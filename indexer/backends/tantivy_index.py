@@ -36,6 +36,9 @@ _WRITER_BYTES = 50_000_000
 # More values of one facet field than any bureau has, so that counts are never cut off.
 _FACET_VALUES = 65_000
 _SPECIAL = re.compile(r"([^\w\s])")
+# How the library says that a list of deletions is there already, a file a segment.
+_LEFT = re.compile(r'FileAlreadyExists\("([0-9a-f]{32}\.\d+\.del)"\)')
+_MOST_LEFT = 1000
 
 
 def _schema() -> tantivy.Schema:
@@ -77,22 +80,34 @@ def _opened(folder: Path) -> tantivy.Index:
 
 
 def _write(folder: Path, seq: int, staged: Mapping[str, Document | None], *, clear: bool = False) -> None:
+    for _ in range(_MOST_LEFT):
+        try:
+            _commit(folder, seq, staged, clear)
+            return
+        except (ValueError, OSError, RuntimeError) as error:
+            left = _LEFT.search(str(error))
+            if left is None:
+                raise TryAgain(f"The search index in {folder} cannot be written: {error}", path=str(folder)) from error
+        # A writer that was killed before its commit left this file, which no commit names; the next one would
+        # number its own the same, and refuses to write over it.
+        (folder / left[1]).unlink(missing_ok=True)
+    raise TryAgain(f"The search index in {folder} is full of files of killed writers", path=str(folder))
+
+
+def _commit(folder: Path, seq: int, staged: Mapping[str, Document | None], clear: bool) -> None:
     with _reading(folder):
         index = _opened(folder)
-    try:
-        writer = index.writer(_WRITER_BYTES, 1)
-        if clear:
-            writer.delete_all_documents()
-        for identifier, document in staged.items():
-            writer.delete_documents_by_term("id", identifier)
-            if document is not None:
-                writer.add_document(_stored(document))
-        writer.delete_documents_by_term("id", _MARK)
-        writer.add_document(_stored_mark(seq))
-        writer.commit()
-        writer.wait_merging_threads()
-    except (ValueError, OSError, RuntimeError) as error:
-        raise TryAgain(f"The search index in {folder} cannot be written: {error}", path=str(folder)) from error
+    writer = index.writer(_WRITER_BYTES, 1)
+    if clear:
+        writer.delete_all_documents()
+    for identifier, document in staged.items():
+        writer.delete_documents_by_term("id", identifier)
+        if document is not None:
+            writer.add_document(_stored(document))
+    writer.delete_documents_by_term("id", _MARK)
+    writer.add_document(_stored_mark(seq))
+    writer.commit()
+    writer.wait_merging_threads()
 
 
 class TantivyIndex:

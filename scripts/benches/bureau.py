@@ -103,6 +103,9 @@ def times(when: str, pairs: Pairs) -> Iterator[dict[str, Any]]:
     groups: dict[str, list[tuple[Recorded, Known]]] = {"all": list(pairs)}
     groups["measured"] = [(file, known) for file, known in pairs if file.device.offsets]
     groups["measured, every setting noted"] = [one for one in groups["measured"] if not _was_set_unnoted(one[0])]
+    groups["measured within 5 days, every setting noted"] = [
+        one for one in groups["measured, every setting noted"] if _nearest(one[0]) <= timedelta(days=5)
+    ]
     for art in ("body_worn", "camera", "cctv", "phone"):
         groups[art] = [(file, known) for file, known in pairs if file.device.art == art]
     for group, members in ((name, members) for name, members in groups.items() if members):
@@ -119,6 +122,10 @@ def times(when: str, pairs: Pairs) -> Iterator[dict[str, Any]]:
             "inside_uncertainty": round(sum(error <= sure for error, sure in decided) / len(errors), 4),
             "uncertainty_p50_s": round(statistics.median(sure for _, sure in decided), 2),
         }  # fmt: skip
+
+
+def _nearest(file: Recorded) -> timedelta:
+    return min(abs(one.at - file.start_at) for one in file.device.offsets)
 
 
 def _was_set_unnoted(file: Recorded) -> bool:

@@ -401,6 +401,30 @@ def test_a_writer_killed_at_any_moment_leaves_whole_commits_and_no_lock(backend:
     assert ids(index, words("笔录")) == ["after"]
 
 
+def test_what_a_writer_left_that_was_killed_just_before_its_commit_stops_nobody(
+    backend: Backend, tmp_path: Path
+) -> None:
+    """Everything is on the disk but the file that makes it count, of which each library has its own."""
+    folder = tmp_path / "index"
+    index = opened(backend, tmp_path)
+    for batch in range(3):
+        put(index, *(document(f"{batch}-{number}", "检查") for number in range(9)), seq=batch + 1)
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    again = [document(f"{batch}-3", "检查") for batch in range(3)]
+    put(index, *again, seq=4)
+    made = {path.name for path in folder.iterdir()}
+    for name, data in before.items():
+        if name not in made or name == "meta.json" or name.endswith(".toc"):
+            (folder / name).write_bytes(data)
+    for path in folder.glob("*.toc"):
+        if path.name not in before:
+            path.unlink()
+    index = opened(backend, tmp_path)
+    assert index.seq() == 3
+    put(index, *again, seq=4)
+    assert (index.seq(), index.count(words("检查"))) == (4, 27)
+
+
 def _wait_for_a_further_line(path: Path) -> None:
     before = path.read_text() if path.exists() else ""
     deadline = time.monotonic() + 60

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +9,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from config.settings import load
 from pipeline.edges import tables
 from pipeline.records import Known
 from tests.browsing import Screen, screen
-from tests.flows.running import ROOT
-from workers.bootstrap import Home, build_home
+from tests.corpus_home import Taken
 
 pytestmark = [pytest.mark.corpus, pytest.mark.slow]
 NAMED = {"ready", "attention"}
@@ -35,30 +30,13 @@ NOTHING_TO_SHOW = frozenset((
 
 
 @pytest.fixture(scope="module")
-def taken(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Home, list[dict[str, str]]]]:
-    """A home with the whole corpus ingested through the command line, and what it printed."""
-    folder = tmp_path_factory.mktemp("corpus") / "home"
-    base = [sys.executable, "-m", "workers", "--home", str(folder), "--json"]
-    subprocess.run([*base, "init"], cwd=ROOT, check=True, capture_output=True)
-    done = subprocess.run(
-        [*base, "ingest", str(corpus), "--wait"], cwd=ROOT, capture_output=True, text=True, timeout=1500
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    home = build_home(load(folder, {}))
-    yield home, [json.loads(line) for line in done.stdout.splitlines()]
-    home.close()
-
-
-@pytest.fixture(scope="module")
 def media(manifest: list[dict[str, str]]) -> list[dict[str, str]]:
     """The rows of the manifest that were handed in: all but its own description."""
     return manifest
 
 
-def test_every_file_ends_in_a_named_state(
-    taken: tuple[Home, list[dict[str, str]]], media: list[dict[str, str]], corpus: Path
-) -> None:
-    home, receipts = taken
+def test_every_file_ends_in_a_named_state(taken: Taken, media: list[dict[str, str]], corpus: Path) -> None:
+    home, receipts = taken.home, taken.receipts
     by_path = {one["path"]: one for one in receipts}
     states = Counter(by_path[str(corpus / row["path"])]["state"] for row in media)
     print(f"\n{len(media)} files: {dict(states)}")
@@ -67,19 +45,17 @@ def test_every_file_ends_in_a_named_state(
 
 
 def test_every_original_in_the_vault_has_the_digest_that_others_computed(
-    taken: tuple[Home, list[dict[str, str]]], media: list[dict[str, str]], corpus: Path
+    taken: Taken, media: list[dict[str, str]], corpus: Path
 ) -> None:
-    home, receipts = taken
+    home, receipts = taken.home, taken.receipts
     by_path = {one["path"]: one for one in receipts}
     assert [row["path"] for row in media if by_path[str(corpus / row["path"])]["sha256"] != row["sha256"]] == []
     assert [sha256 for sha256 in home.vault.digests() if home.vault.faults(sha256)] == []
     assert {row["sha256"] for row in media} <= set(home.vault.digests())
 
 
-def test_the_same_bytes_are_one_original(
-    taken: tuple[Home, list[dict[str, str]]], media: list[dict[str, str]], corpus: Path
-) -> None:
-    _, receipts = taken
+def test_the_same_bytes_are_one_original(taken: Taken, media: list[dict[str, str]], corpus: Path) -> None:
+    receipts = taken.receipts
     by_path = {one["path"]: one for one in receipts}
     originals: dict[str, set[str]] = {}
     for row in media:
@@ -87,10 +63,8 @@ def test_the_same_bytes_are_one_original(
     assert all(len(found) == 1 for found in originals.values())
 
 
-def test_what_decodes_is_ready_and_what_does_not_says_so(
-    taken: tuple[Home, list[dict[str, str]]], media: list[dict[str, str]]
-) -> None:
-    home, _ = taken
+def test_what_decodes_is_ready_and_what_does_not_says_so(taken: Taken, media: list[dict[str, str]]) -> None:
+    home = taken.home
     ids = home.catalog.digests()
     known = {one.original.sha256: one for one in home.catalog.known_of_many(sorted(ids.values()))}
     decodable = [row for row in media if row["valid"] == "yes" and row["opens"] == "yes"]
@@ -105,9 +79,9 @@ def test_what_decodes_is_ready_and_what_does_not_says_so(
 
 
 def test_no_file_costs_more_than_its_limits_and_none_fails_a_worker(
-    taken: tuple[Home, list[dict[str, str]]],
+    taken: Taken,
 ) -> None:
-    home, _ = taken
+    home = taken.home
     with home.catalog.snapshot() as connection:
         rows = connection.execute(
             sa.select(tables.job.c.stage, tables.job.c.state, tables.job.c.deaths, tables.job.c.started_at,
@@ -121,10 +95,10 @@ def test_no_file_costs_more_than_its_limits_and_none_fails_a_worker(
     assert longest[-1][0] < LONGEST_JOB_S
 
 
-def test_the_log_is_whole_and_the_index_is_level(taken: tuple[Home, list[dict[str, str]]]) -> None:
+def test_the_log_is_whole_and_the_index_is_level(taken: Taken) -> None:
     from workers.bootstrap import build_follower
 
-    home, _ = taken
+    home = taken.home
     assert home.audit.check(grace_s=0.0).faults == ()
     state = build_follower(home).state()
     assert (state["behind"], state["documents"]) == (0, len(home.catalog.digests()))
@@ -154,11 +128,9 @@ def browser() -> Iterator[Screen]:
 
 
 @pytest.fixture(scope="module")
-def decodable(
-    taken: tuple[Home, list[dict[str, str]]], media: list[dict[str, str]]
-) -> list[tuple[dict[str, str], Known]]:
+def decodable(taken: Taken, media: list[dict[str, str]]) -> list[tuple[dict[str, str], Known]]:
     """Rows of all recordings and pictures that other tools decode to the end, each content once, with what is known."""
-    home, _ = taken
+    home = taken.home
     ids = home.catalog.digests()
     known = {one.original.sha256: one for one in home.catalog.known_of_many(sorted(ids.values()))}
     rows = {
@@ -171,9 +143,9 @@ def decodable(
 
 
 def test_a_browser_plays_every_recording_to_its_end_upright_and_as_long_as_it_is(
-    taken: tuple[Home, list[dict[str, str]]], decodable: list[tuple[dict[str, str], Known]], browser: Screen
+    taken: Taken, decodable: list[tuple[dict[str, str], Known]], browser: Screen
 ) -> None:
-    home, _ = taken
+    home = taken.home
     rows = [(row, known) for row, known in decodable if row["kind"] in ("video", "audio")]
     copies = [home.vault.derivative_path(_place(known, "proxy")) for _, known in rows]
     faults = []
@@ -194,9 +166,9 @@ def test_a_browser_plays_every_recording_to_its_end_upright_and_as_long_as_it_is
 
 
 def test_a_browser_shows_every_picture_upright(
-    taken: tuple[Home, list[dict[str, str]]], decodable: list[tuple[dict[str, str], Known]], browser: Screen
+    taken: Taken, decodable: list[tuple[dict[str, str], Known]], browser: Screen
 ) -> None:
-    home, _ = taken
+    home = taken.home
     rows = [(row, known) for row, known in decodable if row["kind"] in ("photo", "raw")]
     views = [home.vault.derivative_path(_place(known, "view")) for _, known in rows]
     faults = []
@@ -208,9 +180,9 @@ def test_a_browser_shows_every_picture_upright(
 
 
 def test_a_browser_shows_every_small_picture_and_finds_each_in_its_sheet(
-    taken: tuple[Home, list[dict[str, str]]], decodable: list[tuple[dict[str, str], Known]], browser: Screen
+    taken: Taken, decodable: list[tuple[dict[str, str], Known]], browser: Screen
 ) -> None:
-    home, _ = taken
+    home = taken.home
     small = [(known, one) for _, known in decodable for one in known.derivatives if one.role in ("poster", "sprites")]
     sheets = {}
     for (known, one), seen in zip(small, browser.shown([home.vault.derivative_path(m.path) for _, m in small]),

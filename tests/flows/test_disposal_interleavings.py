@@ -583,7 +583,7 @@ def test_nothing_goes_that_must_stay_whatever_happens_in_whatever_order(
     monkeypatch.setattr(os, "fsync", lambda _: None)
     monkeypatch.setattr(disk, "sync_folder", lambda _: None)
     # Every order has a database of its own, which PostgreSQL takes a second for.
-    orders = (200 if catalog_url else 10_000) if FULL else (15 if catalog_url else 60)
+    orders = (200 if catalog_url else 10_000) if FULL else (10 if catalog_url else 40)
 
     class Played(Disposing):
         made = Copies(folder, catalog_url)

@@ -10,19 +10,17 @@ where ffprobe saw the packets end, and for formats whose packets it gives no len
 from __future__ import annotations
 
 import re
-import time
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline.edges.tools import Tools
 from pipeline.records import Facts, Original
-from tests.pipeline.probing import codes, probe, values
+from tests.corpus_home import Taken
+from tests.pipeline.probing import codes, values
 
 DEGREES = 1e-4
 LENGTH_S = 0.1
@@ -92,16 +90,10 @@ def comparisons(row: dict[str, str], path: Path, found: dict[str, Any]) -> Itera
 
 
 @pytest.fixture(scope="module")
-def probed(corpus: Path, manifest: list[dict[str, str]]) -> Iterator[list[tuple[dict[str, str], Original, Facts]]]:
-    """Every file of the folder, probed two at a time as two workers would."""
-    tools = Tools()
-    tools.start()
-    started = time.monotonic()
-    with ThreadPoolExecutor(2) as pool:
-        facts = list(pool.map(lambda row: probe(corpus / row["path"], tools), manifest))
-    print(f"\nprobed {len(facts)} files in {time.monotonic() - started:.1f} s")
-    yield [(row, original, one) for row, (original, one) in zip(manifest, facts, strict=True)]
-    tools.close()
+def probed(taken: Taken, manifest: list[dict[str, str]]) -> list[tuple[dict[str, str], Original, Facts]]:
+    """Every file of the folder as the workers probed it."""
+    found = taken.probed()
+    return [(row, *found[row["path"]]) for row in manifest]
 
 
 @pytest.mark.corpus

@@ -23,7 +23,7 @@ from config.settings import Settings
 from pipeline.custody.sniff import sniff
 from pipeline.edges.reading import END_BYTES
 from pipeline.edges.tools import Tools
-from pipeline.records import Arrival, Caveat, DecidedTime, Known, Original, Property, TimeClaim
+from pipeline.records import Arrival, Caveat, DecidedTime, Facts, Known, Original, Property, TimeClaim
 from pipeline.rules import timestamp_rules
 from pipeline.stage import Context
 from pipeline.stages import probe
@@ -199,6 +199,16 @@ def judged(row: Mapping[str, str], known: Known, duration_s: float | None, setti
         path=row["path"], tag=row["capture_time_tag"], answer=answer_of(row), conflicts=conflicts, claims=claims,
         decided=decided, caveats=caveats,
     )  # fmt: skip
+
+
+def judged_by_facts(settings: Settings, row: Mapping[str, str], probed: Original, facts: Facts) -> Judged:
+    """The file by what was read of it elsewhere; it is taken to have been handed in at TAKEN_AT."""
+    original, arrivals = original_of(row)
+    properties = {one.name: one for one in facts.properties}
+    known = Known(
+        original=replace(original, kind=probed.kind, format=probed.format), arrivals=arrivals, properties=properties
+    )
+    return judged(row, known, duration_s_of(known), settings)
 
 
 def judged_by_extractors(settings: Settings, wanted: Iterable[Mapping[str, str]], tools: Tools) -> Iterator[Judged]:

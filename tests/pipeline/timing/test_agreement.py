@@ -6,24 +6,19 @@ files. `scripts/bench times` prints the same as a table, of every file.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from config.settings import load
-from pipeline.edges.tools import Tools
+from tests.corpus_home import Taken
 from tests.pipeline.timing.agreement import (
     MANIFEST,
     Judged,
-    judged_by_extractors,
+    judged_by_facts,
     judged_by_raw_readings,
     rows,
 )
-
-# In CI those files are asked of which the tool says a time or a contradiction; with full counts every file.
-FULL = os.environ.get("CASEREEL_TEST_COUNTS") == "full"
 
 pytestmark = [
     pytest.mark.corpus,
@@ -32,13 +27,10 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Judged]]:
+def found(taken: Taken, tmp_path_factory: pytest.TempPathFactory) -> list[Judged]:
     """Every file as our own extractors read it."""
-    tools = Tools()
-    tools.start()
-    wanted = [row for row in rows() if FULL or row["capture_time"] or row["time_conflicts"]]
-    yield list(judged_by_extractors(load(tmp_path_factory.mktemp("home"), {}), wanted, tools))
-    tools.close()
+    settings, probed = load(tmp_path_factory.mktemp("home"), {}), taken.probed()
+    return [judged_by_facts(settings, row, *probed[row["path"]]) for row in rows()]
 
 
 def require_agreement(found: list[Judged]) -> None:
