@@ -31,6 +31,8 @@ from pipeline.edges.catalog import Catalog, make_engine
 from pipeline.errors import BadInput, Superseded
 
 logger = logging.getLogger(__name__)
+# Where DBOS finds no handler it adds one that holds on to the standard error of that moment, even when that is closed.
+logging.getLogger("dbos").addHandler(logging.NullHandler())
 
 # Raised only when the new code could not go on with running work; work of another generation is not touched.
 GENERATION: Final = "lanes-1"

@@ -94,7 +94,7 @@ def test_a_worker_that_wakes_after_its_lease_records_nothing_and_ends(
     with Roles(settings.home, ["watch", *["work"] * WORKERS], environ, nursery=nursery) as roles:
         while len(woken) < CYCLES:
             woken += stop_and_wake(roles, home, feed, min(AT_ONCE, CYCLES - len(woken)))
-            if len(woken) // 3 - len(ended) >= AT_ONCE:
+            if len(woken) // 2 - len(ended) >= AT_ONCE:
                 ended += stop_and_leave(roles, home, feed, AT_ONCE)
         looked_s = time.monotonic()
 

@@ -513,6 +513,29 @@ def test_ended_entries_of_the_queue_are_pruned_and_our_rows_stay(home: Home) -> 
     assert len(worker.listed(original=original)) == len(ORDER)
 
 
+def test_a_worker_starts_though_the_standard_error_of_an_earlier_one_is_closed(home: Home) -> None:
+    program = (
+        "import contextlib, io, sys\n"
+        "from pathlib import Path\n"
+        "from config.settings import load\n"
+        "from workers.bootstrap import build_home\n"
+        "from workers.work import working\n"
+        "home = build_home(load(Path(sys.argv[1]), {'CASEREEL_CATALOG_URL': sys.argv[2]}))\n"
+        "with io.TextIOWrapper(io.BytesIO()) as closed, contextlib.redirect_stderr(closed), working(home):\n"
+        "    pass\n"
+        "with working(home):\n"
+        "    print('works')\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program, str(home.settings.home), home.settings.catalog_url],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        timeout=60,
+    )
+    assert "works" in ran.stdout, ran.stderr[-2000:]
+
+
 def test_every_queued_name_is_one_that_a_worker_knows() -> None:
     """A name nobody registered would be claimed and never run."""
     from pathlib import Path
