@@ -269,6 +269,12 @@ def phrase(text: str, *, prefix: bool = False) -> Phrase:
     return Phrase(tuple(found), True)
 
 
+def possible(text: str, phrases: Iterable[Phrase]) -> list[Phrase]:
+    """Those that may stand in the text: quickly told, for most texts hold none."""
+    plain = norm(text)
+    return [sought for sought in phrases if sought.tokens and all(token in plain for token in sought.tokens)]
+
+
 def spans_of(text: str, phrases: Iterable[Phrase]) -> list[tuple[int, int]]:
     """Where the phrases stand in the text as it is: (start, end) in order, joined where they touch."""
     stream = stream_of(text)

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from filelock import BaseFileLock
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from indexer.document import Document
 
 # Goes up when documents get other fields.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # Goes up when `analysis.py` would now give other tokens or keys for the same text.
 ANALYSIS_VERSION = 1
 # An index of another version is built anew.
@@ -39,20 +39,38 @@ class IndexDamaged(TryAgain):
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """A search as a backend gets it. sort: by score, or by the decided start (`-time`: latest first, undated last)."""
+    """A search as a backend gets it.
+
+    sort: by score, or by the decided start (`-time`: latest first), undated last, of those the latest taken in first
+    or last likewise. from_place: by time only; hits that stand before this place in the order are left out, while
+    total and facets count all. facets: of FACET_FIELDS.
+    """
 
     node: Node = field(default_factory=All)
     limit: int = 20
     offset: int = 0
     sort: Sort = "score"
     facets: tuple[str, ...] = ()
+    from_place: int | None = None
+
+
+class Match(NamedTuple):
+    """A document found. place: where it stands by time, `Document.earliest` or `latest` as sorted; 0 by score.
+
+    recording: the logical recording it is a part of, as the document says.
+    """
+
+    id: str
+    score: float
+    place: int
+    recording: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """hits: (document id, score), in order; total: of all that match; facets: field -> value -> documents."""
+    """hits: in order; total: of all that match; facets: field -> value -> documents."""
 
-    hits: tuple[tuple[str, float], ...]
+    hits: tuple[Match, ...]
     total: int
     facets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 

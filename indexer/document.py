@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -11,11 +11,18 @@ from indexer import analysis
 from indexer.tree import DOCUMENT_FLAG, WORD_FIELDS
 from pipeline import case_numbers
 from pipeline.case_numbers import CaseNumber
-from pipeline.records import CaseLink, Known, Property
+from pipeline.records import Case, CaseLink, Device, Filed, Known, Property
 
+# Behind every time, in milliseconds.
+UNDATED = 1 << 62
+# What stands in the fields `link` and `retention` where there is no link, and no class was decided.
+UNLINKED, UNDECIDED = "none", "undecided"
+# The finder of links that a person decided.
+DECIDED = "person"
 # Which facts of a file say which thing, by the last part of their name in small letters. Of several the first counts.
 _DEVICE_NAMES = ("device", "device_id", "serial", "serialnumber", "bodyserialnumber", "serial_number", "model", "make")
 _OFFICER_NAMES = ("officer", "officer_id", "officer_name")
+_PERSON_NAMES = (*_OFFICER_NAMES, "persons", "clerk", "witness", "artist", "author")
 _PLACE_NAMES = ("place", "address", "location_name")
 _STAGE_NAMES = ("stage", "activity", "step")
 _PARTY_NAMES = ("party", "company")
@@ -39,6 +46,18 @@ _NOTE_NAMES = (
     "artist",
     "author",
 )
+# Written by pages; spoken, and read in pictures, by lines of [from second, to second, text].
+_BY_PAGE, _BY_SECOND = "document.text", {"transcript.lines": "transcript", "ocr.lines": "ocr"}
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A text of an original as it stands, of a field; at_s: the second it is spoken or shown, page: it stands on."""
+
+    field: str
+    text: str
+    at_s: float | None = None
+    page: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +66,7 @@ class Document:
 
     words: field -> tokens in order; exact: field -> whole values; start_ms: the decided start; from_ms, to_ms: the
     interval in which the recording may lie, its uncertainty included, milliseconds since 1970 UTC; None undated.
+    taken_ms: when it was taken in.
     """
 
     id: str
@@ -55,57 +75,116 @@ class Document:
     start_ms: int | None = None
     from_ms: int | None = None
     to_ms: int | None = None
+    taken_ms: int = 0
+
+    @property
+    def earliest(self) -> int:
+        """Its place where the earliest come first; the undated behind all others."""
+        return UNDATED + self.taken_ms if self.start_ms is None else self.start_ms
+
+    @property
+    def latest(self) -> int:
+        """Its place where the latest come first; the undated behind all others."""
+        return self.taken_ms - UNDATED if self.start_ms is None else self.start_ms
 
 
 def document_of(known: Known) -> Document:
     """The document of an original; the words of its sidecars are its own."""
     texts = texts_of(known)
-    everything = [text for of_field in texts.values() for text in of_field]
+    everything = _distinct(text for of_field in texts.values() for text in of_field)
     cut = {text: analysis.tokens(text) for text in everything}
-    words = {name: analysis.joined(cut[text] for text in texts[name]) for name in WORD_FIELDS if name != "text"}
+    words = {name: analysis.joined(cut[text] for text in texts.get(name, ())) for name in WORD_FIELDS if name != "text"}
     return Document(
         id=known.original.id,
         words={"text": analysis.joined(cut[text] for text in everything)} | words,
         exact={
             "keys": _sorted(_keys_of(known, everything)),
-            "case_keys": _sorted(key for link in links_of(known) for key in keys_of_link(link)),
+            "case_keys": _sorted(_case_keys_of(known)),
             "digests": _sorted(_digests_of(known)),
             "flags": _flags_of(known),
             "case": cases_of(known),
-            "device": _only(device_of(known)),
-            "officer": _only(officer_of(known)),
-            "kind": (known.original.kind,),
+            "party": _distinct(_parties_of(known)),
+            "activity": _distinct(_activities_of(known)),
             "stage": _distinct(_stages_of(known)),
-            "place": _distinct(_values(known, _PLACE_NAMES)),
+            "place": _distinct(_places_of(known)),
+            "person": _distinct(_persons_of(known)),
+            "device": _only(device_of(known)),
+            "officer": _distinct(_officers_of(known)),
+            "kind": (known.original.kind,),
             "state": (known.original.state,),
+            "link": _sorted(link.status for link in known.links) or (UNLINKED,),
+            "caveat": _sorted(caveat.code for caveat in known.caveats),
+            "retention": _filed(known).retention or (UNDECIDED,),
+            "recording": (recording_of(known),),
         },
+        taken_ms=ms_of(known.original.accepted_at),
         **_interval_of(known),
     )
 
 
 def texts_of(known: Known) -> dict[str, tuple[str, ...]]:
     """field -> the texts as they stand, in the order a reader cares for them."""
-    return {
-        "name": _distinct(
-            [
-                known.original.name,
-                *(arrival.name for arrival in known.arrivals),
-                *(s.original.name for s in known.sidecars),
-            ]
-        ),
-        "case": cases_of(known),
-        "party": _distinct([*_values(known, _PARTY_NAMES), *(arrival.folder for arrival in _arrivals(known))]),
-        "officer": _distinct([*_stated(known, "officer"), *_values(known, _OFFICER_NAMES)]),
-        "device": _distinct([*_stated(known, "device"), *_values(known, _DEVICE_NAMES)]),
-        "place": _distinct(_values(known, _PLACE_NAMES)),
-        "stage": _distinct(_stages_of(known)),
-        "note": _distinct([*_values(known, _NOTE_NAMES), *_reasons_of(known)]),
-    }
+    texts: dict[str, dict[str, None]] = {}
+    for passage in passages_of(known):
+        texts.setdefault(passage.field, {})[passage.text] = None
+    return {name: tuple(found) for name, found in texts.items()}
+
+
+def passages_of(known: Known) -> Iterator[Passage]:
+    """Everything that can be read of it, with the second or the page, in the order a reader cares for it."""
+    arrivals = list(_arrivals(known))
+    filed = _filed(known)
+    names = [known.original.name, *(one.name for one in known.arrivals), *(s.original.name for s in known.sidecars)]
+    folders = [one.folder for one in arrivals]
+    plain: Mapping[str, Iterable[str]] = {
+        "name": names,
+        "case": [*cases_of(known), *(text for case in filed.cases for text in _texts_of_case(case))],
+        # Folders are named after parties more often than not.
+        "party": [*_parties_of(known), *_identifiers_of(filed), *folders],
+        "officer": [*_registered(known, "officer"), *_stated(known, "officer"), *_values(known, _OFFICER_NAMES)],
+        "person": _persons_of(known),
+        "device": [*_registered(known, "device"), *_stated(known, "device"), *_texts_of_device(filed.device),
+                   *_values(known, _DEVICE_NAMES)],
+        "activity": _activities_of(known),
+        "stage": _stages_of(known),
+        "place": _places_of(known),
+        "folder": folders,
+        "note": _values(known, _NOTE_NAMES),
+    }  # fmt: skip
+    for field_name, texts in plain.items():
+        yield from (Passage(field_name, text) for text in _distinct(texts))
+    for owner in (known, *known.sidecars):
+        yield from _written_in(owner)
+        yield from _by_second(owner)
+    yield from (Passage("note", why) for why in _distinct(_reasons_of(known)))
+    told = (text for caveat in known.caveats for text in (caveat.text_zh, caveat.text))
+    yield from (Passage("caveat", text) for text in _distinct(told))
+
+
+def _written_in(known: Known) -> Iterator[Passage]:
+    found = known.properties.get(_BY_PAGE)
+    pages = [] if found is None else found.value if isinstance(found.value, list) else [found.found]
+    for number, text in enumerate(pages, 1):
+        if isinstance(text, str) and text:
+            yield Passage("document", text, page=number)
+
+
+def _by_second(known: Known) -> Iterator[Passage]:
+    for name, field_name in _BY_SECOND.items():
+        for line in known.value(name, []):
+            match line:
+                case [int() | float() as from_s, int() | float() | None, str() as text, *_] if text:
+                    yield Passage(field_name, text, at_s=float(from_s))
 
 
 def links_of(known: Known) -> tuple[CaseLink, ...]:
     """The links nobody refused."""
     return tuple(link for link in known.links if link.status != "refused")
+
+
+def recording_of(known: Known) -> str:
+    """The logical recording it is a part of; its own identifier where it is a recording by itself, or none."""
+    return str(known.value("recording.id", known.original.parent or known.original.id))
 
 
 def cases_of(known: Known) -> tuple[str, ...]:
@@ -121,8 +200,13 @@ def device_of(known: Known) -> str | None:
 
 def officer_of(known: Known) -> str | None:
     """Who recorded it: by the ledger, as stated, else as a sidecar or the file's name tells."""
-    said = [*_registered(known, "officer"), *_stated(known, "officer"), *_values(known, _OFFICER_NAMES)]
-    return next(iter(said), None)
+    return " ".join(_officers_of(known)) or None
+
+
+def _officers_of(known: Known) -> list[str]:
+    stated = _stated(known, "officer")[:1]
+    said = next(iter(_facts(known, _OFFICER_NAMES)), None)
+    return _registered(known, "officer") or stated or ([] if said is None else _items_of(said))
 
 
 def duration_of(known: Known) -> float | None:
@@ -146,10 +230,20 @@ def is_attached(known: Known) -> bool:
 
 def _keys_of(known: Known, texts: Iterable[str]) -> set[str]:
     refused = {link.case_key for link in known.links if link.status == "refused"}
-    found = {key for link in links_of(known) for key in keys_of_link(link)}
+    found = _case_keys_of(known)
     for text in texts:
         found |= analysis.keys(text)
         found |= {key for number in numbers_in(text) if number.key not in refused for key in _keys_of_number(number)}
+    return found
+
+
+def _case_keys_of(known: Known) -> set[str]:
+    """Of every number of every case it is linked to, for the one it was linked by is seldom the only one."""
+    found = {key for link in links_of(known) for key in keys_of_link(link)}
+    for case in _filed(known).cases:
+        for printed, _ in case.numbers:
+            found.add(case_numbers.comparable(printed))
+            found |= {key for number in numbers_in(printed) for key in _keys_of_number(number)}
     return found
 
 
@@ -182,7 +276,17 @@ def _flags_of(known: Known) -> tuple[str, ...]:
         flags.append("attached")
     if any(caveat.code == "missing_member" for caveat in known.caveats):
         flags.append("has_gap")
+    if is_reviewed(known):
+        flags.append("reviewed")
+    if _filed(known).is_held:
+        flags.append("held")
     return tuple(flags)
+
+
+def is_reviewed(known: Known) -> bool:
+    """Whether a person decided about its links, and no proposal waits for a decision."""
+    decided = any(link.by and link.finder == DECIDED for link in known.links)
+    return decided and not any(link.status == "proposed" for link in known.links)
 
 
 def _interval_of(known: Known) -> dict[str, int | None]:
@@ -206,14 +310,57 @@ def _reasons_of(known: Known) -> Iterable[str]:
     yield from (link.why for link in links_of(known))
     if known.time is not None:
         yield known.time.why
-    for caveat in known.caveats:
-        yield caveat.text_zh
-        yield caveat.text
+
+
+def _filed(known: Known) -> Filed:
+    return known.filed or Filed()
 
 
 def _stages_of(known: Known) -> list[str]:
-    linked = [link.activity for link in links_of(known) if link.activity]
-    return [*linked, *_stated(known, "activity"), *_values(known, _STAGE_NAMES)]
+    """The steps it shows: as registered; what was stated or read may name a step as well as an activity."""
+    activities = _filed(known).activities
+    codes = {activity.code for activity in activities}
+    said = [*_linked_activities(known), *_stated(known, "activity"), *_listed(known, _STAGE_NAMES)]
+    return [*(activity.step for activity in activities), *(text for text in said if text not in codes)]
+
+
+def _activities_of(known: Known) -> list[str]:
+    return [*_linked_activities(known), *_stated(known, "activity")]
+
+
+def _linked_activities(known: Known) -> list[str]:
+    return [link.activity for link in links_of(known) if link.activity]
+
+
+def _parties_of(known: Known) -> list[str]:
+    registered = [party.name for case in _filed(known).cases for party in case.parties]
+    return [*registered, *_listed(known, _PARTY_NAMES)]
+
+
+def _persons_of(known: Known) -> list[str]:
+    """Who recorded it, who took part, and whom a record names."""
+    present = [person for activity in _filed(known).activities for person in activity.people]
+    named = [*_registered(known, "officer"), *_stated(known, "officer"), *_listed(known, _PERSON_NAMES)]
+    return [*present, *named]
+
+
+def _places_of(known: Known) -> list[str]:
+    filed = _filed(known)
+    registered = [one.place for one in (*filed.activities, filed.device) if one is not None and one.place]
+    return [*registered, *_listed(known, _PLACE_NAMES)]
+
+
+def _texts_of_case(case: Case) -> Iterator[str]:
+    yield from (printed for printed, _ in case.numbers)
+    yield case.title
+
+
+def _identifiers_of(filed: Filed) -> list[str]:
+    return [party.identifier for case in filed.cases for party in case.parties if party.identifier]
+
+
+def _texts_of_device(device: Device | None) -> list[str]:
+    return [] if device is None else [device.name, *([device.serial] if device.serial else []), *device.aliases]
 
 
 def _arrivals(known: Known) -> Iterable[Any]:
@@ -228,13 +375,22 @@ def _stated(known: Known, name: str) -> list[str]:
 
 def _values(known: Known, names: tuple[str, ...]) -> list[str]:
     """The texts of the facts with one of these names, in the order of names; a sidecar's word before the file's own."""
-    said: dict[str, list[str]] = {name: [] for name in names}
+    return [text for found in _facts(known, names) if (text := _text_of(found))]
+
+
+def _listed(known: Known, names: tuple[str, ...]) -> list[str]:
+    """The same, of a fact with several values each by itself."""
+    return [text for found in _facts(known, names) for text in _items_of(found)]
+
+
+def _facts(known: Known, names: tuple[str, ...]) -> list[Property]:
+    said: dict[str, list[Property]] = {name: [] for name in names}
     for owner in (*known.sidecars, known):
         for key, found in owner.properties.items():
             of_name = said.get(key.rpartition(".")[2].lower())
-            if of_name is not None and (text := _text_of(found)):
-                of_name.append(text)
-    return [text for texts in said.values() for text in texts]
+            if of_name is not None and key != _BY_PAGE:
+                of_name.append(found)
+    return [found for of_name in said.values() for found in of_name]
 
 
 def _text_of(found: Property) -> str:
@@ -244,8 +400,14 @@ def _text_of(found: Property) -> str:
 
 
 def _registered(known: Known, name: str) -> list[str]:
+    """What the registers say, each value by itself."""
     found = known.properties.get(f"register.{name}")
-    return [] if found is None else [_text_of(found)]
+    return [] if found is None else _items_of(found)
+
+
+def _items_of(found: Property) -> list[str]:
+    values = found.value if isinstance(found.value, list | tuple) else [_text_of(found)]
+    return [text for value in values if (text := str(value).strip())]
 
 
 def _distinct(texts: Iterable[str]) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from filelock import FileLock
 from ulid import ULID
 
 from indexer.contract import Asked, Found, IndexDamaged, SearchIndex, Stats, backend_named
+from indexer.tree import Either, Exact
 from pipeline.edges.disk import sync_folder
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class FollowedCatalog(Protocol):
 
     def changed_after(self, seq: int, limit: int) -> list[tuple[int, str]]: ...
 
-    def known_of_many(self, ids: Sequence[str]) -> list[Known]: ...
+    def known_of_many(self, ids: Sequence[str], *, filed: bool = False) -> list[Known]: ...
 
     def head(self) -> int: ...
 
@@ -107,10 +108,10 @@ class Follower:
         """
         from indexer.document import document_of  # with the chain of analysis behind it, which `status` does not need
 
-        knowns = self._catalog.known_of_many(ids)
+        knowns = self._catalog.known_of_many(ids, filed=True)
         parents = {known.original.parent for known in knowns if known.original.parent} - set(ids)
         if parents:
-            knowns += self._catalog.known_of_many(sorted(parents))
+            knowns += self._catalog.known_of_many(sorted(parents), filed=True)
         gone = [known.original.id for known in knowns if known.original.state == "disposed"]
         return [document_of(known) for known in knowns if known.original.state != "disposed"], gone
 
@@ -134,9 +135,17 @@ class Follower:
         except IndexDamaged:
             return 0
 
-    def behind(self) -> int:
-        """How many originals the index does not hold as they are now."""
-        return len(self._catalog.changed_after(self._index().seq(), _MOST_COUNTED))
+    def behind(self) -> list[str]:
+        """The originals that the index does not hold as they are now."""
+        return [identifier for _, identifier in self._catalog.changed_after(self._index().seq(), _MOST_COUNTED)]
+
+    def unknown(self, ids: Sequence[str]) -> int:
+        """How many of these the index does not hold at all."""
+        held = 0
+        for at in range(0, len(ids), BATCH):
+            some = ids[at : at + BATCH]
+            held += self._index().count(Either(tuple(Exact("digests", one.lower()) for one in some)))
+        return len(ids) - held
 
     def state(self) -> dict[str, Any]:
         """What `status` shows; reads and changes nothing. fault: why the index must be built anew, else None."""

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from indexer import analysis
-from indexer.document import ms_of
+from indexer.document import UNDECIDED, UNLINKED, ms_of
 from indexer.moments import Interval, interval_of
-from indexer.tree import All, During, Either, Exact, Node, Not, Words
+from indexer.tree import WORD_FIELDS, All, During, Either, Exact, Node, Not, Words
 from pipeline import case_numbers
-from pipeline.states import KINDS
+from pipeline.states import KINDS, LINK_STATUSES, ORIGINAL_STATES
 
 if TYPE_CHECKING:
     from whoosh.qparser import QueryParser
@@ -47,9 +47,42 @@ _FIELDS = {
     "环节": "stage",
     "阶段": "stage",
     "stage": "stage",
+    "步骤": "stage",
+    "step": "stage",
+    "活动": "activity",
+    "activity": "activity",
+    "人物": "person",
+    "在场人员": "person",
+    "person": "person",
     "文件名": "name",
     "文件": "name",
     "name": "name",
+    "文件夹": "folder",
+    "目录": "folder",
+    "folder": "folder",
+    "文书": "document",
+    "正文": "document",
+    "document": "document",
+    "语音": "transcript",
+    "字幕": "transcript",
+    "transcript": "transcript",
+    "画面文字": "ocr",
+    "ocr": "ocr",
+    "提示": "caveat",
+    "caveat": "caveat",
+    "关联": "link",
+    "link": "link",
+    "状态": "state",
+    "state": "state",
+    "保管": "retention",
+    "保管类别": "retention",
+    "retention": "retention",
+    "缺口": "has_gap",
+    "gap": "has_gap",
+    "已审核": "reviewed",
+    "reviewed": "reviewed",
+    "冻结": "held",
+    "held": "held",
     "备注": "note",
     "note": "note",
     "时间": "time",
@@ -68,8 +101,47 @@ _KIND_WORDS = {
     "附属": "sidecar",
     "其他": "other",
 } | {kind: kind for kind in KINDS}
+# Fields of whole values, with the words for these.
+_VALUES = {
+    "kind": _KIND_WORDS,
+    "link": {
+        "已确认": "confirmed",
+        "待确认": "proposed",
+        "已驳回": "refused",
+        "未关联": UNLINKED,
+        **{status: status for status in (*LINK_STATUSES, UNLINKED)},
+    },
+    "state": {
+        "已入库": "in_custody",
+        "可检索": "searchable",
+        "就绪": "ready",
+        "待处理": "attention",
+        "校验失败": "failed_custody",
+        **{state: state for state in ORIGINAL_STATES},
+    },
+    "retention": {
+        "永久": "permanent",
+        "未定": UNDECIDED,
+        **{code: code for code in ("floor", "decision", "immovable", "permanent", UNDECIDED)},
+    },
+}
+_FLAGS = ("has_gap", "reviewed", "held")
+_YES = frozenset({"是", "有", "已", "yes", "true", "1"})
 _FIELD_NAMES = {
     "zh": {
+        "folder": "文件夹",
+        "activity": "活动",
+        "person": "人物",
+        "document": "文书",
+        "transcript": "语音",
+        "ocr": "画面文字",
+        "caveat": "提示",
+        "link": "关联",
+        "retention": "保管类别",
+        "has_gap": "有缺口",
+        "reviewed": "已审核",
+        "held": "已冻结",
+        "unlinked": "未关联案件",
         "case": "案号",
         "party": "当事人",
         "device": "设备",
@@ -80,7 +152,6 @@ _FIELD_NAMES = {
         "name": "文件名",
         "note": "备注",
         "state": "状态",
-        "flags": "标记",
     },
     "en": {},
 }
@@ -289,10 +360,14 @@ def _node_of(parsed: Any, meaning: _Meaning) -> Node | None:
             return Not(part) if part else None
         case "Term":
             return _word(parsed.text, _field_of(parsed), meaning)
-        case "Prefix":
+        case "Prefix" if (_field_of(parsed) or "text") in WORD_FIELDS:
             return _phrase(parsed.text, _field_of(parsed) or "text", prefix=True)
-        case "Phrase":
+        case "Prefix":
+            return _word(parsed.text, _field_of(parsed), meaning)
+        case "Phrase" if (_field_of(parsed) or "text") in WORD_FIELDS:
             return _phrase(" ".join(parsed.words), _field_of(parsed) or "text")
+        case "Phrase":
+            return _word(" ".join(parsed.words), _field_of(parsed), meaning)
         case _:
             return None
 
@@ -341,9 +416,12 @@ def _word(text: str, field: str | None, meaning: _Meaning) -> Node | None:
         text = typed
     if field in (None, "time") and (interval := meaning.interval(text)):
         return _during(interval, text)
-    if field == "kind":
-        kind = _KIND_WORDS.get(analysis.norm(text).strip())
-        return Exact("kind", kind, typed=text) if kind else _phrase(text, "text")
+    if field in _VALUES:
+        value = _VALUES[field].get(analysis.norm(text).strip())
+        return Exact(field, value, typed=text) if value else _phrase(text, "text")
+    if field in _FLAGS:
+        flag = Exact("flags", field)
+        return flag if analysis.norm(text).strip() in _YES else Not(flag)
     if field in (None, "time", "device"):
         return _word_or_key(text, "device" if field == "device" else "text")
     return _phrase(text, field or "text")
@@ -392,6 +470,8 @@ def _told(node: Node, zone: ZoneInfo, lang: str) -> str:
             return phrases["case" if is_case else "key"].format(typed or value)
         case Exact(field="digests", value=value):
             return phrases["key"].format(value)
+        case Exact(field="flags", value=value):
+            return names.get(value, value)
         case Exact(field=name, value=value, typed=typed):
             return f"{names.get(name, name)} {typed or value}"
         case During(from_ms=start, to_ms=end):

@@ -6,35 +6,47 @@ Loads neither an index library nor a query parser until something is sought.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
-from indexer import access, analysis
+from indexer import access, analysis, paging
 from indexer.access import Reviewer
-from indexer.document import cases_of, device_of, duration_of, ms_of, numbers_in, officer_of, texts_of
+from indexer.document import (
+    cases_of,
+    device_of,
+    duration_of,
+    ms_of,
+    numbers_in,
+    officer_of,
+    passages_of,
+    recording_of,
+)
 from indexer.masking import masked
 from indexer.moments import Interval, interval_of
-from indexer.tree import FACET_FIELDS, All, During, Either, Exact, Node, Not, Words, keys_of, words_of
+from indexer.tree import FACET_FIELDS, All, During, Either, Exact, Node, Not, Words, keys_of, times_of, words_of
 from pipeline import case_numbers
 from pipeline.errors import BadInput
 from pipeline.records import Known
 from pipeline.states import KINDS
 
 if TYPE_CHECKING:
-    from indexer.contract import Found, Sort
+    from indexer.contract import Asked, Match, Sort
     from indexer.follower import Follower
+    from indexer.paging import Leaf
 
 # Characters of text around the first words found, in a snippet.
 _BEFORE, _SNIPPET = 16, 80
 MOST_HITS = 10_000
+# Shown with one hit: texts with their second or page, and other files of its recording.
+MOST_MOMENTS, MOST_OTHERS = 10, 20
 
 
 class KnownOriginals(Protocol):
     """What a search asks of the catalog."""
 
-    def known_of_many(self, ids: Sequence[str]) -> list[Known]: ...
+    def known_of_many(self, ids: Sequence[str], *, filed: bool = False) -> list[Known]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +54,9 @@ class Filters:
     """What narrows a search, as people write it; None leaves it open.
 
     start, end: words about time (`2021-08`, `8月3日上午`), the end included. sort: `score`, `time`, `-time` (latest
-    first); None is by score. Where no words were typed all score alike, and the latest come first.
+    first); None is by score. Where no words were typed all score alike, and the latest come first. after: the cursor
+    of the page before. group: a hit a logical recording, the best of its files, with the others in it. facets: what is
+    counted by value.
     """
 
     case: str | None = None
@@ -59,11 +73,38 @@ class Filters:
     limit: int = 20
     offset: int = 0
     sort: str | None = None
+    after: str | None = None
+    group: bool = False
+    facets: tuple[str, ...] = FACET_FIELDS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """A text in which words were found. at_s: the second it is spoken or shown; page: it stands on."""
+
+    field: str
+    at_s: float | None
+    page: int | None
+    snippet: str
+    marks: tuple[tuple[int, int], ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields of a moment on the command line."""
+        return {
+            "field": self.field, "at_s": self.at_s, "page": self.page,
+            "snippet": marked(self.snippet, self.marks, "«", "»"),
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hit:
-    """One original found. snippet: text as it stands; marks: where in it the words are that were found."""
+    """One original found. snippet: text as it stands; marks: where in it the words are that were found.
+
+    at_s: the second to play from, of the first words found that are spoken or shown, else where the time asked for
+    begins; page: the first with the words. moments: all such, up to a few. recording: the logical recording it is
+    a part of; others: its other files that were found, where hits are grouped, and of them at most a few; found: how
+    many there are with this one.
+    """
 
     original: str
     name: str
@@ -79,6 +120,12 @@ class Hit:
     score: float
     snippet: str
     marks: tuple[tuple[int, int], ...]
+    at_s: float | None = None
+    page: int | None = None
+    moments: tuple[Moment, ...] = ()
+    recording: str = ""
+    others: tuple[Hit, ...] = ()
+    found: int = 1
 
     def as_json(self) -> dict[str, Any]:
         """The fields of a search hit on the command line; the words found stand between « and »."""
@@ -96,6 +143,12 @@ class Hit:
             "score": round(self.score, 4),
             "snippet": marked(self.snippet, self.marks, "«", "»"),
             "state": self.state,
+            "at_s": self.at_s,
+            "page": self.page,
+            "moments": [moment.as_json() for moment in self.moments],
+            "recording": self.recording,
+            "found": self.found,
+            "others": [other.as_json() for other in self.others],
         }
 
 
@@ -103,14 +156,17 @@ class Hit:
 class Page:
     """What was found, and what was understood.
 
-    searched: documents in the index; behind: originals it does not hold as they are now.
+    searched: documents in the index, out of `of`; behind: originals it does not hold as they are now. after: the cursor
+    of the next page, None where this is the last.
     """
 
     hits: tuple[Hit, ...]
     total: int
     understood: str
     searched: int
+    of: int
     behind: int
+    after: str | None = None
     facets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
@@ -143,18 +199,38 @@ def search(
         limit=min(max(filters.limit, 0), MOST_HITS),
         offset=max(filters.offset, 0),
         sort=_sort_of(filters, has_words=bool(words_of(query.node))),
-        facets=FACET_FIELDS,
+        facets=filters.facets,
     )
+    question = paging.question_of(asked.node, asked.sort, filters.group)
+    cursor = paging.cursor_of(filters.after, question)
     follower.follow()
-    found = follower.search(asked)
+    leaf = paging.turn(follower.search, asked, cursor, grouped=filters.group)
+    rest = _rest(follower, asked, leaf) if filters.group else {}
+    hits = _Hits(reviewer, told, catalog, ZoneInfo(zone))
+    behind = follower.behind()
+    searched = follower.stats().documents
     return Page(
-        hits=_hits(reviewer, found, told, catalog, ZoneInfo(zone)),
-        total=found.total,
+        hits=hits.of(leaf.first, rest),
+        total=leaf.found.total,
         understood=explain(Query(text, told), zone=zone, lang=lang),
-        searched=follower.stats().documents,
-        behind=follower.behind(),
-        facets={name: dict(sorted(counts.items(), key=_by_count)) for name, counts in found.facets.items()},
+        searched=searched,
+        of=searched + follower.unknown(behind),
+        behind=len(behind),
+        after=leaf.after.written() if leaf.after else None,
+        facets={name: dict(sorted(counts.items(), key=_by_count)) for name, counts in leaf.found.facets.items()},
     )
+
+
+def _rest(follower: Follower, asked: Asked, leaf: Leaf) -> dict[str, list[Match]]:
+    """Recording -> its files that were found, in the order of time."""
+    from indexer.contract import Asked
+
+    its = Either(tuple(Exact("recording", match.recording) for match in leaf.first))
+    whole = follower.search(Asked(node=All((asked.node, its)), sort="time", limit=MOST_HITS)) if leaf.first else None
+    rest: dict[str, list[Match]] = {}
+    for match in whole.hits if whole else ():
+        rest.setdefault(match.recording, []).append(match)
+    return rest
 
 
 def _by_count(counted: tuple[str, int]) -> tuple[int, str]:
@@ -235,49 +311,83 @@ def _interval(text: str | None, today: date, zone: str) -> Interval | None:
     return interval
 
 
-def _hits(reviewer: Reviewer, found: Found, node: Node, catalog: KnownOriginals, zone: ZoneInfo) -> tuple[Hit, ...]:
-    knowns = catalog.known_of_many([identifier for identifier, _ in found.hits]) if found.hits else []
-    scores = dict(found.hits)
-    sought = [analysis.Phrase(words.tokens, words.last_is_prefix) for words in words_of(node)]
-    keys = {key.value for key in keys_of(node)}
-    return tuple(
-        _hit(known, scores[known.original.id], sought, keys, zone)
-        for known in knowns
-        if access.may(reviewer, "view", known)
-    )
+class _Hits:
+    """Makes hits of what the index found."""
 
+    def __init__(self, reviewer: Reviewer, node: Node, catalog: KnownOriginals, zone: ZoneInfo) -> None:
+        self._reviewer, self._catalog, self._zone = reviewer, catalog, zone
+        self._sought = [analysis.Phrase(words.tokens, words.last_is_prefix) for words in words_of(node)]
+        self._keys = {key.value for key in keys_of(node)}
+        self._from_ms = max((found.from_ms for found in times_of(node) if found.from_ms is not None), default=None)
 
-def _hit(known: Known, score: float, sought: list[analysis.Phrase], keys: set[str], zone: ZoneInfo) -> Hit:
-    snippet, marks = _snippet(known, sought, keys)
-    time = known.time
-    return Hit(
-        original=known.original.id,
-        name=masked(known.original.name),
-        kind=known.original.kind,
-        state=known.original.state,
-        start_at=time.start_at.astimezone(zone) if time else None,
-        end_at=time.end_at.astimezone(zone) if time else None,
-        time_uncertainty_s=time.uncertainty_s if time else None,
-        cases=cases_of(known),
-        device=device_of(known),
-        officer=officer_of(known),
-        duration_s=duration_of(known),
-        score=score,
-        snippet=snippet,
-        marks=marks,
-    )
+    def of(self, first: Sequence[Match], rest: Mapping[str, Sequence[Match]]) -> tuple[Hit, ...]:
+        """A hit for each of these, with the others of its recording."""
+        others = {match.id: self._others(match, rest.get(match.recording, ())) for match in first}
+        wanted = list(dict.fromkeys([*others, *(other.id for found in others.values() for other in found)]))
+        knowns = {one.original.id: one for one in self._catalog.known_of_many(wanted, filed=True)} if wanted else {}
+        seen = {name for name, known in knowns.items() if access.may(self._reviewer, "view", known)}
+        return tuple(
+            replace(
+                self._hit(knowns[match.id], match.score),
+                others=tuple(self._hit(knowns[one.id], one.score) for one in others[match.id] if one.id in seen),
+                found=max(1, len(rest.get(match.recording, ()))),
+            )
+            for match in first
+            if match.id in seen
+        )
 
+    def _others(self, match: Match, found: Sequence[Match]) -> list[Match]:
+        return [one for one in found if one.id != match.id][:MOST_OTHERS]
 
-def _snippet(known: Known, sought: list[analysis.Phrase], keys: set[str]) -> tuple[str, tuple[tuple[int, int], ...]]:
-    """The text that shows most of what was found, cut around its first find; the name where nothing can be shown."""
-    best: tuple[str, list[tuple[int, int]]] = (known.original.name, [])
-    for texts in texts_of(known).values():
-        for text in texts:
-            marks = analysis.joined_spans([*analysis.spans_of(text, sought), *_key_marks(text, keys)])
-            if len(marks) > len(best[1]):
-                best = text, marks
-    # Before it is cut, for half a number would not be known as one.
-    return _cut(masked(best[0]), best[1])
+    def _hit(self, known: Known, score: float) -> Hit:
+        moments = self._moments(known)
+        best = max(moments, key=lambda moment: len(moment.marks), default=None)
+        timed = [moment for moment in moments if moment.at_s is not None or moment.page is not None]
+        time = known.time
+        return Hit(
+            original=known.original.id,
+            name=masked(known.original.name),
+            kind=known.original.kind,
+            state=known.original.state,
+            start_at=time.start_at.astimezone(self._zone) if time else None,
+            end_at=time.end_at.astimezone(self._zone) if time else None,
+            time_uncertainty_s=time.uncertainty_s if time else None,
+            cases=cases_of(known),
+            device=device_of(known),
+            officer=officer_of(known),
+            duration_s=duration_of(known),
+            score=score,
+            snippet=best.snippet if best else _cut(masked(known.original.name), [])[0],
+            marks=best.marks if best else (),
+            at_s=next((one.at_s for one in timed if one.at_s is not None), self._asked_second(known)),
+            page=next((one.page for one in timed if one.page is not None), None),
+            moments=tuple(timed[:MOST_MOMENTS]),
+            recording=recording_of(known),
+        )
+
+    def _asked_second(self, known: Known) -> float | None:
+        """The second at which the time asked for begins; None where nobody asked, or it began before the recording."""
+        if self._from_ms is None or known.time is None or known.original.kind not in ("video", "audio"):
+            return None
+        second = (self._from_ms - ms_of(known.time.start_at)) / 1000
+        return second if 0 < second < (known.time.end_at - known.time.start_at).total_seconds() else None
+
+    def _moments(self, known: Known) -> list[Moment]:
+        """Every text in which something was found, those that show more first in each field's order."""
+        found = []
+        for passage in passages_of(known):
+            if marks := self._marks(passage.text):
+                # Before it is cut, for half a number would not be known as one.
+                snippet, shown = _cut(masked(passage.text), marks)
+                found.append(
+                    Moment(field=passage.field, at_s=passage.at_s, page=passage.page, snippet=snippet, marks=shown)
+                )
+        return found
+
+    def _marks(self, text: str) -> list[tuple[int, int]]:
+        sought = analysis.possible(text, self._sought)
+        spans = analysis.spans_of(text, sought) if sought else []
+        return analysis.joined_spans([*spans, *_key_marks(text, self._keys)])
 
 
 def _key_marks(text: str, keys: set[str]) -> list[tuple[int, int]]:

@@ -6,22 +6,48 @@ import dataclasses
 from dataclasses import dataclass
 
 # Fields of tokens with their order; `text` holds all of them together.
-WORD_FIELDS = ("text", "name", "case", "party", "device", "officer", "place", "stage", "note")
-# Fields of whole values. `keys`: identifiers and every case number read anywhere; `case_keys`: of links only.
+WORD_FIELDS = (
+    "text",
+    "name",
+    "folder",
+    "case",
+    "party",
+    "activity",
+    "stage",
+    "place",
+    "person",
+    "device",
+    "officer",
+    "note",
+    "document",
+    "transcript",
+    "ocr",
+    "caveat",
+)
+# Fields of whole values. `keys`: identifiers and every case number read anywhere; `case_keys`: of links only;
+# `link`: what became of its links; `caveat`: codes; `recording`: the logical recording, which is given with each hit.
 EXACT_FIELDS = (
     "keys",
     "case_keys",
     "digests",
     "flags",
     "case",
+    "party",
+    "activity",
+    "stage",
+    "place",
+    "person",
     "device",
     "officer",
     "kind",
-    "stage",
-    "place",
     "state",
+    "link",
+    "caveat",
+    "retention",
+    "recording",
 )
-FACET_FIELDS = ("case", "device", "officer", "kind", "stage", "place")
+# Those whose values can be counted; the others keep no column of values, which would cost at every commit.
+FACET_FIELDS = ("case", "party", "device", "officer", "person", "kind", "stage", "place", "link", "retention")
 # Every document carries this flag, so that "all but" can be asked.
 DOCUMENT_FLAG = "document"
 
@@ -97,5 +123,16 @@ def keys_of(node: Node) -> list[Exact]:
             return [node]
         case All(parts) | Either(parts):
             return [key for part in parts for key in keys_of(part)]
+        case _:
+            return []
+
+
+def times_of(node: Node) -> list[During]:
+    """The intervals that must be met, those within either and not left out."""
+    match node:
+        case During():
+            return [node]
+        case All(parts):
+            return [during for part in parts for during in times_of(part)]
         case _:
             return []

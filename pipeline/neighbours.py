@@ -33,6 +33,7 @@ class Neighbours:
         self._all: Mapping[str, Recording] | None = None
         self._links: Mapping[str, tuple[CaseLink, ...]] = {}
         self._told: frozenset[str] = frozenset()
+        self._named: Mapping[str, str] = {}
 
     def of(self, known: Known) -> Beside:
         """What lies around this file; nothing for what is no recording of several files."""
@@ -44,18 +45,26 @@ class Neighbours:
             if recording is None:
                 return Beside()
             beside = list(_beside(recording, recording.place_of(original)))
-            links, told = self._links, self._told
+            links, told, named = self._links, self._told, self._named
             if not self._at_once and (beside or known.caveats):
                 ids = [one.original for one in beside]
                 links, told = registers.links_among(connection, ids), registers.with_caveat(connection, MISSING, ids)
+                named = registers.recordings_named(connection, ids)
+        # Of a long recording only a part is looked at: its name is handed on from file to file, the smallest wins.
+        name = min([recording.id, *(named.get(one.original, one.original) for one in beside)])
         return Beside(
+            recording=name if beside else "",
             neighbours=tuple(
                 Neighbour(original=one.original, name=one.name, distance=one.distance, flaws=one.flaws, why=one.why,
                           links=links.get(one.original, ()))
                 for one in beside
             ),
             missing=tuple(_missing(recording, recording.place_of(original))),
-            stale=tuple(one.original for one in beside if abs(one.distance) == 1 and one.original in told),
+            stale=tuple(
+                one.original for one in beside
+                if (abs(one.distance) == 1 and one.original in told)
+                or named.get(one.original, one.original) > name
+            ),
         )  # fmt: skip
 
     def among(self, originals: Sequence[str]) -> set[str]:
@@ -97,6 +106,7 @@ class Neighbours:
             }
             self._links = registers.links_among(connection, None)
             self._told = registers.with_caveat(connection, MISSING, None)
+            self._named = registers.recordings_named(connection, None)
         return self._all.get(original)
 
 

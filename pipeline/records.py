@@ -257,10 +257,12 @@ class Neighbour:
 class Beside:
     """What lies around a file in its logical recording.
 
-    missing: what is told to be missing next to it, in English and Chinese. stale: neighbours that still carry a caveat
-    of a file missing next to them.
+    recording: the identifier of that recording, '' where it is of this file alone. missing: what is told to be missing
+    next to it, in English and Chinese. stale: neighbours that still carry a caveat of a file missing next to them, or
+    another identifier of the recording.
     """
 
+    recording: str = ""
     neighbours: tuple[Neighbour, ...] = ()
     missing: tuple[tuple[str, str], ...] = ()
     stale: tuple[str, ...] = ()
@@ -296,7 +298,7 @@ class Known:
 
     properties: by name; of several finders the last recorded wins. sidecars: the originals attached to this one.
     relatives: as recorded, from both sides and without links; the stage that links looks anew, with their links.
-    around, neighbours: filled in by that stage.
+    around, neighbours: filled in by that stage. filed: filled in for finding it.
     """
 
     original: Original
@@ -313,6 +315,7 @@ class Known:
     relatives: tuple[Relative, ...] = ()
     around: Around | None = None
     neighbours: tuple[Neighbour, ...] = ()
+    filed: Filed | None = None
 
     def value(self, name: str, default: Any = None) -> Any:
         """The understood value of a property, or default where it is absent or was not understood."""
@@ -484,6 +487,20 @@ class Around:
 
 
 Registered = Device | Custodian | LedgerEntry | ClockOffset | Case | Activity
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filed:
+    """What registers and decisions say of an original, through the links that nobody refused.
+
+    retention: the classes decided for it and its cases; is_held: whether a hold is on it or one of its cases.
+    """
+
+    cases: tuple[Case, ...] = ()
+    activities: tuple[Activity, ...] = ()
+    device: Device | None = None
+    retention: tuple[str, ...] = ()
+    is_held: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,8 +20,20 @@ from typing import TYPE_CHECKING, Any
 import tantivy
 from filelock import BaseFileLock
 
-from indexer.contract import VERSION, Asked, Backend, Found, IndexDamaged, Stats, folder_bytes, make_once
-from indexer.tree import DOCUMENT_FLAG, EXACT_FIELDS, WORD_FIELDS, All, During, Either, Exact, Node, Not, Words
+from indexer.contract import VERSION, Asked, Backend, Found, IndexDamaged, Match, Stats, folder_bytes, make_once
+from indexer.tree import (
+    DOCUMENT_FLAG,
+    EXACT_FIELDS,
+    FACET_FIELDS,
+    WORD_FIELDS,
+    All,
+    During,
+    Either,
+    Exact,
+    Node,
+    Not,
+    Words,
+)
 from pipeline.errors import TryAgain
 
 if TYPE_CHECKING:
@@ -29,8 +41,8 @@ if TYPE_CHECKING:
 
 # The document that carries the sequence and the versions: written in the same commit as the rest, so never apart.
 _MARK = "¶mark"
-# Undated recordings sort last both ways.
-_NEVER = 1 << 62
+# Further away than any time, and further than the places of the undated.
+_NEVER, _FURTHEST = 1 << 62, (1 << 63) - 2
 # The memory of one writing session; 15 MB is the least the library takes, more makes larger first segments.
 _WRITER_BYTES = 50_000_000
 # More values of one facet field than any bureau has, so that counts are never cut off.
@@ -48,11 +60,15 @@ def _schema() -> tantivy.Schema:
     for name in WORD_FIELDS:
         builder.add_text_field(f"w_{name}", tokenizer_name="whitespace", index_option="position")
     for name in EXACT_FIELDS:
-        builder.add_text_field(f"x_{name}", fast=True, tokenizer_name="raw", index_option="basic")
-    for name in ("from_ms", "to_ms"):
-        builder.add_integer_field(name, indexed=True, fast=True)
-    for name in ("earliest", "latest"):
-        builder.add_integer_field(name, fast=True)
+        builder.add_text_field(
+            f"x_{name}",
+            stored=name == "recording",
+            fast=name in FACET_FIELDS,
+            tokenizer_name="raw",
+            index_option="basic",
+        )
+    for name in ("from_ms", "to_ms", "earliest", "latest"):
+        builder.add_integer_field(name, stored=name in ("earliest", "latest"), indexed=True, fast=True)
     return builder.build()
 
 
@@ -171,13 +187,25 @@ class TantivyIndex:
                 order = {"order_by_field": "earliest", "order": tantivy.Order.Asc}
             elif asked.sort == "-time":
                 order = {"order_by_field": "latest", "order": tantivy.Order.Desc}
-            result = searcher.search(query, max(asked.limit, 1), count=True, offset=asked.offset, **order)
-            hits = result.hits[: asked.limit]
+            shown = (
+                query
+                if asked.from_place is None
+                else self._from_place(query, order["order_by_field"], asked.from_place)
+            )
+            result = searcher.search(shown, max(asked.limit, 1), count=shown is query, offset=asked.offset, **order)
             return Found(
-                hits=tuple((searcher.doc(address)["id"][0], 0.0 if order else float(score)) for score, address in hits),
-                total=result.count,  # type: ignore[attr-defined]  # left out of the stubs of 0.27
+                hits=tuple(
+                    _match(searcher.doc(address), 0.0 if order else float(score), order.get("order_by_field"))
+                    for score, address in result.hits[: asked.limit]
+                ),
+                total=_total(result if shown is query else searcher.search(query, 1, count=True)),
                 facets=self._counted(searcher, query, asked.facets) if asked.facets else {},
             )
+
+    def _from_place(self, query: tantivy.Query, by: str, place: int) -> tantivy.Query:
+        field, low, high = ("latest", -_FURTHEST, place) if by == "latest" else ("earliest", place, _FURTHEST)
+        behind = tantivy.Query.range_query(self._schema, field, tantivy.FieldType.Integer, low, high)
+        return _boolean([(tantivy.Occur.Must, query), (tantivy.Occur.Must, _plain(behind))])
 
     def _counted(
         self, searcher: tantivy.Searcher, query: tantivy.Query, facets: tuple[str, ...]
@@ -246,6 +274,14 @@ class TantivyIndex:
         return _boolean([(tantivy.Occur.Must, starts), (tantivy.Occur.Must, ends)])
 
 
+def _match(stored: tantivy.Document, score: float, by: str | None) -> Match:
+    return Match(stored["id"][0], score, stored[by][0] if by else 0, (stored["x_recording"] or [""])[0])
+
+
+def _total(result: tantivy.SearchResult) -> int:
+    return int(result.count)  # type: ignore[attr-defined]  # left out of the stubs of 0.27
+
+
 def _boolean(parts: Iterable[tuple[tantivy.Occur, tantivy.Query]]) -> tantivy.Query:
     listed = list(parts)
     return tantivy.Query.boolean_query(listed) if listed else tantivy.Query.empty_query()
@@ -272,8 +308,8 @@ def _stored(document: Document) -> tantivy.Document:
     if document.from_ms is not None and document.to_ms is not None:
         stored.add_integer("from_ms", document.from_ms)
         stored.add_integer("to_ms", document.to_ms)
-    stored.add_integer("earliest", _NEVER if document.start_ms is None else document.start_ms)
-    stored.add_integer("latest", -_NEVER if document.start_ms is None else document.start_ms)
+    stored.add_integer("earliest", document.earliest)
+    stored.add_integer("latest", document.latest)
     return stored
 
 

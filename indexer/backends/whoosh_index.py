@@ -30,7 +30,7 @@ from whoosh.filedb.filestore import FileStorage
 from whoosh.query import compound, spans
 from whoosh.reading import ReaderClosed, SegmentReader
 
-from indexer.contract import VERSION, Asked, Backend, Found, IndexDamaged, Stats, folder_bytes, make_once
+from indexer.contract import VERSION, Asked, Backend, Found, IndexDamaged, Match, Stats, folder_bytes, make_once
 from indexer.tree import (
     DOCUMENT_FLAG,
     EXACT_FIELDS,
@@ -52,8 +52,8 @@ if TYPE_CHECKING:
 
 # The document that carries the sequence and the versions: written in the same commit as the rest, so never apart.
 _MARK = "¶mark"
-# Undated recordings sort last both ways.
-_NEVER = 1 << 62
+# Further away than any time, and further than the places of the undated.
+_NEVER, _FURTHEST = 1 << 62, (1 << 63) - 2
 # Above so many segments the small ones are merged into one; the largest stay, or a commit would take minutes.
 _MOST_SEGMENTS = 30
 _LARGE_KEPT = 6
@@ -83,10 +83,10 @@ def _schema() -> fields.Schema:
     split = whoosh_analysis.SpaceSeparatedTokenizer()
     made: dict[str, Any] = {"id": fields.ID(unique=True, stored=True), "mark": fields.STORED()}
     made |= {f"w_{name}": fields.TEXT(analyzer=split, phrase=True) for name in WORD_FIELDS}
-    made |= {f"x_{name}": fields.KEYWORD() for name in EXACT_FIELDS}
+    made |= {f"x_{name}": fields.KEYWORD(stored=name == "recording") for name in EXACT_FIELDS}
     made |= {f"f_{name}": fields.COLUMN(columns.VarBytesColumn()) for name in FACET_FIELDS}
     made |= {name: fields.NUMERIC(int, bits=64) for name in ("from_ms", "to_ms")}
-    made |= {name: fields.NUMERIC(int, bits=64, sortable=True) for name in ("earliest", "latest")}
+    made |= {name: fields.NUMERIC(int, bits=64, sortable=True, stored=True) for name in ("earliest", "latest")}
     return fields.Schema(**made)
 
 
@@ -213,18 +213,15 @@ class WhooshIndex:
     def search(self, asked: Asked) -> Found:
         with self._guard, _reading(self._folder):
             searcher = self._searcher()
-            order: Any = None
-            if asked.sort == "time":
-                order = sorting.FieldFacet("earliest")
-            elif asked.sort == "-time":
-                order = sorting.FieldFacet("latest", reverse=True)
-            results = searcher.search(
-                _compiled(asked.node, searcher.reader()), limit=max(asked.offset + asked.limit, 1), sortedby=order
-            )
-            matching = set(results.docs())
+            by = {"time": "earliest", "-time": "latest"}.get(asked.sort, "")
+            order = sorting.FieldFacet(by, reverse=asked.sort == "-time") if by else None
+            wanted = _compiled(asked.node, searcher.reader())
+            behind = wanted if asked.from_place is None else query.And([wanted, _from_place(by, asked.from_place)])
+            results = searcher.search(behind, limit=max(asked.offset + asked.limit, 1), sortedby=order)
+            matching = set(results.docs() if behind is wanted else searcher.docs_for_query(wanted))
             shown = list(results)[asked.offset : asked.offset + asked.limit]
             return Found(
-                hits=tuple((hit["id"], 0.0 if order else float(hit.score)) for hit in shown),
+                hits=tuple(_match(hit, 0.0 if order else float(hit.score), by) for hit in shown),
                 total=len(matching),
                 facets={name: _counted(searcher, name, matching) for name in asked.facets},
             )
@@ -294,6 +291,14 @@ def _compiled(node: Node, reader: Any) -> Any:
             return _all((node,), reader)
 
 
+def _from_place(by: str, place: int) -> Any:
+    return _range(by, -_FURTHEST, place) if by == "latest" else _range(by, place, _FURTHEST)
+
+
+def _match(hit: Any, score: float, by: str) -> Match:
+    return Match(hit["id"], score, hit[by] if by else 0, (hit.get("x_recording") or [""])[0])
+
+
 def _range(field: str, low: int, high: int) -> Any:
     return query.NumericRange(field, low, high, constantscore=True)
 
@@ -327,9 +332,7 @@ def _stored(document: Document) -> dict[str, Any]:
     }
     if document.from_ms is not None and document.to_ms is not None:
         stored |= {"from_ms": document.from_ms, "to_ms": document.to_ms}
-    stored["earliest"] = _NEVER if document.start_ms is None else document.start_ms
-    stored["latest"] = -_NEVER if document.start_ms is None else document.start_ms
-    return stored
+    return stored | {"earliest": document.earliest, "latest": document.latest}
 
 
 BACKEND = Backend("whoosh", WhooshIndex)

@@ -24,7 +24,7 @@ from pipeline.clock import Clock
 from pipeline.custody import retention
 from pipeline.custody.retention import Linked, Standing, Subject
 from pipeline.custody.retention_rules import Rules
-from pipeline.edges import disposals, failpoint
+from pipeline.edges import disposals, failpoint, filed
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
 from pipeline.edges.clockwatch import ClockWatch
@@ -511,6 +511,8 @@ class Retention:
         facts = {disposals.EVENTS[type][1]: disposals.told(record)}
         event = NewEvent(type=type, actor=actor, original=record.original, facts=facts)
         [seq] = self._audit.record(connection, [event])
+        if not isinstance(record, Disposal):
+            filed.touch(connection, [record], seq)
         failpoint.at("retention.recorded")
         return seq
 

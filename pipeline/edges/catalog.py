@@ -23,6 +23,7 @@ from ulid import ULID
 
 from pipeline.edges import history, registers
 from pipeline.edges import tables as t
+from pipeline.edges.filed import filed_of
 from pipeline.errors import BadInput, TryAgain
 from pipeline.records import (
     Around,
@@ -171,13 +172,15 @@ class Catalog:
         """All that is known of one original, its sidecars included. Raises BadInput where there is none."""
         return self.known_of_many([original_id])[0]
 
-    def known_of_many(self, ids: Sequence[str], *, with_data: bool = False) -> list[Known]:
-        """The same for many, in the order asked. with_data: the bytes of fingerprints too.
+    def known_of_many(self, ids: Sequence[str], *, with_data: bool = False, filed: bool = False) -> list[Known]:
+        """The same for many, in the order asked. with_data: the bytes of fingerprints too; filed: for finding them.
 
         Raises BadInput naming the first that is not there.
         """
         with self.snapshot() as connection:
-            return self._known(connection, ids, with_data, sidecars=True)
+            knowns = self._known(connection, ids, with_data, sidecars=True)
+            said = filed_of(connection, knowns) if filed else {}
+        return [replace(one, filed=said[one.original.id]) for one in knowns] if filed else knowns
 
     def _known(self, connection: sa.Connection, ids: Sequence[str], with_data: bool, *, sidecars: bool) -> list[Known]:
         originals = {row.id: row for row in connection.execute(sa.select(t.original).where(t.original.c.id.in_(ids)))}

@@ -251,6 +251,14 @@ def with_caveat(connection: sa.Connection, code: str, ids: Sequence[str] | None)
     return frozenset(connection.execute(query if ids is None else query.where(t.caveat.c.original.in_(ids))).scalars())
 
 
+def recordings_named(connection: sa.Connection, ids: Sequence[str] | None) -> dict[str, str]:
+    """Original -> the logical recording that it was told to be a part of, of these or of all."""
+    found = t.property_.c
+    query = sa.select(found.original, found.found).where(found.name == "recording.id")
+    rows = connection.execute(query if ids is None else query.where(found.original.in_(ids)))
+    return {row.original: row.found for row in rows}
+
+
 def made_by(connection: sa.Connection, device: str) -> list[str]:
     """Originals that were told to be of this registered device."""
     found = t.property_.c

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from pipeline.case_numbers import comparable
 from pipeline.codes import codes_of
-from pipeline.edges import registers
+from pipeline.edges import filed, registers
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.cards import Cards
 from pipeline.edges.catalog import Catalog
@@ -142,6 +142,7 @@ class Registers:
             numbers = self._audit.record(
                 connection, [*events, NewEvent(type="register.imported", actor=actor, facts=facts)]
             )
+            filed.touch(connection, done, numbers[-1])
         self._audit.make_durable(numbers[-1])
         return plan
 

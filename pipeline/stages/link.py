@@ -8,11 +8,11 @@ from typing import Final
 
 from pipeline.kinds import kinds_in
 from pipeline.neighbours import MISSING, passes
-from pipeline.records import Around, CaseLink, Caveat, Facts, Known, Property
+from pipeline.records import Around, Beside, CaseLink, Caveat, Facts, Known, Property
 from pipeline.stage import Context, Linker, Stage
 
 NAME: Final = "link"
-VERSION: Final = 5
+VERSION: Final = 6
 
 
 def run(known: Known, context: Context) -> Facts:
@@ -32,7 +32,8 @@ def run(known: Known, context: Context) -> Facts:
     ]
     links = merged(found, known.links)
     return Facts(
-        links=links, relatives=known.relatives, properties=tuple(_registered(known.around)),
+        links=links, relatives=known.relatives,
+        properties=(*_registered(known.around), *_part_of(beside)),
         caveats=tuple(
             Caveat(code=MISSING, text=text, text_zh=text_zh, finder=f"{NAME}/{VERSION}")
             for text, text_zh in beside.missing
@@ -61,6 +62,12 @@ def _registered(around: Around | None) -> Iterator[Property]:
     if carriers:
         names = list(dict.fromkeys(f"{one.name} {one.code}" for one in carriers))
         yield Property(name="register.officer", found="、".join(names), value=names, finder=finder)
+
+
+def _part_of(beside: Beside) -> Iterator[Property]:
+    """The logical recording it is a part of, by which hits are grouped; none for a recording of one file."""
+    if beside.recording:
+        yield Property(name="recording.id", found=beside.recording, value=beside.recording, finder=f"{NAME}/{VERSION}")
 
 
 def merged(found: Iterable[CaseLink], earlier: Sequence[CaseLink]) -> tuple[CaseLink, ...]:

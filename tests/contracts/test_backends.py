@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import signal
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -16,7 +19,7 @@ from filelock import FileLock
 
 import indexer.backends
 from indexer import analysis
-from indexer.contract import Asked, Backend, IndexDamaged, SearchIndex, backend_named
+from indexer.contract import Asked, Backend, IndexDamaged, Match, SearchIndex, backend_named
 from indexer.document import Document
 from indexer.tree import DOCUMENT_FLAG, All, During, Either, Exact, Not, Words
 from pipeline.errors import BadInput
@@ -63,7 +66,7 @@ def words(text: str, field: str = "text") -> Words:
 
 def ids(index: SearchIndex, *parts: object, sort: str = "score", limit: int = 100) -> list[str]:
     asked = Asked(node=All(tuple(parts)), sort=sort, limit=limit)  # type: ignore[arg-type]
-    return [identifier for identifier, _ in index.search(asked).hits]
+    return [match.id for match in index.search(asked).hits]
 
 
 def put(index: SearchIndex, *documents: Document, seq: int = 1) -> None:
@@ -235,14 +238,75 @@ def test_by_score_the_document_that_speaks_of_it_most_comes_first(index: SearchI
     filler = "门头 照片 拍摄 地点 道路 大门 货架 清单"
     put(index, document("a", "油罐 " + filler * 5), document("b", "油罐 油罐 油罐"))
     found = index.search(Asked(node=words("油罐")))
-    assert [identifier for identifier, _ in found.hits] == ["b", "a"]
-    assert found.hits[0][1] > found.hits[1][1] > 0
+    assert [match.id for match in found.hits] == ["b", "a"]
+    assert found.hits[0].score > found.hits[1].score > 0
+
+
+def page_by_page(index: SearchIndex, sort: str, limit: int, between: Callable[[], None] = lambda: None) -> list[str]:
+    """All hits, each page from the place of the last hit of the one before, without those seen there."""
+    seen: list[Match] = []
+    while True:
+        place = seen[-1].place if seen else None
+        same = {match.id for match in seen if match.place == place}
+        asked = Asked(node=words("检查"), sort=sort, limit=limit + len(same), from_place=place)  # type: ignore[arg-type]
+        fresh = [match for match in index.search(asked).hits if match.id not in same][:limit]
+        if not fresh:
+            return [match.id for match in seen]
+        seen += fresh
+        between()
+
+
+@pytest.mark.parametrize("sort", ["time", "-time"])
+def test_paging_by_place_shows_everything_once_in_order(index: SearchIndex, sort: str) -> None:
+    dated = [document(f"d{number:02}", "检查", at_h=number // 3) for number in range(20)]
+    undated = [replace(document(f"n{number}", "检查"), taken_ms=1000 + number) for number in range(5)]
+    put(index, *dated, *undated, document("z", "笔录"))
+    found = page_by_page(index, sort, 4)
+    assert sorted(found) == sorted(ids(index, words("检查")))
+    hours = [int(name[1:]) // 3 for name in found[:20]]
+    assert hours == sorted(hours, reverse=sort == "-time")
+    assert found[20:] == [f"n{number}" for number in (range(5) if sort == "time" else range(4, -1, -1))]
+
+
+@pytest.mark.parametrize("sort", ["time", "-time"])
+def test_paging_by_place_goes_on_where_it_was_while_documents_arrive(index: SearchIndex, sort: str) -> None:
+    put(index, *(document(f"d{number:02}", "检查", at_h=number) for number in range(12)))
+    arriving = iter(range(2))
+
+    def arrive() -> None:
+        for number in itertools.islice(arriving, 1):
+            # Before and behind everything there was.
+            early, late = (
+                document(f"{name}{number}", "检查", at_h=at_h) for name, at_h in (("early", -1), ("late", 50))
+            )
+            put(index, early, late)
+
+    found = page_by_page(index, sort, 5, arrive)
+    before = [name for name in found if name.startswith("d")]
+    assert before == sorted((f"d{number:02}" for number in range(12)), reverse=sort == "-time")
+    assert sorted(set(found) - set(before)) == [f"{'late' if sort == 'time' else 'early'}{number}" for number in (0, 1)]
+    assert len(set(found)) == len(found)
+
+
+def test_total_and_facets_count_what_stands_before_a_place_too(index: SearchIndex) -> None:
+    put(index, *(document(f"d{number}", "检查", at_h=number, kind="video") for number in range(5)))
+    found = index.search(Asked(node=words("检查"), sort="time", from_place=3 * HOUR_MS, facets=("kind",)))
+    assert ([match.id for match in found.hits], found.total) == (["d3", "d4"], 5)
+    assert found.facets == {"kind": {"video": 5}}
+
+
+@pytest.mark.parametrize("sort", ["score", "time"])
+def test_a_hit_tells_its_recording(index: SearchIndex, sort: str) -> None:
+    put(index, document("a", "检查", at_h=1, recording="r1"), document("b", "检查", at_h=2, recording="r1"))
+    found = index.search(Asked(node=words("检查"), sort=sort))  # type: ignore[arg-type]
+    assert [match.recording for match in found.hits] == ["r1", "r1"]
+    assert index.count(Exact("recording", "r1")) == 2
 
 
 def test_pages_follow_one_another(index: SearchIndex) -> None:
     put(index, *(document(f"d{number:02}", "检查", at_h=number) for number in range(30)))
     asked = [Asked(node=words("检查"), sort="time", limit=10, offset=offset) for offset in (0, 10, 20, 30)]
-    pages = [[identifier for identifier, _ in index.search(one).hits] for one in asked]
+    pages = [[match.id for match in index.search(one).hits] for one in asked]
     assert [len(page) for page in pages] == [10, 10, 10, 0]
     assert [identifier for page in pages for identifier in page] == [f"d{number:02}" for number in range(30)]
 
@@ -306,7 +370,7 @@ def test_random_puts_and_deletes_agree_with_a_plain_list(backend: Backend, tmp_p
         expected = {name: kind for name, (text, kind) in held.items() if sought in text and barred not in text}
         node = All((words(sought), Not(words(barred))))
         found = index.search(Asked(node=node, limit=1000, facets=("kind",)))
-        assert {identifier for identifier, _ in found.hits} == set(expected)
+        assert {match.id for match in found.hits} == set(expected)
         assert (found.total, found.facets["kind"]) == (len(expected), dict(Counter(expected.values())))
 
 

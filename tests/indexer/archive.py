@@ -134,7 +134,7 @@ class Archive:
         with self._lock:
             return sorted((changed, name) for name, changed in self._changed.items() if changed > seq)[:limit]
 
-    def known_of_many(self, ids: Sequence[str], *, with_data: bool = False) -> list[Known]:  # noqa: ARG002
+    def known_of_many(self, ids: Sequence[str], **_: bool) -> list[Known]:
         with self._lock:
             missing = [name for name in ids if name not in self._knowns]
             if missing:

@@ -40,7 +40,7 @@ def follower(backend: str, catalog: Archive, tmp_path: Path) -> Follower:
 
 def found(follower: Follower, text: str) -> list[str]:
     node = Words(analysis.phrase(text).tokens) if text else All()
-    return sorted(identifier for identifier, _ in follower.search(Asked(node=node, limit=10_000)).hits)
+    return sorted(match.id for match in follower.search(Asked(node=node, limit=10_000)).hits)
 
 
 def damage(folder: Path) -> None:
@@ -170,7 +170,7 @@ def test_the_old_index_answers_while_a_new_one_is_built(follower: Follower, cata
     answers: list[list[str]] = []
     reading = catalog.known_of_many
 
-    def read_and_search(ids: Sequence[str]) -> list[Known]:
+    def read_and_search(ids: Sequence[str], **_: bool) -> list[Known]:
         answers.append(found(follower, "检查"))
         return reading(ids)
 
@@ -183,7 +183,7 @@ def test_changes_made_while_an_index_is_built_are_in_it(follower: Follower, cata
     follower.follow()
     reading = catalog.known_of_many
 
-    def read_and_change(ids: Sequence[str]) -> list[Known]:
+    def read_and_change(ids: Sequence[str], **_: bool) -> list[Known]:
         knowns = reading(ids)
         catalog.known_of_many = reading  # type: ignore[method-assign]
         catalog.put(known("c", folder="检查"))

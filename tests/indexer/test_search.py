@@ -88,6 +88,12 @@ def test_a_hit_carries_the_facts_of_its_original(find: Find) -> None:
         "duration_s": 90.5,
         "snippet": "平商务罚字〔2021〕第3号 «鑫源达»商贸",
         "state": "searchable",
+        "at_s": None,
+        "page": None,
+        "moments": [],
+        "recording": "v1",
+        "found": 1,
+        "others": [],
     }
 
 
