@@ -31,9 +31,10 @@ from pipeline.timing.filmed import (
 from pipeline.timing.history import LESSON, OPEN, device_key, in_order, lesson_of, lesson_text
 from pipeline.timing.lateness import late_upload
 from pipeline.timing.names import places_of, read_name
+from pipeline.timing.satellites import offset_by_satellites
 
 NAME = "timestamps"
-VERSION = 3
+VERSION = 4
 _RECORDED: Final = ("video", "audio", "photo")
 
 
@@ -47,7 +48,8 @@ def run(known: Known, context: Context) -> Facts:
     claims = claims_of(replace(known, around=around), settings)
     filmed = filmed_offset(known, around, claims, settings)
     history = context.history(marked, around)
-    own = filmed if isinstance(filmed, ClockOffset) and is_new(filmed, around.offsets) else None
+    told = filmed if isinstance(filmed, ClockOffset) else offset_told(marked, around, claims, settings)
+    own = told if isinstance(told, ClockOffset) and is_new(told, around.offsets) else None
     others = around.offsets if own is None else (*(one for one in around.offsets if one.at != own.at), own)
     decided, caveats = decide(
         claims,
@@ -98,6 +100,16 @@ def filmed_offset(
         return filmed
     told = claims if any(one.source == SOURCE for one in claims) else [*claims, claim_of(filmed, 0)]
     return offset_by(filmed, shown_when_begun(known, around, told, settings), known, around, by)
+
+
+def offset_told(
+    known: Known, around: Around, claims: Sequence[TimeClaim], settings: Settings, *, by: str = ""
+) -> ClockOffset | Unfit | None:
+    """By how much its device's clock is off by the satellites it heard; None where it tells of none.
+
+    by: the person who decided that their time is right.
+    """
+    return offset_by_satellites(claims, shown_when_begun(known, around, claims, settings), known, around, by)
 
 
 def _learnt(

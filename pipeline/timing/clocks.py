@@ -71,7 +71,8 @@ def _between(left: ClockOffset, right: ClockOffset, at: datetime) -> Off:
     share = since_s / (since_s + until_s)
     offset_s = left.offset_s + share * (right.offset_s - left.offset_s)
     away_days = min(since_s, until_s) / DAY_S
-    uncertainty_s = max(left.uncertainty_s, right.uncertainty_s) + WANDER_S_PER_DAY * away_days
+    measured_s = left.uncertainty_s + share * (right.uncertainty_s - left.uncertainty_s)
+    uncertainty_s = measured_s + WANDER_S_PER_DAY * away_days
     return Off(offset_s, uncertainty_s, f"{_words(left)}, and {_words(right)}")
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from pipeline.records import ClockOffset, Known, Relative
-from pipeline.timing.filmed import Unfit
+from pipeline.timing.filmed import CLOCKLESS, Unfit
 
 # How exactly a shared stretch is found in both recordings. Source: `scripts/bench match`, offsets of clips by picture.
 ALIGNED_S: Final = 0.5
@@ -30,7 +30,7 @@ def offset_beside(
     if other.time is None or other.time.uncertainty_s > SURE_S:
         return Unfit(*_UNSURE)
     if shown is None:
-        return Unfit("the file holds no time of its device's clock", "文件中没有设备时钟的时间")
+        return CLOCKLESS
     shown_at, step_s = shown
     true_at = other.time.start_at + timedelta(seconds=shared.offset_s)
     showed_at = shown_at + timedelta(seconds=shared.own_offset_s)

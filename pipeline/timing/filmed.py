@@ -55,6 +55,13 @@ class Unfit:
     zh: str
 
 
+UNREGISTERED: Final = Unfit(
+    "its device is not registered, or not known; register it, or say for which `device measure CODE` it counts",
+    "录制设备未登记或无法识别；请登记设备，或以 device measure 设备编号 指明",
+)
+CLOCKLESS: Final = Unfit("the file holds no time of its device's clock", "文件中没有设备时钟的时间")
+
+
 def beginning_of(readings: Sequence[Reading]) -> Filmed | Unfit:
     """When the recording with these readings truly began, by a card that was seen to run."""
     found = bounded(readings)
@@ -166,12 +173,9 @@ def offset_by(
     """By how much the device's clock is off. by: the person who decided so; nobody: the card alone, which then must not
     speak against what was measured before."""
     if around.device is None:
-        return Unfit(
-            "its device is not registered, or not known; register it, or say `device measure CODE --filmed ID`",
-            "录制设备未登记或无法识别；请登记设备，或运行 device measure 设备编号 --filmed 原件编号",
-        )
+        return UNREGISTERED
     if shown is None:
-        return Unfit("the file holds no time of its device's clock", "文件中没有设备时钟的时间")
+        return CLOCKLESS
     shown_at, step_s = shown
     found = ClockOffset(
         device=around.device.code, at=filmed.start_at, offset_s=round((shown_at - filmed.start_at).total_seconds(), 3),
@@ -196,8 +200,8 @@ def offset_by(
 
 
 def is_new(offset: ClockOffset, present: Iterable[ClockOffset]) -> bool:
-    """Whether it is not registered yet. What a person decided of the same showing stays."""
-    near = [one for one in present if one.how == "filmed" and abs((one.at - offset.at).total_seconds()) < 0.001]
+    """Whether it is not registered yet. What a person decided of the same evidence stays."""
+    near = [one for one in present if one.how == offset.how and abs((one.at - offset.at).total_seconds()) < 0.001]
     return not any(not one.by.startswith(offset.by.partition(",")[0]) or _same(one, offset) for one in near)
 
 

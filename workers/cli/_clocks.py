@@ -1,4 +1,4 @@
-"""What `device measure` reads off recordings: a clock card that was filmed, a moment that two devices recorded."""
+"""What `device measure` reads off recordings: a filmed clock card, satellites, a moment that two devices recorded."""
 
 from __future__ import annotations
 
@@ -36,6 +36,23 @@ def by_card(built: Home, code: str, original: str, actor: str) -> ClockOffset:
         raise BadInput(f"No clock card was seen in {original}", zh=f"{original} 的画面中没有时钟卡", found=original)
     raise BadInput(f"The clock card in {original} tells nothing: {found.en}",
                    zh=f"{original} 中的时钟卡不能用于校时：{found.zh}", found=original)  # fmt: skip
+
+
+def by_satellites(built: Home, code: str, original: str, actor: str) -> ClockOffset:
+    """What the position in this original tells of the device's clock, as this person decides."""
+    from pipeline.errors import BadInput
+    from pipeline.records import ClockOffset
+    from pipeline.stages.timestamps import offset_told
+
+    known = built.catalog.known_of(built.catalog.find_original(original))
+    found = offset_told(known, _around(built, known, code), known.time_claims, built.settings, by=actor)
+    if isinstance(found, ClockOffset):
+        return found
+    if found is None:
+        raise BadInput(f"{original} holds no position with its time", zh=f"{original} 中没有带时间的定位",
+                       found=original)  # fmt: skip
+    raise BadInput(f"The position in {original} tells nothing of the clock: {found.en}",
+                   zh=f"{original} 中的定位不能用于校时：{found.zh}", found=original)  # fmt: skip
 
 
 def by_other(built: Home, code: str, own: str, other: str, actor: str) -> ClockOffset:

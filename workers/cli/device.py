@@ -72,11 +72,12 @@ def import_(file: Path, register: str | None, dry_run: bool, as_: str | None) ->
               help="Seconds the reading may be wrong by.")  # fmt: skip
 @click.option("--set", "was_set", is_flag=True, help="Its clock was set right at this moment.")
 @click.option("--filmed", metavar="ID", help="By the clock card that this original shows, whose ever it is.")
+@click.option("--gps", metavar="ID", help="By the time of the satellites in this original.")
 @click.option("--same", nargs=2, metavar="OWN OTHER", help="By a moment that OTHER, of a known time, recorded too.")
 @as_person
 def measure(
     code: str, shows: str | None, at_: str | None, uncertainty_s: float, was_set: bool, filmed: str | None,
-    same: tuple[str, str] | None, as_: str | None,
+    gps: str | None, same: tuple[str, str] | None, as_: str | None,
 ) -> None:  # fmt: skip
     """Recordings of the device get their times anew at once; what was decided before stays in the log.
 
@@ -87,7 +88,7 @@ def measure(
     from pipeline.registers.keeping import Registers
     from pipeline.timing.claiming import zone_of
     from workers.bootstrap import home
-    from workers.cli._clocks import by_card, by_other, zone_of_device
+    from workers.cli._clocks import by_card, by_other, by_satellites, zone_of_device
     from workers.cli._registers import looked_at_anew
 
     app = app_of()
@@ -95,15 +96,17 @@ def measure(
         actor = allowed(built, as_, "register").name if as_ else built.actor
         zone, now = zone_of(built.settings), built.catalog.now()
         at = now if at_ is None else moment_of(at_, zone, "--at")
-        if sum((shows is not None or was_set, filmed is not None, same is not None)) != 1:
+        if sum((shows is not None or was_set, *(one is not None for one in (filmed, gps, same)))) != 1:
             raise BadInput(
                 "Say one of: what its clock shows (--shows), that it was set (--set), what filmed a clock card "
-                "(--filmed), or what two devices recorded (--same)",
+                "(--filmed), what heard satellites (--gps), or what two devices recorded (--same)",
                 zh="请写明其一：--shows 设备显示的时间，--set 已校时，--filmed 拍到时钟卡的原件，"
-                "--same 两台设备录到同一时刻的原件",
+                "--gps 带卫星定位时间的原件，--same 两台设备录到同一时刻的原件",
             )
         if filmed is not None:
             offset = by_card(built, code, filmed, actor)
+        elif gps is not None:
+            offset = by_satellites(built, code, gps, actor)
         elif same is not None:
             offset = by_other(built, code, *same, actor)
         else:

@@ -48,9 +48,9 @@ def test_every_source_is_asked_and_named(tmp_path: Path) -> None:
 def test_the_decision_and_its_caveats_name_the_stage(tmp_path: Path) -> None:
     facts = run(tmp_path)
     assert facts.time is not None
-    assert facts.time.finder == "timestamps/3"
+    assert facts.time.finder == "timestamps/4"
     assert [(caveat.code, caveat.finder) for caveat in facts.caveats] == [
-        ("clock_eight_hours", "timestamps/3"), ("late_upload", "timestamps/3"),
+        ("clock_eight_hours", "timestamps/4"), ("late_upload", "timestamps/4"),
     ]  # fmt: skip
 
 
