@@ -100,11 +100,11 @@ def shared_words(place: str, texts: Iterable[str]) -> str:
     Province, city, county and town count for nothing: every place of a bureau has them.
     """
     wanted = _bare(place)
-    pieces = {wanted[at : at + WORDS_LEAST] for at in range(len(wanted) - WORDS_LEAST + 1)}
+    pieces = _pieces(wanted)
     best = ""
     for text in texts:
         plain = _bare(text)
-        if not any(piece in plain for piece in pieces):
+        if pieces.isdisjoint(_pieces(plain)):
             continue
         match = SequenceMatcher(None, wanted, plain, autojunk=False).find_longest_match()
         found = wanted[match.a : match.a + match.size]
@@ -114,9 +114,15 @@ def shared_words(place: str, texts: Iterable[str]) -> str:
     return best
 
 
-@lru_cache(maxsize=4096)  # thousands of recordings are held against the same places and lie in the same folders
+# Thousands of recordings are held against the same places and lie in the same folders.
+@lru_cache(maxsize=4096)
 def _bare(text: str) -> str:
     return without_region(folded(text))
+
+
+@lru_cache(maxsize=4096)
+def _pieces(text: str) -> frozenset[str]:
+    return frozenset(text[at : at + WORDS_LEAST] for at in range(len(text) - WORDS_LEAST + 1))
 
 
 def _number(said: Any) -> float | None:

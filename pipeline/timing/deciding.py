@@ -72,7 +72,8 @@ def decide(
     measured of it. history: what its other recordings say.
     """
     rules = rules or timestamp_rules()
-    scene = Scene(zone=zone, length_s=_length_s(duration_s), rules=rules, zone_by=zone_by, history=history or History())
+    scene = Scene(zone=zone, length_s=_length_s(duration_s), rules=rules, zone_by=zone_by, history=history or History(),
+                  handed_in_at=now)  # fmt: skip
     judged = _cleared([_judge(claim, zone, now, rules, clock) for claim in _ordered(claims)], rules)
     live = [one.claim for one in judged if one.fault is None or not one.fault.certain]
     suspect = {id(one.claim) for one in judged if one.fault is not None}

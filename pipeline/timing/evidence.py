@@ -39,7 +39,8 @@ class Scene:
 
     length_s: of the recording, None where it has none or it is not known. zone_by: `default`, the file's device is not
     known; `bureau`, it is one of the bureau's, whose zone it keeps unless the file shows otherwise; `device`, the
-    register says its own, which no header overrules. history: what other recordings of the device say.
+    register says its own, which no header overrules. history: what other recordings of the device say. handed_in_at:
+    nothing was recorded later.
     """
 
     zone: tzinfo
@@ -47,6 +48,7 @@ class Scene:
     rules: TimestampRules
     zone_by: ZoneBy = "default"
     history: History = field(default_factory=History)
+    handed_in_at: datetime | None = None
 
     @property
     def zone_name(self) -> str:
@@ -229,6 +231,9 @@ def _questionable(claim: TimeClaim, others: Sequence[TimeClaim], scene: Scene) -
         moment := _by_votes(claim, likely_min, says, scene) or _by_order(claim, likely_min, says, scene)
     ):
         return moment
+    if likely_min and _only_local_has_come(starts, likely_min, scene):
+        words = f"{says}, and that it was handed in before that in UTC shows"
+        return _as_local(claim, starts[0], likely_min, words, scene, known=False)
     if likely_min and (written := _written_after_local(claim, others, likely_min, scene)):
         return _as_local(claim, starts[0], likely_min, f"{says}, and {written} shows", scene, known=False)
     return Moment(
@@ -301,6 +306,14 @@ def _as_local(claim: TimeClaim, start: datetime, offset_min: int, words: str, sc
         corrected_min=offset_min,
         zone_doubt_s=0.0 if known else scene.rules.limits.local_zone_s,
     )
+
+
+def _only_local_has_come(starts: tuple[datetime, ...], likely_min: int, scene: Scene) -> bool:
+    """Whether the digits lie after the file was handed in as UTC, by more than a clock is wrong, and not as local."""
+    if scene.handed_in_at is None:
+        return False
+    latest = scene.handed_in_at + timedelta(seconds=scene.rules.limits.unmeasured_clock_s)
+    return min(starts) > latest and max(instant_of(start, likely_min) for start in starts) <= latest
 
 
 def _written_after_local(claim: TimeClaim, others: Sequence[TimeClaim], likely_min: int, scene: Scene) -> str:

@@ -370,6 +370,20 @@ def test_what_lies_after_the_file_was_handed_in_ended_then_at_the_latest() -> No
     assert not time.zone_known
 
 
+@pytest.mark.parametrize(("shown", "start", "method"), [
+    ("2026-11-22T11:30:00", "2026-11-22T03:30:00", "local_as_utc"),  # half an hour before it was handed in
+    ("2026-11-22T04:09:00", "2026-11-22T03:59:00", "assumed_utc+handed_in"),  # clocks are so far ahead
+    ("2026-11-22T20:00:00", "2026-11-22T03:59:00", "assumed_utc+handed_in"),  # as local digits it had not come either
+    ("2026-11-22T03:30:00", "2026-11-22T03:30:00", "assumed_utc"),
+])  # fmt: skip
+def test_digits_that_had_not_come_in_utc_when_they_were_handed_in_are_local(
+    shown: str, start: str, method: str
+) -> None:
+    time, _ = decided(container(shown, marks="start"), duration_s=60.0)
+    assert (time.start_at, time.method) == (utc(start), method)
+    assert not time.zone_known
+
+
 def test_a_clock_that_ran_ahead_loses_to_one_that_did_not() -> None:
     time, codes = decided(exif("2026-11-22T15:00:00"), name("2026-11-20T10:00:00"))
     assert (time.source, "time_in_future" in codes) == ("file_name.bare", True)
