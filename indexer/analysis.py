@@ -3,7 +3,8 @@
 Chinese is cut into overlapping pairs of characters, each run ending in its last character alone, so that one
 token stands at each character's place and a phrase of tokens is a substring of the text. Words of other scripts
 and numbers stay whole; a number loses its leading zeros. Identifiers are kept a second time as keys, without
-their punctuation. Not covered: amounts written out, one character standing for several traditional ones.
+their punctuation, and numbers written out a second time in digits, with the words around them. Not covered: one
+character standing for several traditional ones.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+
+from indexer import numerals
 
 # When the same text would now give other tokens or keys, `contract.ANALYSIS_VERSION` goes up.
 
@@ -41,6 +44,7 @@ _SPACED_OUT = re.compile(rf"(?<![{_UNSPACED}])[{_UNSPACED}](?: +[{_UNSPACED}](?!
 _YEAR_IN_HAN = re.compile(r"[二一][〇零九][〇零一二三四五六七八九]{2}(?![〇零一二三四五六七八九十百千])")
 _YEAR_HINT = re.compile(r"\d{4}|[〇零○一二三四五六七八九]{4}")
 _ORDINAL_IN_HAN = re.compile(r"(?<=第)[〇零一二三四五六七八九十百]{1,5}(?=号)")
+_ENCLOSED = re.compile(r"\((\w{1,2})\)")
 _HAN_DIGITS = str.maketrans("〇零一二三四五六七八九", "00123456789")
 # Number plates carry a dot after the letter (湘A·8K2P6), file and serial numbers dashes, strokes and underlines.
 _IDENTIFIER = re.compile(rf"([{_UNSPACED}]?)([a-z0-9]+(?:[-_·./:]+[a-z0-9]+)*)")
@@ -48,6 +52,13 @@ _PUNCTUATION = re.compile(rf"[^a-z0-9{_UNSPACED}]")
 _SHORTEST_KEY = 4
 # A shorter number is more likely a year, an amount or a count than somebody's number.
 _SHORTEST_NUMBER_KEY = 7
+# Telephone and identity card numbers are asked for by their last four digits, landlines without their area code.
+_TAILED = re.compile(r"1[3-9]\d{9}|\d{17}[\dx]")
+_LANDLINE = re.compile(r"0(?:10|2\d|[3-9]\d\d)([2-8]\d{6,7})")
+_TAIL_LENGTH = 4
+_TAIL = "…"
+# Characters kept on either side of a number written out: longer words around it are sought as they stand.
+_AROUND_NUMBER = 10
 
 
 @dataclass(frozen=True)
@@ -117,6 +128,8 @@ def _folded(cluster: str) -> str:
     """One character with its marks in its index form: width, case, brackets, dashes, simplified."""
     table = _simplified()
     composed = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", cluster).casefold())
+    # ㈱ and ⑶ are characters of a word; as brackets they would part it.
+    composed = _ENCLOSED.sub(r"\1", composed)
     return "".join(_one(table.get(character, character)) for character in composed)
 
 
@@ -205,7 +218,10 @@ def _number(run: str) -> str:
 
 def stream_of(text: str) -> Stream:
     """The tokens of a text as it stands, each with its place in that text."""
-    mapped = norm_map(text)
+    return _stream(norm_map(text))
+
+
+def _stream(mapped: Mapped) -> Stream:
     texts: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -222,10 +238,68 @@ def stream_of(text: str) -> Stream:
     return Stream(texts, starts, ends)
 
 
+def _in_digits(mapped: Mapped) -> Mapped | None:
+    """The text with its written numbers as digits, each standing where the number stood; None where there is none."""
+    pieces: list[Mapped] = []
+    done = 0
+    for number in numerals.numerals_in(mapped.text):
+        pieces.append(_part(mapped, done, number.start))
+        count, done = len(number.digits), number.end
+        at, behind = mapped.starts[number.start], mapped.ends[number.end - 1]
+        pieces.append(Mapped(number.digits, [at] * count, [behind] * count))
+    if not pieces:
+        return None
+    pieces.append(_part(mapped, done, len(mapped.text)))
+    return Mapped(
+        "".join(piece.text for piece in pieces),
+        [at for piece in pieces for at in piece.starts],
+        [at for piece in pieces for at in piece.ends],
+    )
+
+
+def _part(mapped: Mapped, start: int, end: int) -> Mapped:
+    return Mapped(mapped.text[start:end], mapped.starts[start:end], mapped.ends[start:end])
+
+
+def tokens_in_digits(text: str) -> list[list[str]]:
+    """The tokens around each number that is written out, with the number in digits."""
+    normal = norm(text)
+    found = list(numerals.numerals_in(normal))
+    cut: list[list[str]] = []
+    while found:
+        # Numbers near one another are told together: 第二十三条第一款.
+        near = 1
+        while near < len(found) and found[near].start - found[near - 1].end <= _AROUND_NUMBER:
+            near += 1
+        start, end = max(0, found[0].start - _AROUND_NUMBER), found[near - 1].end + _AROUND_NUMBER
+        cut.append(_cut(_replaced(normal[:end], found[:near])[start:]))
+        del found[:near]
+    return cut
+
+
+def _replaced(text: str, found: Iterable[numerals.Numeral]) -> str:
+    pieces, done = [], 0
+    for number in found:
+        pieces += [text[done : number.start], number.digits]
+        done = number.end
+    return "".join([*pieces, text[done:]])
+
+
+def in_digits(text: str) -> str | None:
+    """The text in its index form with written numbers as digits; None where there is none."""
+    normal = norm(text)
+    found = list(numerals.numerals_in(normal))
+    return _replaced(normal, found) if found else None
+
+
 def tokens(text: str) -> list[str]:
     """The tokens of a text as it stands, one a place."""
+    return _cut(norm(text))
+
+
+def _cut(normal: str) -> list[str]:
     found: list[str] = []
-    for run in _RUN.findall(norm(text)):
+    for run in _RUN.findall(normal):
         if _is_unspaced(run):
             found += [run[place : place + 2] for place in range(len(run))]
         else:
@@ -272,16 +346,26 @@ def phrase(text: str, *, prefix: bool = False) -> Phrase:
 def possible(text: str, phrases: Iterable[Phrase]) -> list[Phrase]:
     """Those that may stand in the text: quickly told, for most texts hold none."""
     plain = norm(text)
+    if numbers := list(numerals.numerals_in(plain)):
+        plain += _replaced(plain, numbers)
     return [sought for sought in phrases if sought.tokens and all(token in plain for token in sought.tokens)]
 
 
 def spans_of(text: str, phrases: Iterable[Phrase]) -> list[tuple[int, int]]:
     """Where the phrases stand in the text as it is: (start, end) in order, joined where they touch."""
-    stream = stream_of(text)
+    mapped = norm_map(text)
+    told = _in_digits(mapped)
+    wanted = [sought for sought in phrases if sought.tokens]
+    found = [span for one in (mapped, told) if one for span in _spans_in(_stream(one), wanted)]
+    return joined_spans(found)
+
+
+def _spans_in(stream: Stream, phrases: Iterable[Phrase]) -> Iterator[tuple[int, int]]:
     places: dict[str, list[int]] = {}
     for place, token in enumerate(stream.texts):
         places.setdefault(token, []).append(place)
-    return joined_spans(span for sought in phrases if sought.tokens for span in _occurrences(stream, places, sought))
+    for sought in phrases:
+        yield from _occurrences(stream, places, sought)
 
 
 def joined_spans(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -310,9 +394,17 @@ def _occurrences(stream: Stream, places: dict[str, list[int]], sought: Phrase) -
 def keys(text: str) -> frozenset[str]:
     """The identifiers in a text without their punctuation: plates, serial numbers, telephone numbers, file numbers.
 
-    Each of four or more letters and digits with at least one digit; with and without the character before it.
+    Each of four or more letters and digits with at least one digit; with and without the character before it. Of
+    telephone and identity card numbers their last four digits too, of landlines their number within the area.
     """
     return frozenset(key for _, found in _identifiers(norm(text)) for key in found)
+
+
+def tail_key_of(text: str) -> str | None:
+    """The key of the last four digits of a telephone or identity card number; None for any other text."""
+    normal = norm(text).strip()
+    is_tail = len(normal) == _TAIL_LENGTH and normal[:-1].isdigit() and normal[-1] in "0123456789x"
+    return _TAIL + normal if is_tail else None
 
 
 def key_spans(text: str, sought: Collection[str]) -> list[tuple[int, int]]:
@@ -326,7 +418,19 @@ def _identifiers(normal: str) -> Iterator[tuple[tuple[int, int], frozenset[str]]
     for identifier in _IDENTIFIER.finditer(normal):
         squeezed = _PUNCTUATION.sub("", identifier.group(2))
         if len(squeezed) >= _SHORTEST_KEY and any(character.isdigit() for character in squeezed):
-            yield identifier.span(), frozenset({squeezed, identifier.group(1) + squeezed})
+            yield identifier.span(), frozenset({squeezed, identifier.group(1) + squeezed, *_short_keys(squeezed)})
+
+
+def _short_keys(squeezed: str) -> Iterator[str]:
+    if _TAILED.fullmatch(squeezed):
+        yield _TAIL + squeezed[-_TAIL_LENGTH:]
+    if found := _LANDLINE.fullmatch(squeezed):
+        yield found.group(1)
+
+
+def is_tail_key(key: str) -> bool:
+    """Whether it is one of `tail_key_of`."""
+    return key.startswith(_TAIL)
 
 
 def key_of(text: str) -> str | None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # Goes up when documents get other fields.
 SCHEMA_VERSION = 2
 # Goes up when `analysis.py` would now give other tokens or keys for the same text.
-ANALYSIS_VERSION = 1
+ANALYSIS_VERSION = 2
 # An index of another version is built anew.
 VERSION = f"{SCHEMA_VERSION}.{ANALYSIS_VERSION}"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from indexer import analysis
+from indexer import analysis, pinyin
 from indexer.tree import DOCUMENT_FLAG, WORD_FIELDS
 from pipeline import case_numbers
 from pipeline.case_numbers import CaseNumber
@@ -92,14 +92,15 @@ def document_of(known: Known) -> Document:
     """The document of an original; the words of its sidecars are its own."""
     texts = texts_of(known)
     everything = _distinct(text for of_field in texts.values() for text in of_field)
-    cut = {text: analysis.tokens(text) for text in everything}
-    words = {name: analysis.joined(cut[text] for text in texts.get(name, ())) for name in WORD_FIELDS if name != "text"}
+    cut = {text: [analysis.tokens(text), *analysis.tokens_in_digits(text)] for text in everything}
+    words = {name: _joined(cut[text] for text in texts.get(name, ())) for name in WORD_FIELDS if name != "text"}
     return Document(
         id=known.original.id,
-        words={"text": analysis.joined(cut[text] for text in everything)} | words,
+        words={"text": _joined(cut[text] for text in everything)} | words,
         exact={
             "keys": _sorted(_keys_of(known, everything)),
             "case_keys": _sorted(_case_keys_of(known)),
+            "pinyin": pinyin.spellings(texts.get("party", ())),
             "digests": _sorted(_digests_of(known)),
             "flags": _flags_of(known),
             "case": cases_of(known),
@@ -120,6 +121,10 @@ def document_of(known: Known) -> Document:
         taken_ms=ms_of(known.original.accepted_at),
         **_interval_of(known),
     )
+
+
+def _joined(cut: Iterable[list[list[str]]]) -> tuple[str, ...]:
+    return analysis.joined(piece for pieces in cut for piece in pieces)
 
 
 def texts_of(known: Known) -> dict[str, tuple[str, ...]]:

@@ -2,8 +2,9 @@
 
 Words beside one another must all be there; "in quotation marks" as they stand; AND OR NOT (且 或 非, or a minus
 sign before a word), brackets, a star for what may follow, a field before a colon (案号:, 设备:, …). Case numbers in
-any spelling are sought as numbers only, words about time become an interval. What cannot be read that way is sought
-as words; nothing a person types is an error. Pure: today comes as an argument.
+any spelling are sought as numbers only, words about time become an interval, numbers written out are sought in
+digits too, Latin letters also as the pinyin of a party. What cannot be read that way is sought as words; nothing a
+person types is an error. Pure: today comes as an argument.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from indexer import analysis
+from indexer import analysis, pinyin
 from indexer.document import UNDECIDED, UNLINKED, ms_of
 from indexer.moments import Interval, interval_of
 from indexer.tree import WORD_FIELDS, All, During, Either, Exact, Node, Not, Words
@@ -164,6 +165,8 @@ _PHRASES = {
         "prefix": "以“{}”开头",
         "case": "案号 {}",
         "key": "编号 {}",
+        "tail": "尾号 {}",
+        "pinyin": "当事人拼音 {}",
         "time": "时间 {} 至 {}",
         "open": "不限",
         "everything": "全部",
@@ -178,6 +181,8 @@ _PHRASES = {
         "prefix": "beginning with “{}”",
         "case": "case {}",
         "key": "number {}",
+        "tail": "number ending in {}",
+        "pinyin": "party in pinyin {}",
         "time": "time {} to {}",
         "open": "any",
         "everything": "everything",
@@ -234,7 +239,7 @@ def parse(text: str, *, today: date, zone: str) -> Query:
 
 
 def _words_only(text: str) -> Node:
-    found = [words for piece in text.split() if (words := _phrase(piece, "text"))]
+    found = [words for piece in text.split() if (words := words_in(piece, "text"))]
     return All(tuple(found)) if found else Either()
 
 
@@ -361,11 +366,11 @@ def _node_of(parsed: Any, meaning: _Meaning) -> Node | None:
         case "Term":
             return _word(parsed.text, _field_of(parsed), meaning)
         case "Prefix" if (_field_of(parsed) or "text") in WORD_FIELDS:
-            return _phrase(parsed.text, _field_of(parsed) or "text", prefix=True)
+            return words_in(parsed.text, _field_of(parsed) or "text", prefix=True)
         case "Prefix":
             return _word(parsed.text, _field_of(parsed), meaning)
         case "Phrase" if (_field_of(parsed) or "text") in WORD_FIELDS:
-            return _phrase(" ".join(parsed.words), _field_of(parsed) or "text")
+            return words_in(" ".join(parsed.words), _field_of(parsed) or "text")
         case "Phrase":
             return _word(" ".join(parsed.words), _field_of(parsed), meaning)
         case _:
@@ -402,8 +407,11 @@ def _joined_times(parts: list[Any], meaning: _Meaning) -> list[Any]:
 
 
 def _during(interval: Interval, typed: str) -> During:
-    start, end = ms_of(interval.start_at), ms_of(interval.end_at)
-    return During(start, max(end, start + 1000), typed)
+    start = ms_of(interval.start_at) if interval.start_at else None
+    end = ms_of(interval.end_at) if interval.end_at else None
+    if start is not None and end is not None:
+        end = max(end, start + 1000)
+    return During(start, end, typed)
 
 
 def _word(text: str, field: str | None, meaning: _Meaning) -> Node | None:
@@ -418,21 +426,35 @@ def _word(text: str, field: str | None, meaning: _Meaning) -> Node | None:
         return _during(interval, text)
     if field in _VALUES:
         value = _VALUES[field].get(analysis.norm(text).strip())
-        return Exact(field, value, typed=text) if value else _phrase(text, "text")
+        return Exact(field, value, typed=text) if value else words_in(text, "text")
     if field in _FLAGS:
         flag = Exact("flags", field)
         return flag if analysis.norm(text).strip() in _YES else Not(flag)
     if field in (None, "time", "device"):
         return _word_or_key(text, "device" if field == "device" else "text")
-    return _phrase(text, field or "text")
+    if field == "party":
+        return words_of_party(text)
+    return words_in(text, field or "text")
+
+
+def words_of_party(text: str) -> Node | None:
+    """The words in the names of parties, or the pinyin of one."""
+    return _group(Either, [words_in(text, "party"), _pinyin(text)])
+
+
+def _pinyin(text: str) -> Exact | None:
+    typed = pinyin.typed_as(text)
+    return Exact("pinyin", typed, is_prefix=pinyin.is_open(typed), typed=text) if typed else None
 
 
 def _word_or_key(text: str, field: str) -> Node | None:
-    """The word as it stands, or the identifier or digest that it is."""
-    words = _phrase(text, field, prefix=_is_part_of_plate(text))
+    """The word as it stands, or the identifier, digest or pinyin that it is."""
+    words = words_in(text, field, prefix=_is_part_of_plate(text))
     found: list[Node] = [words] if words else []
-    if key := analysis.key_of(text):
+    if key := analysis.key_of(text) or analysis.tail_key_of(text):
         found.append(Exact("keys", key, typed=text))
+    if field == "text" and (spelt := _pinyin(text)):
+        found.append(spelt)
     plain = text.lower()
     if _DIGEST.fullmatch(plain) or _ULID.fullmatch(plain):
         found.append(Exact("digests", plain, is_prefix=True, typed=text))
@@ -445,12 +467,17 @@ def _is_part_of_plate(text: str) -> bool:
     return found is not None and len(analysis.tokens(found.group(1))) > 2
 
 
-def _phrase(text: str, field: str, *, prefix: bool = False) -> Words | None:
+def words_in(text: str, field: str, *, prefix: bool = False) -> Node | None:
+    """The words in this field as they stand, or with their written numbers in digits; None where none can be sought."""
     text = text.translate(_AS_TYPED)
+    words = _words(text, field, prefix=prefix)
+    told = analysis.in_digits(text)
+    return _group(Either, [words, _words(told, field, prefix=prefix) if told else None])
+
+
+def _words(text: str, field: str, *, prefix: bool = False) -> Words | None:
     sought = analysis.phrase(text, prefix=prefix)
-    if not sought.tokens:
-        return None
-    return Words(sought.tokens, sought.last_is_prefix, field, text)
+    return Words(sought.tokens, sought.last_is_prefix, field, text) if sought.tokens else None
 
 
 def explain(query: Query, *, zone: str, lang: str = "zh") -> str:
@@ -465,6 +492,10 @@ def _told(node: Node, zone: ZoneInfo, lang: str) -> str:
             is_open = last_is_prefix and not analysis.phrase(typed).last_is_prefix
             said = phrases["prefix" if is_open else "words"].format(typed)
             return said if name == "text" else f"{names.get(name, name)} {said}"
+        case Exact(field="pinyin", typed=typed):
+            return phrases["pinyin"].format(typed)
+        case Exact(field="keys", value=value, typed=typed) if analysis.is_tail_key(value):
+            return phrases["tail"].format(typed)
         case Exact(field="keys" | "case_keys" as name, value=value, typed=typed):
             is_case = name == "case_keys" or not value.isalnum()
             return phrases["case" if is_case else "key"].format(typed or value)

@@ -11,9 +11,10 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
-from indexer import access, analysis, paging
+from indexer import access, analysis, paging, pinyin
 from indexer.access import Reviewer
 from indexer.document import (
+    Passage,
     cases_of,
     device_of,
     duration_of,
@@ -25,7 +26,7 @@ from indexer.document import (
 )
 from indexer.masking import masked
 from indexer.moments import Interval, interval_of
-from indexer.tree import FACET_FIELDS, All, During, Either, Exact, Node, Not, Words, keys_of, times_of, words_of
+from indexer.tree import FACET_FIELDS, All, During, Either, Exact, Node, Not, keys_of, times_of, words_of
 from pipeline import case_numbers
 from pipeline.errors import BadInput
 from pipeline.records import Known
@@ -284,20 +285,26 @@ def _of_device(name: str) -> Node:
 
 
 def _words(text: str, name: str) -> Node:
-    sought = analysis.phrase(text)
-    if not sought.tokens:
-        return Either()
-    return Words(sought.tokens, sought.last_is_prefix, name, text)
+    from indexer import query
+
+    found = query.words_of_party(text) if name == "party" else query.words_in(text, name)
+    return found or Either()
 
 
 def _during(filters: Filters, *, today: date, zone: str) -> Node:
     first, last = _interval(filters.start, today, zone), _interval(filters.end, today, zone)
-    start_ms = ms_of(first.start_at) if first else None
-    # A single moment named as the end lies within.
-    end_ms = max(ms_of(last.end_at), ms_of(last.start_at) + 1) if last else None
+    start_ms = ms_of(first.start_at) if first and first.start_at else None
+    end_ms = _end_ms(last) if last else None
     if start_ms is not None and end_ms is not None and end_ms <= start_ms:
         raise BadInput(f"The time from {filters.start} lies after {filters.end}", start=filters.start, end=filters.end)
     return During(start_ms, end_ms)
+
+
+def _end_ms(last: Interval) -> int | None:
+    """Where it ends; a single moment lies within."""
+    if last.end_at is None:
+        return None
+    return max(ms_of(last.end_at), ms_of(last.start_at) + 1 if last.start_at else 0)
 
 
 def _interval(text: str | None, today: date, zone: str) -> Interval | None:
@@ -317,7 +324,9 @@ class _Hits:
     def __init__(self, reviewer: Reviewer, node: Node, catalog: KnownOriginals, zone: ZoneInfo) -> None:
         self._reviewer, self._catalog, self._zone = reviewer, catalog, zone
         self._sought = [analysis.Phrase(words.tokens, words.last_is_prefix) for words in words_of(node)]
-        self._keys = {key.value for key in keys_of(node)}
+        keys = keys_of(node)
+        self._keys = frozenset(key.value for key in keys if key.field != "pinyin")
+        self._spelt = frozenset(key.value for key in keys if key.field == "pinyin")
         self._from_ms = max((found.from_ms for found in times_of(node) if found.from_ms is not None), default=None)
 
     def of(self, first: Sequence[Match], rest: Mapping[str, Sequence[Match]]) -> tuple[Hit, ...]:
@@ -376,7 +385,7 @@ class _Hits:
         """Every text in which something was found, those that show more first in each field's order."""
         found = []
         for passage in passages_of(known):
-            if marks := self._marks(passage.text):
+            if marks := self._marks(passage):
                 # Before it is cut, for half a number would not be known as one.
                 snippet, shown = _cut(masked(passage.text), marks)
                 found.append(
@@ -384,13 +393,16 @@ class _Hits:
                 )
         return found
 
-    def _marks(self, text: str) -> list[tuple[int, int]]:
+    def _marks(self, passage: Passage) -> list[tuple[int, int]]:
+        text = passage.text
         sought = analysis.possible(text, self._sought)
         spans = analysis.spans_of(text, sought) if sought else []
+        if passage.field == "party":
+            spans += [span for typed in self._spelt for span in pinyin.spans_of(text, typed)]
         return analysis.joined_spans([*spans, *_key_marks(text, self._keys)])
 
 
-def _key_marks(text: str, keys: set[str]) -> list[tuple[int, int]]:
+def _key_marks(text: str, keys: frozenset[str]) -> list[tuple[int, int]]:
     """Identifiers by their place; a text that is a sought case number and little else, whole."""
     if not keys:
         return []

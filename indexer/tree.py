@@ -25,10 +25,12 @@ WORD_FIELDS = (
     "caveat",
 )
 # Fields of whole values. `keys`: identifiers and every case number read anywhere; `case_keys`: of links only;
-# `link`: what became of its links; `caveat`: codes; `recording`: the logical recording, which is given with each hit.
+# `link`: what became of its links; `caveat`: codes; `recording`: the logical recording, which is given with each hit;
+# `pinyin`: how the names of parties are typed in Latin letters.
 EXACT_FIELDS = (
     "keys",
     "case_keys",
+    "pinyin",
     "digests",
     "flags",
     "case",
@@ -117,9 +119,9 @@ def words_of(node: Node) -> list[Words]:
 
 
 def keys_of(node: Node) -> list[Exact]:
-    """The keys that speak for a hit."""
+    """The keys and spellings that speak for a hit."""
     match node:
-        case Exact(field="keys" | "case_keys"):
+        case Exact(field="keys" | "case_keys" | "pinyin"):
             return [node]
         case All(parts) | Either(parts):
             return [key for part in parts for key in keys_of(part)]

@@ -16,7 +16,7 @@ def shown(text: str, *sought: str) -> list[str]:
     ("text", "expected"),
     [
         ("ＡＢＣ　１２", "abc 12"),
-        ("㈱①㎡", " 株 1m2"),
+        ("㈱①㎡", "株1m2"),
         ("〔2021〕【3】「a」", " 2021  3  a "),
         ("A–B—C−D", "a-b-c-d"),
         ("臨時執法記錄", "临时执法记录"),
@@ -103,7 +103,8 @@ def test_finds_that_touch_are_one() -> None:
     [
         ("车牌湘A·8K2P6", {"a8k2p6", "湘a8k2p6"}),
         ("DSJ-A7-004213", {"dsja7004213"}),
-        ("电话139-0730-1234。", {"13907301234", "话13907301234"}),
+        ("电话139-0730-1234。", {"13907301234", "话13907301234", "…1234"}),
+        ("座机0730-6221234", {"07306221234", "机07306221234", "6221234"}),
         ("no digits here", set()),
         ("A1 b2", set()),
     ],
@@ -135,3 +136,16 @@ def test_numbers_in_han_characters(han: str, number: int) -> None:
 
 def test_a_long_text_is_cut_in_linear_time() -> None:
     assert len(analysis.tokens("现场检查，" * 40_000)) == 160_000
+
+
+@pytest.mark.parametrize(
+    ("text", "sought", "marked"),
+    [
+        ("罚款叁仟元整", "3000元", ["叁仟元"]),
+        ("依据第二十三条第一款", "第23条", ["第二十三条"]),
+        ("白酒四十八瓶", "48瓶", ["四十八瓶"]),
+        ("罚款25,000元", "25000元", ["25,000元"]),
+    ],
+)
+def test_a_number_in_another_writing_is_marked_as_it_stands(text: str, sought: str, marked: list[str]) -> None:
+    assert shown(text, sought) == marked

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -13,23 +13,26 @@ from indexer.access import Reviewer
 from indexer.follower import Follower
 from indexer.search import Filters, search
 from pipeline.kinds import kinds_in
+from tests.indexer import judged, judged_county, judged_lab
 from tests.indexer.archive import Archive
-from tests.indexer.judged import QUERIES, archive
 
 NAMES = [backend.name for backend in kinds_in(indexer.backends.__name__, "BACKEND")]
-NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
+SETS = [judged, judged_lab, judged_county]
 
 
 @pytest.mark.parametrize("backend", NAMES)
-def test_judged_queries_are_answered(backend: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    catalog = Archive(archive())
+@pytest.mark.parametrize("judgement", SETS, ids=lambda judgement: judgement.__name__.rpartition(".")[2])
+def test_judged_queries_are_answered(
+    judgement: ModuleType, backend: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    catalog = Archive(judgement.archive())
     follower = Follower(catalog, tmp_path / "index", backend)
     scores: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
     faults = []
-    for group, text, expected in QUERIES:
+    for group, text, expected in judgement.QUERIES:
         page = search(
             Reviewer("t", "reviewer"), text, Filters(limit=100),
-            follower=follower, catalog=catalog, zone="Asia/Shanghai", now=NOW,
+            follower=follower, catalog=catalog, zone="Asia/Shanghai", now=judged_county.SAID_AT,
         )  # fmt: skip
         found, right = {hit.original for hit in page.hits}, set(expected)
         assert page.total == len(found)
@@ -37,11 +40,13 @@ def test_judged_queries_are_answered(backend: str, tmp_path: Path, capsys: pytes
         if found != right:
             faults.append(f"{text}: missing {sorted(right - found)}, wrong {sorted(found - right)}")
     with capsys.disabled():
-        print(f"\n{backend}: {len(QUERIES)} queries")
+        print(f"\n{backend}, {judgement.__name__}: {len(judgement.QUERIES)} queries")
         for group, rows in scores.items():
-            print(f"  {group:12} recall {_recall(rows):.3f} precision {_precision(rows):.3f}")
+            print(f"  {group:12} {len(rows):3} recall {_recall(rows):.3f} precision {_precision(rows):.3f}")
         print("".join(f"    {fault}\n" for fault in faults), end="")
     rows = [row for of_group in scores.values() for row in of_group]
+    with capsys.disabled():
+        print(f"  {'all':12} {len(rows):3} recall {_recall(rows):.3f} precision {_precision(rows):.3f}")
     assert _recall(rows) >= 0.98
     assert _precision(rows) >= 0.95
 
