@@ -170,6 +170,17 @@ class Page:
     after: str | None = None
     facets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
+    def summary(self) -> dict[str, Any]:
+        """What is to be said of all hits together, as the command line gives it."""
+        return {
+            "total": self.total,
+            "searched": self.searched,
+            "of": self.of,
+            "waiting": self.behind,
+            "after": self.after,
+            "facets": {name: dict(counts) for name, counts in self.facets.items()},
+        }
+
 
 def search(
     reviewer: Reviewer,

@@ -21,6 +21,7 @@ from pipeline.errors import BadInput
 
 if TYPE_CHECKING:
     from indexer.export import Exporter
+    from indexer.finding import Finder
     from indexer.follower import Follower
     from indexer.match import InFiles
     from pipeline.clock import Reading
@@ -60,11 +61,17 @@ class Home:
             grace_s = GRACE_S if grace_s is None else grace_s
             return check_log(self.audit, checkpoints.log, grace_s=grace_s, roots=roots_of(self.settings))
 
-    def tell(self, type: str, *, original: str | None = None, outcome: str = "done", facts: Any = None) -> None:
-        """The deed is an event, durable when this returns: before the first byte of evidence is shown."""
+    def tell(
+        self, type: str, *, actor: str | None = None, original: str | None = None, outcome: str = "done",
+        facts: Any = None,
+    ) -> None:  # fmt: skip
+        """The deed is an event, durable when this returns: before the first byte of evidence is shown.
+
+        actor: who did it; None for who sits at this keyboard.
+        """
         from pipeline.edges.audit import NewEvent
 
-        event = NewEvent(type=type, actor=self.actor, original=original, outcome=outcome, facts=facts or {})
+        event = NewEvent(type=type, actor=actor or self.actor, original=original, outcome=outcome, facts=facts or {})
         with self.catalog.transaction() as connection:
             [seq] = self.audit.record(connection, [event])
         self.audit.make_durable(seq)
@@ -148,6 +155,13 @@ def build_follower(home: Home) -> Follower:
     from indexer.follower import Follower
 
     return Follower(home.catalog, home.settings.home / "index", home.settings.index.backend)
+
+
+def build_finder(home: Home) -> Finder:
+    """What people ask the index through."""
+    from indexer.finding import Finder
+
+    return Finder(lambda: build_follower(home), home.catalog, home.tell, home.settings.time.zone)
 
 
 def build_marked(home: Home) -> InFiles:

@@ -242,6 +242,13 @@ def test_by_score_the_document_that_speaks_of_it_most_comes_first(index: SearchI
     assert found.hits[0].score > found.hits[1].score > 0
 
 
+@pytest.mark.parametrize("limit", [1, 3, 6, 11])
+def test_the_best_come_first_however_few_are_asked_for(index: SearchIndex, limit: int) -> None:
+    put(index, *(document(f"d{number:02}", "拆除 " * (number % 5 + 1)) for number in range(17)))
+    whole, few = (index.search(Asked(node=words("拆除"), limit=size)).hits for size in (17, limit))
+    assert [match.score for match in few] == [match.score for match in whole[:limit]]
+
+
 def page_by_page(index: SearchIndex, sort: str, limit: int, between: Callable[[], None] = lambda: None) -> list[str]:
     """All hits, each page from the place of the last hit of the one before, without those seen there."""
     seen: list[Match] = []
