@@ -83,8 +83,22 @@ class Stats:
     size_bytes: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where an index lives.
+
+    folder: its own; what lies in a database is named like it. lock: keeps other writers out. database: the catalog's
+    address. is_building: nobody searches it before `finish`, so what serves searching alone may be made there.
+    """
+
+    folder: Path
+    lock: BaseFileLock
+    database: str = ""
+    is_building: bool = False
+
+
 class SearchIndex(Protocol):
-    """One index in one folder. Any thread may search; whoever stages and commits does both in one thread."""
+    """One index in one place. Any thread may search; whoever stages and commits does both in one thread."""
 
     def stage(self, documents: Iterable[Document], deletes: Iterable[str] = ()) -> None:
         """Holds these for the next commit; the last of one id wins."""
@@ -105,37 +119,60 @@ class SearchIndex(Protocol):
 
     def stats(self) -> Stats: ...
 
+    def finish(self) -> None:
+        """What thousands of commits left to be done for searching is done; may take minutes, and may be done twice."""
+
     def clear(self) -> None:
         """No documents and sequence 0."""
 
     def close(self) -> None: ...
 
 
+def sweep_folders(kind: str, kept: Place) -> None:
+    """No folder of this kind lies beside the kept one; what another program still holds open goes next time."""
+    for path in kept.folder.parent.glob(f"{kind}-*"):
+        if path.is_dir() and path != kept.folder:
+            shutil.rmtree(path, ignore_errors=True)
+
+
 @dataclass(frozen=True)
 class Backend:
-    """A kind of index. open: the index in this folder, made where there is none.
+    """A kind of index. open: the index in this place, made where there is none. sweep: every other index of this kind
+    (its name is given) is gone, be the kept one of another kind.
 
-    Raises IndexDamaged where the folder holds something that cannot be read or is of another version.
+    open raises IndexDamaged where the place holds something that cannot be read or is of another version.
     """
 
     name: str
-    open: Callable[[Path, BaseFileLock], SearchIndex]
+    open: Callable[[Place], SearchIndex]
+    sweep: Callable[[str, Place], None] = sweep_folders
+
+
+def backend_names() -> list[str]:
+    """The backends there are; none is loaded."""
+    return [found.removesuffix("_index") for _, found, _ in pkgutil.iter_modules(indexer.backends.__path__)]
+
+
+def require_backend(name: str) -> str:
+    """The name, where there is such a backend. Raises BadInput naming those there are."""
+    names = backend_names()
+    if name not in names:
+        raise BadInput(f"There is no index backend '{name}'; there are: {', '.join(names)}", backend=name)
+    return name
 
 
 def backend_named(name: str) -> Backend:
     """The backend a setting names; only its own library is loaded. Raises BadInput naming those there are."""
-    names = [found.removesuffix("_index") for _, found, _ in pkgutil.iter_modules(indexer.backends.__path__)]
-    if name not in names:
-        raise BadInput(f"There is no index backend '{name}'; there are: {', '.join(names)}", backend=name)
-    backend: Backend = importlib.import_module(f"indexer.backends.{name}_index").BACKEND
+    backend: Backend = importlib.import_module(f"indexer.backends.{require_backend(name)}_index").BACKEND
     return backend
 
 
-def make_once(folder: Path, lock: BaseFileLock, make: Callable[[Path], None]) -> None:
+def make_once(place: Place, make: Callable[[Path], None]) -> None:
     """The folder holds a whole index, made beside it and moved, so that nobody meets a half made one."""
+    folder = place.folder
     if folder.exists() and any(folder.iterdir()):
         return
-    with lock:
+    with place.lock:
         if folder.exists() and any(folder.iterdir()):
             return
         fresh = folder.with_name(f"{folder.name}.new")

@@ -1,8 +1,8 @@
 """Keeps the index level with the catalog, from any thread of any process of this host.
 
 The index's folder holds one folder an index, and `current`, which names the one in use. A new one is built beside it
-and takes its place at once; the old one is searched meanwhile. Every index carries the sequence it has followed to,
-so one that was killed, restored or left behind goes on from there.
+and takes its place at once; the old one, be it of another backend, is searched and followed meanwhile. Every index
+carries the sequence it has followed to, so one that was killed, restored or left behind goes on from there.
 """
 
 from __future__ import annotations
@@ -15,12 +15,25 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from filelock import FileLock
+from filelock import BaseFileLock, FileLock, Timeout
 from ulid import ULID
 
-from indexer.contract import Asked, Found, IndexDamaged, SearchIndex, Stats, backend_named
-from indexer.tree import Either, Exact
+from indexer.contract import (
+    Asked,
+    Backend,
+    Found,
+    IndexDamaged,
+    Place,
+    SearchIndex,
+    Stats,
+    backend_named,
+    backend_names,
+    require_backend,
+)
+from indexer.tree import All, Either, Exact
+from pipeline.edges import failpoint
 from pipeline.edges.disk import sync_folder
+from pipeline.errors import TryAgain
 
 if TYPE_CHECKING:
     from indexer.document import Document
@@ -32,8 +45,18 @@ logger = logging.getLogger(__name__)
 BATCH = 500
 # More than this many changes are not counted one by one for a status line.
 _MOST_COUNTED = 100_000
+# A search follows so many changes and waits so long for other writers; the rest is the workers' and it says so.
+_FOLLOWED_AT_ONCE, _PATIENCE_S = 100, 1.0
+# An archive of so many originals is indexed within seconds: whoever misses its index builds it.
+_BUILT_AT_ONCE = 2_000
+# So often a catalog that changes meanwhile is counted anew.
+_LOOKS = 3
 _CURRENT = "current"
 _BUILDING = ".building"
+
+
+class IndexMissing(TryAgain):
+    """There is no index that could be searched, and building it takes too long for whoever waits for an answer."""
 
 
 class FollowedCatalog(Protocol):
@@ -45,14 +68,21 @@ class FollowedCatalog(Protocol):
 
     def head(self) -> int: ...
 
+    def counts(self) -> dict[str, int]:
+        """State -> how many originals are in it."""
+
 
 class Follower:
-    """The index of one home."""
+    """The index of one home. backend_name: of the indexes it builds; the one in use may be of another until then.
 
-    def __init__(self, catalog: FollowedCatalog, folder: Path, backend_name: str) -> None:
+    database: the catalog's address, for indexes that live there.
+    """
+
+    def __init__(self, catalog: FollowedCatalog, folder: Path, backend_name: str, database: str = "") -> None:
         self._catalog = catalog
         self._folder = folder
-        self._backend_name = backend_name
+        self._backend_name = require_backend(backend_name)
+        self._database = database
         # One thread of this process at a time asks for the file lock; the others find their change covered.
         self._turn = threading.Lock()
         self._opening = threading.Lock()
@@ -76,6 +106,60 @@ class Follower:
         with self._turn:
             return self._bring_up(wanted)
 
+    def follow_for_search(self) -> None:
+        """The index holds the latest changes where that is done in a moment; else they are left to the workers.
+
+        Raises IndexMissing where there is no sound index and building one takes longer than a person waits.
+        """
+        try:
+            seq, head = self._index().seq(), self._catalog.head()
+            if seq > head:
+                raise IndexDamaged("The search index is ahead of its catalog", path=str(self._folder))
+            if seq == head or len(self._catalog.changed_after(seq, _FOLLOWED_AT_ONCE + 1)) > _FOLLOWED_AT_ONCE:
+                return
+            self._follow_in_turn()
+        except IndexDamaged as error:
+            self._forget()
+            self._require_small(error)
+            self.follow()
+
+    def _follow_in_turn(self) -> None:
+        """The latest changes are in the index, or others have been writing for too long."""
+        if not self._turn.acquire(timeout=_PATIENCE_S):
+            return
+        try:
+            with self._writing.acquire(timeout=_PATIENCE_S):
+                index = self._index()
+                if index.seq() <= self._catalog.head():
+                    self._catch_up(index)
+        except Timeout:
+            return
+        finally:
+            self._turn.release()
+
+    def _require_small(self, error: IndexDamaged) -> None:
+        total = sum(self._catalog.counts().values())
+        if total <= _BUILT_AT_ONCE:
+            return
+        building = self.building()
+        done, total = building if building and building[1] else (0, total)
+        raise IndexMissing(
+            f"The search index is being built anew and cannot be searched yet: {done} of {total} originals are in it. "
+            "A running `casereel up` or `casereel patrol` builds it; else run `casereel rebuild index`",
+            zh=f"检索索引需要重建，暂时无法检索：共 {total} 件，已完成 {done} 件。"
+            "运行中的 casereel up 或 casereel patrol 会自动重建；否则请运行 casereel rebuild index",
+            done=done, total=total, why=str(error),
+        ) from error  # fmt: skip
+
+    def building(self) -> tuple[int, int] | None:
+        """How many originals are in the index that is being built, and how many will be; None where none is."""
+        left = sorted(self._folder.glob(f"*{_BUILDING}"))
+        try:
+            done, total = (left[-1].read_text(encoding="ascii") or "0 0").split()
+            return int(done), int(total)
+        except (OSError, IndexError, ValueError):
+            return None
+
     def _bring_up(self, wanted: int) -> int:
         for _ in range(2):
             try:
@@ -97,7 +181,9 @@ class Follower:
         while changes := self._catalog.changed_after(seq, BATCH):
             index.stage(*self._documents([identifier for _, identifier in changes]))
             seq = changes[-1][0]
+            failpoint.at("index.staged")
             index.commit(seq)
+            failpoint.at("index.committed")
             progress(len(changes))
         return seq
 
@@ -122,7 +208,7 @@ class Follower:
         except IndexDamaged:
             # Another process may have put a new index in its place; else it is built now.
             self._forget()
-            self.follow()
+            self.follow_for_search()
             return self._index().search(asked)
 
     def stats(self) -> Stats:
@@ -140,18 +226,25 @@ class Follower:
         return [identifier for _, identifier in self._catalog.changed_after(self._index().seq(), _MOST_COUNTED)]
 
     def unknown(self, ids: Sequence[str]) -> int:
-        """How many of these the index does not hold at all."""
-        held = 0
-        for at in range(0, len(ids), BATCH):
-            some = ids[at : at + BATCH]
-            held += self._index().count(Either(tuple(Exact("digests", one.lower()) for one in some)))
-        # A recording answers for its sidecars too.
-        return max(0, len(ids) - held)
+        """How many originals the index does not hold at all, these being those it does not hold as they are now."""
+        return max(0, self._held() - self._index().stats().documents) if ids else 0
+
+    def _held(self) -> int:
+        """How many originals the index should hold."""
+        counts = self._catalog.counts()
+        return sum(counts.values()) - counts.get("disposed", 0)
 
     def state(self) -> dict[str, Any]:
         """What `status` shows; reads and changes nothing. fault: why the index must be built anew, else None."""
-        told: dict[str, Any] = {"backend": self._backend_name, "documents": 0, "seq": 0, "bytes": 0, "fault": None}
         name = self._current_name()
+        told: dict[str, Any] = {
+            "backend": _kind_of(name) if name else self._backend_name,
+            "wanted": self._backend_name,
+            "documents": 0,
+            "seq": 0,
+            "bytes": 0,
+            "fault": None,
+        }
         if name is None:
             told["fault"] = "not built yet"
         else:
@@ -161,7 +254,59 @@ class Follower:
             except IndexDamaged as error:
                 told["fault"] = str(error)
         told["behind"] = len(self._catalog.changed_after(told["seq"], _MOST_COUNTED))
+        building = self.building()
+        told["building"] = {"done": building[0], "total": building[1]} if building else None
         return told
+
+    def heal(self, *, thorough: bool = True) -> dict[str, int]:
+        """The index holds what the catalog knows; `behind`: originals it did not hold as they are now, `missing`:
+        documents that it had lost. One with documents that the catalog does not know is built anew.
+
+        thorough: documents are counted too, beside the changes that were not followed yet.
+        """
+        try:
+            behind = len(self._catalog.changed_after(self._index().seq(), _MOST_COUNTED))
+        except IndexDamaged:
+            behind = len(self._catalog.changed_after(0, _MOST_COUNTED))
+        self.follow()
+        return {"behind": behind, "missing": self._restore() if thorough else 0}
+
+    def must_be_built(self) -> bool:
+        """Whether no sound index is in use."""
+        return not self._is_sound()
+
+    def _restore(self) -> int:
+        """How many documents an index that has followed to the end had lost; they are there again."""
+        with self._turn, self._writing:
+            lacking = self._lacking()
+            restored = self._put_lost() if lacking > 0 else 0
+        if lacking < 0:
+            logger.warning("the index holds %s documents that the catalog does not know; it is built anew", -lacking)
+            self._rebuild(lambda _done, _total: None, only_if_needed=False)
+        return restored
+
+    def _lacking(self) -> int:
+        """How many documents the index should hold beside those it holds; 0 where the catalog will not stand still."""
+        index = self._index()
+        for _ in range(_LOOKS):
+            seq = self._catch_up(index)
+            held, documents = self._held(), index.count(All())
+            if documents == held or self._catalog.head() == seq:
+                return held - documents
+        return 0
+
+    def _put_lost(self) -> int:
+        index, restored, after = self._index(), 0, 0
+        seq = index.seq()
+        while changes := self._catalog.changed_after(after, BATCH):
+            after = changes[-1][0]
+            ids = [identifier for _, identifier in changes]
+            if lost := sorted(set(ids) - _present(index, ids)):
+                documents, _ = self._documents(lost)
+                index.stage(documents)
+                index.commit(seq)
+                restored += len(documents)
+        return restored
 
     def rebuild(self, progress: Callable[[int, int], None] = lambda _done, _total: None) -> int:
         """How many documents the new index holds, built from the whole catalog and put in place of the old.
@@ -179,16 +324,21 @@ class Follower:
                 return
             name = self._building_name()
             index = self._fresh(name)
-            total = len(self._catalog.changed_after(index.seq(), _MOST_COUNTED))
-            done = 0
+            failpoint.at("index.begun")
+            total = sum(self._catalog.counts().values())
+            done = max(0, total - len(self._catalog.changed_after(index.seq(), total + 1)))
+            marker = self._folder / f"{name}{_BUILDING}"
 
             def tell(count: int) -> None:
                 nonlocal done
                 done += count
+                marker.write_text(f"{done} {max(done, total)}", encoding="ascii")
                 progress(done, max(done, total))
 
             # Nobody else knows this folder yet: the others go on with the old index until the last changes.
             self._catch_up(index, tell)
+            index.finish()
+            failpoint.at("index.finished")
             with self._writing:
                 self._catch_up(index, tell)
                 index.close()
@@ -205,7 +355,10 @@ class Follower:
             return False
 
     def _building_name(self) -> str:
-        """The index that a killed rebuild left unfinished, else a new name."""
+        """The index that a killed rebuild left unfinished, else a new name; what one of another backend left goes."""
+        for path in self._folder.glob(f"*{_BUILDING}"):
+            if not path.name.startswith(f"{self._backend_name}-"):
+                path.unlink(missing_ok=True)
         left = sorted(path.name for path in self._folder.glob(f"{self._backend_name}-*{_BUILDING}"))
         if left:
             return left[-1].removesuffix(_BUILDING)
@@ -216,37 +369,49 @@ class Follower:
     def _fresh(self, name: str) -> SearchIndex:
         lock = FileLock(self._folder / "building.lock")
         try:
-            index = backend_named(self._backend_name).open(self._folder / name, lock)
+            index = self._opened_at(name, lock, is_building=True)
             if index.seq() <= self._catalog.head():
                 return index
             index.close()
         except IndexDamaged:
             pass
         shutil.rmtree(self._folder / name)
-        return backend_named(self._backend_name).open(self._folder / name, lock)
+        return self._opened_at(name, lock, is_building=True)
+
+    def _opened_at(self, name: str, lock: BaseFileLock, *, is_building: bool = False) -> SearchIndex:
+        place = Place(folder=self._folder / name, lock=lock, database=self._database, is_building=is_building)
+        return backend_named(_kind_of(name)).open(place)
 
     def _put_in_place(self, name: str) -> None:
         fresh = self._folder / f"{_CURRENT}.new"
         fresh.write_text(name, encoding="ascii")
         with fresh.open("rb+") as opened:
             os.fsync(opened.fileno())
+        failpoint.at("index.before_place")
         fresh.replace(self._folder / _CURRENT)
         sync_folder(self._folder)
+        failpoint.at("index.placed")
         (self._folder / f"{name}{_BUILDING}").unlink(missing_ok=True)
 
     def _sweep(self, kept: str) -> None:
-        """Indexes nobody names are removed; what another program still holds open goes next time."""
-        for path in self._folder.iterdir():
-            # A backend's name and an identifier; the indexes for matching stand beside.
-            if path.is_dir() and "-" in path.name and not path.name.startswith(kept):
-                shutil.rmtree(path, ignore_errors=True)
+        """Indexes nobody names are removed; those whose backend cannot be reached go next time."""
+        place = Place(folder=self._folder / kept, lock=self._writing, database=self._database)
+        kinds = {_kind_of(path.name) for path in self._folder.iterdir() if path.is_dir() and "-" in path.name}
+        for backend in self._backends(kinds | {_kind_of(kept)}):
+            try:
+                backend.sweep(backend.name, place)
+            except TryAgain as error:
+                logger.warning("a replaced index is left for now: %s", error)
+
+    def _backends(self, kinds: set[str]) -> list[Backend]:
+        return [backend_named(kind) for kind in sorted(kinds.intersection(backend_names()))]
 
     def _current_name(self) -> str | None:
         try:
             name = (self._folder / _CURRENT).read_text(encoding="ascii").strip()
         except (OSError, UnicodeDecodeError):
             return None
-        return name if name.startswith(f"{self._backend_name}-") and "/" not in name else None
+        return name if _kind_of(name) in backend_names() and "/" not in name else None
 
     def _index(self) -> SearchIndex:
         """The index in use, opened anew where another took its place. Raises IndexDamaged where there is none."""
@@ -257,7 +422,7 @@ class Follower:
             if name is None or not (self._folder / name).is_dir():
                 raise IndexDamaged("There is no search index yet", path=str(self._folder))
             self._close()
-            self._opened = (name, backend_named(self._backend_name).open(self._folder / name, self._writing))
+            self._opened = (name, self._opened_at(name, self._writing))
             return self._opened[1]
 
     def _forget(self) -> None:
@@ -271,3 +436,15 @@ class Follower:
 
     def close(self) -> None:
         self._forget()
+
+
+def _kind_of(name: str) -> str:
+    """The backend of an index by its name."""
+    return name.partition("-")[0]
+
+
+def _present(index: SearchIndex, ids: Sequence[str]) -> set[str]:
+    """Which of these the index holds. Every document carries its identifier as a digest."""
+    node = Either(tuple(Exact("digests", identifier.lower()) for identifier in ids))
+    hits = index.search(Asked(node=node, limit=2 * len(ids))).hits
+    return {match.id for match in hits}

@@ -215,7 +215,7 @@ def search(
     )
     question = paging.question_of(asked.node, asked.sort, filters.group)
     cursor = paging.cursor_of(filters.after, question)
-    follower.follow()
+    follower.follow_for_search()
     leaf = paging.turn(follower.search, asked, cursor, grouped=filters.group)
     rest = _rest(follower, asked, leaf) if filters.group else {}
     hits = _Hits(reviewer, told, catalog, ZoneInfo(zone))

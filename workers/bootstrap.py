@@ -154,7 +154,9 @@ def build_follower(home: Home) -> Follower:
     """The index as a follower of the catalog."""
     from indexer.follower import Follower
 
-    return Follower(home.catalog, home.settings.home / "index", home.settings.index.backend)
+    return Follower(
+        home.catalog, home.settings.home / "index", home.settings.index.backend, database=home.settings.catalog_url
+    )
 
 
 def build_finder(home: Home) -> Finder:

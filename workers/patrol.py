@@ -32,12 +32,18 @@ PLANNED_AT_ONCE, PLANNED_A_WALK = 100, 5000
 
 
 def round_of(
-    home: Home, *, grace_s: float = GRACE_S, kept: Retention | None = None, walks: bool = True
-) -> dict[str, int]:  # fmt: skip
+    home: Home,
+    *,
+    grace_s: float = GRACE_S,
+    kept: Retention | None = None,
+    walks: bool = True,
+    builds: bool = True,
+) -> dict[str, int]:
     """One round; returns how much of each kind there was to do.
 
     grace_s: younger leftovers and objects are left alone, for they may belong to somebody at work. kept: the home's
-    retention where the caller has it already. walks: vault and derivatives are gone through file by file as well.
+    retention where the caller has it already. walks: vault and derivatives are gone through file by file as well, and
+    the index document by document. builds: an index that must be built anew is built in this round.
     """
     jobs = build_jobs(home)
     try:
@@ -52,9 +58,7 @@ def round_of(
         home.catalog.doubt_the_dead()
         home.audit.make_durable(home.catalog.last_event())
         done["originals_disposed"] = _look_after_retention(home, kept)
-        follower = build_follower(home)
-        done["index_was_behind"] = follower.state()["behind"]
-        follower.follow()
+        done |= _look_after_index(home, thorough=walks, builds=builds)
         done["exports_cleared"] = _clear_exports(home)
         done["queue_entries_pruned"] = jobs.prune(home.settings.work.keep_done_days)
         # Last, for a log that does not hold ends the round.
@@ -88,6 +92,33 @@ def _sign(home: Home, every_s: float) -> int:
             logger.warning("patrol: %s", error)
     _timestamp(home)
     return checkpoints.sizes()[-1] if checkpoints.sizes() else 0
+
+
+def _look_after_index(home: Home, *, thorough: bool, builds: bool) -> dict[str, int]:
+    """How many originals the index was behind by, and how many documents it had lost; it has them now."""
+    follower = build_follower(home)
+    try:
+        if not builds and follower.must_be_built():
+            return {"index_was_behind": follower.state()["behind"], "index_restored": 0}
+        healed = follower.heal(thorough=thorough)
+    finally:
+        follower.close()
+    if healed["missing"]:
+        logger.warning("%s originals were missing in the search index and are in it again", healed["missing"])
+    return {"index_was_behind": healed["behind"], "index_restored": healed["missing"]}
+
+
+def _build_index(home: Home, stop: threading.Event) -> None:
+    """A missing or damaged index is built anew beside the rounds, for that may take many minutes."""
+    while not stop.wait(EVERY_S / 4):
+        follower = build_follower(home)
+        try:
+            if follower.must_be_built():
+                follower.follow()
+        except CasereelError as error:
+            logger.warning("the search index cannot be built yet: %s", error)
+        finally:
+            follower.close()
 
 
 def _clear_exports(home: Home) -> int:
@@ -150,12 +181,13 @@ def patrol(home: Home, stop: threading.Event) -> None:
     jobs.show_life()
     slow = threading.Thread(target=keep_fixity, args=(home, stop), daemon=True)
     slow.start()
+    threading.Thread(target=_build_index, args=(home, stop), daemon=True).start()
     kept, walked_s = _retention_of(home), -WALK_EVERY_S
     try:
         while not stop.is_set():
             walks = time.monotonic() - walked_s >= WALK_EVERY_S
             try:
-                jobs.said = {"last": round_of(home, kept=kept, walks=walks)}
+                jobs.said = {"last": round_of(home, kept=kept, walks=walks, builds=False)}
                 walked_s = time.monotonic() if walks else walked_s
             except CasereelError as error:
                 logger.warning("patrol: %s", error)

@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tantivy
-from filelock import BaseFileLock
 
-from indexer.contract import VERSION, Asked, Backend, Found, IndexDamaged, Match, Stats, folder_bytes, make_once
+from indexer.contract import VERSION, Asked, Backend, Found, IndexDamaged, Match, Place, Stats, folder_bytes, make_once
 from indexer.tree import (
     DOCUMENT_FLAG,
     EXACT_FIELDS,
@@ -34,6 +33,7 @@ from indexer.tree import (
     Not,
     Words,
 )
+from pipeline.edges import failpoint
 from pipeline.errors import TryAgain
 
 if TYPE_CHECKING:
@@ -122,19 +122,21 @@ def _commit(folder: Path, seq: int, staged: Mapping[str, Document | None], clear
             writer.add_document(_stored(document))
     writer.delete_documents_by_term("id", _MARK)
     writer.add_document(_stored_mark(seq))
+    failpoint.at("index.before_commit")
     writer.commit()
+    failpoint.at("index.after_commit")
     writer.wait_merging_threads()
 
 
 class TantivyIndex:
     """One Tantivy index in one folder."""
 
-    def __init__(self, folder: Path, lock: BaseFileLock) -> None:
-        self._folder = folder
-        self._lock = lock
+    def __init__(self, place: Place) -> None:
+        self._folder = folder = place.folder
+        self._lock = place.lock
         self._guard = threading.Lock()
         self._staged: dict[str, Document | None] = {}
-        make_once(folder, lock, _make)
+        make_once(place, _make)
         with _reading(folder):
             self._index = _opened(folder)
             self._schema = self._index.schema
@@ -154,6 +156,9 @@ class TantivyIndex:
     def commit(self, seq: int) -> None:
         staged, self._staged = self._staged, {}
         self._write(seq, staged)
+
+    def finish(self) -> None:
+        """Nothing is left to be done: segments are merged as they come."""
 
     def clear(self) -> None:
         self._staged = {}

@@ -22,7 +22,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import BaseFileLock
 from whoosh import analysis as whoosh_analysis
 from whoosh import collectors, columns, fields, query, sorting, writing
 from whoosh import index as whoosh_index
@@ -30,7 +29,7 @@ from whoosh.filedb.filestore import FileStorage
 from whoosh.query import compound, spans
 from whoosh.reading import ReaderClosed, SegmentReader
 
-from indexer.contract import VERSION, Asked, Backend, Found, IndexDamaged, Match, Stats, folder_bytes, make_once
+from indexer.contract import VERSION, Asked, Backend, Found, IndexDamaged, Match, Place, Stats, folder_bytes, make_once
 from indexer.tree import (
     DOCUMENT_FLAG,
     EXACT_FIELDS,
@@ -44,6 +43,7 @@ from indexer.tree import (
     Not,
     Words,
 )
+from pipeline.edges import failpoint
 from pipeline.edges.disk import sync_folder
 from pipeline.errors import TryAgain
 
@@ -112,13 +112,26 @@ def _write(folder: Path, seq: int, staged: Mapping[str, Document | None], *, cle
             if document is not None:
                 writer.add_document(**_stored(document))
         writer.add_document(id=_MARK, mark=json.dumps({"version": VERSION, "seq": seq}))
+        failpoint.at("index.before_commit")
         writer.commit(mergetype=writing.CLEAR if clear else _merge_small)
     except OSError as error:
         raise TryAgain(f"The search index in {folder} cannot be written: {error}", path=str(folder)) from error
     finally:
         if not writer.is_closed:
-            writer.cancel()
+            _abandon(writer)
+    failpoint.at("index.after_commit")
     _sync(folder)
+
+
+def _abandon(writer: Any) -> None:
+    """The writer's lock is let go; what it had written is removed by the next one that commits."""
+    try:
+        writer.cancel()
+    except OSError:
+        # On a full disk its clean-up fails like the rest (2.7.4), before it comes to the lock.
+        writer.is_closed = True
+        if writer.writelock is not None:
+            writer.writelock.release()
 
 
 def _delete(writer: Any, identifiers: Iterable[str]) -> None:
@@ -146,14 +159,14 @@ def _sync(folder: Path) -> None:
 class WhooshIndex:
     """One Whoosh index in one folder."""
 
-    def __init__(self, folder: Path, lock: BaseFileLock) -> None:
-        self._folder = folder
-        self._lock = lock
+    def __init__(self, place: Place) -> None:
+        self._folder = folder = place.folder
+        self._lock = place.lock
         # A searcher shares its open files between its threads.
         self._guard = threading.RLock()
         self._staged: dict[str, Document | None] = {}
         self._current: Any = None
-        make_once(folder, lock, _make)
+        make_once(place, _make)
         with _reading(folder):
             self._index = whoosh_index.open_dir(str(folder))
             self._compare_sizes()
@@ -173,6 +186,9 @@ class WhooshIndex:
     def commit(self, seq: int) -> None:
         staged, self._staged = self._staged, {}
         self._write(seq, staged)
+
+    def finish(self) -> None:
+        """Nothing is left to be done: each commit merges what has become too many segments."""
 
     def clear(self) -> None:
         self._staged = {}

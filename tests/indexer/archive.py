@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -129,6 +129,10 @@ class Archive:
     def head(self) -> int:
         with self._lock:
             return max(self._changed.values(), default=0)
+
+    def counts(self) -> dict[str, int]:
+        with self._lock:
+            return dict(Counter(one.original.state for one in self._knowns.values()))
 
     def changed_after(self, seq: int, limit: int) -> list[tuple[int, str]]:
         with self._lock:

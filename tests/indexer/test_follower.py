@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import multiprocessing
+import itertools
 import os
 import shutil
 import signal
@@ -10,22 +10,41 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from filelock import FileLock
 
 import indexer.backends
+import indexer.follower
 from indexer import analysis
 from indexer.contract import Asked
-from indexer.follower import BATCH, Follower
+from indexer.document import Document
+from indexer.follower import BATCH, Follower, IndexMissing
 from indexer.tree import All, Words
+from pipeline.errors import BadInput
 from pipeline.kinds import kinds_in
 from pipeline.records import Known
+from tests.children import child
 from tests.indexer.archive import Archive, known
 
 NAMES = [backend.name for backend in kinds_in(indexer.backends.__name__, "BACKEND")]
 
 
-@pytest.fixture(params=NAMES)
-def backend(request: pytest.FixtureRequest) -> str:
+ADDRESS = "database"
+
+
+@pytest.fixture(
+    params=[pytest.param(name, marks=pytest.mark.postgres) if name == "postgresql" else name for name in NAMES]
+)
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Each backend; the address of the database lies in the test's folder, where other processes find it too."""
+    if request.param == "postgresql":
+        (tmp_path / ADDRESS).write_text(request.getfixturevalue("postgres"))
     return str(request.param)
+
+
+def follower_of(catalog: Archive, folder: Path, backend: str) -> Follower:
+    address = folder.parent / ADDRESS
+    return Follower(catalog, folder, backend, database=address.read_text() if address.exists() else "")
 
 
 @pytest.fixture
@@ -35,7 +54,7 @@ def catalog() -> Archive:
 
 @pytest.fixture
 def follower(backend: str, catalog: Archive, tmp_path: Path) -> Follower:
-    return Follower(catalog, tmp_path / "index", backend)
+    return follower_of(catalog, tmp_path / "index", backend)
 
 
 def found(follower: Follower, text: str) -> list[str]:
@@ -44,8 +63,11 @@ def found(follower: Follower, text: str) -> list[str]:
 
 
 def damage(folder: Path) -> None:
-    current = folder / (folder / "current").read_text()
-    for path in current.iterdir():
+    name = (folder / "current").read_text()
+    if name.startswith("postgresql-"):
+        with sa.create_engine((folder.parent / ADDRESS).read_text()).begin() as connection:
+            connection.exec_driver_sql(f'DROP TABLE "{name}".document')
+    for path in (folder / name).iterdir():
         if path.is_file() and path.stat().st_size and "lock" not in path.name.lower():
             # In a new file: cutting one that this process has mapped would end the process.
             path.unlink()
@@ -61,7 +83,7 @@ def test_following_brings_every_change_into_the_index(follower: Follower, catalo
 
 
 def test_an_empty_catalog_is_followed_too(backend: str, tmp_path: Path) -> None:
-    follower = Follower(Archive(), tmp_path / "index", backend)
+    follower = follower_of(Archive(), tmp_path / "index", backend)
     assert follower.follow() == 0
     assert found(follower, "") == []
 
@@ -75,7 +97,7 @@ def test_following_again_reads_nothing(follower: Follower, catalog: Archive) -> 
 
 def test_more_changes_than_one_batch_are_all_followed(backend: str, tmp_path: Path) -> None:
     catalog = Archive(known(f"d{number:05}") for number in range(BATCH * 2 + 3))
-    follower = Follower(catalog, tmp_path / "index", backend)
+    follower = follower_of(catalog, tmp_path / "index", backend)
     follower.follow()
     assert follower.stats().documents == BATCH * 2 + 3
 
@@ -91,7 +113,8 @@ def test_state_tells_how_far_behind_it_is_and_changes_nothing(
     follower: Follower, catalog: Archive, tmp_path: Path, backend: str
 ) -> None:
     assert follower.state() == {
-        "backend": backend, "documents": 0, "seq": 0, "bytes": 0, "fault": "not built yet", "behind": 2,
+        "backend": backend, "wanted": backend, "documents": 0, "seq": 0, "bytes": 0, "fault": "not built yet",
+        "behind": 2, "building": None,
     }  # fmt: skip
     assert not (tmp_path / "index").exists()
     follower.follow()
@@ -104,7 +127,7 @@ def test_state_tells_how_far_behind_it_is_and_changes_nothing(
 def test_another_follower_sees_what_was_followed(
     follower: Follower, catalog: Archive, tmp_path: Path, backend: str
 ) -> None:
-    other = Follower(catalog, tmp_path / "index", backend)
+    other = follower_of(catalog, tmp_path / "index", backend)
     other.follow()
     follower.follow()
     catalog.put(known("c", folder="检查"))
@@ -117,7 +140,7 @@ def test_a_damaged_index_is_noticed_told_and_built_anew(
 ) -> None:
     follower.follow()
     damage(tmp_path / "index")
-    other = Follower(catalog, tmp_path / "index", backend)
+    other = follower_of(catalog, tmp_path / "index", backend)
     assert other.state()["fault"]
     assert other.follow() == 2
     assert found(other, "检查") == ["a"]
@@ -136,7 +159,7 @@ def test_an_index_of_another_version_is_built_anew(
 ) -> None:
     follower.follow()
     monkeypatch.setattr(f"indexer.backends.{backend}_index.VERSION", "9.9")
-    newer = Follower(catalog, tmp_path / "index", backend)
+    newer = follower_of(catalog, tmp_path / "index", backend)
     assert "version" in newer.state()["fault"]
     newer.follow()
     assert found(newer, "检查") == ["a"]
@@ -149,11 +172,40 @@ def test_an_index_ahead_of_a_restored_catalog_is_built_anew(follower: Follower, 
     assert found(follower, "") == ["a"]
 
 
-def test_changing_the_backend_builds_its_index(catalog: Archive, tmp_path: Path) -> None:
-    for name in (NAMES[0], NAMES[1], NAMES[0]):
-        follower = Follower(catalog, tmp_path / "index", name)
+@pytest.mark.postgres
+def test_the_index_of_the_former_setting_answers_until_a_rebuild_moves_to_the_new_one(
+    catalog: Archive, tmp_path: Path, postgres: str
+) -> None:
+    folder = tmp_path / "index"
+    (tmp_path / ADDRESS).write_text(postgres)
+    follower_of(catalog, folder, NAMES[0]).follow()
+    for before, name in itertools.pairwise([*NAMES, NAMES[0]]):
+        follower = follower_of(catalog, folder, name)
+        catalog.put(known("c", folder=f"检查 {name}"))
         follower.follow()
-        assert found(follower, "检查") == ["a"]
+        assert found(follower, name) == ["c"]
+        state = follower.state()
+        assert (state["backend"], state["wanted"], state["fault"]) == (before, name, None)
+        follower.rebuild()
+        assert found(follower, name) == ["c"]
+        assert follower.state()["backend"] == name
+        assert [path.name.partition("-")[0] for path in folder.iterdir() if path.is_dir()] == [name]
+    with sa.create_engine((tmp_path / ADDRESS).read_text()).begin() as connection:
+        left = connection.exec_driver_sql("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'postgresql-%%'").all()
+    assert len(left) == 1, "the index that was moved away from takes up the database no more"
+
+
+def test_an_unknown_backend_is_refused_before_anything_is_done(catalog: Archive, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="tantivy"):
+        Follower(catalog, tmp_path / "index", "lucene")
+    assert not (tmp_path / "index").exists()
+
+
+def test_an_index_in_a_database_without_one_is_refused_with_the_setting_to_change(
+    catalog: Archive, tmp_path: Path
+) -> None:
+    with pytest.raises(BadInput, match=r"catalog\.url"):
+        Follower(catalog, tmp_path / "index", "postgresql", database="sqlite:///x").follow()
 
 
 def test_a_rebuild_on_demand_tells_its_progress_and_leaves_one_index(follower: Follower, tmp_path: Path) -> None:
@@ -161,6 +213,7 @@ def test_a_rebuild_on_demand_tells_its_progress_and_leaves_one_index(follower: F
     told: list[tuple[int, int]] = []
     assert follower.rebuild(lambda done, total: told.append((done, total))) == 2
     assert told == [(2, 2)]
+    assert follower.building() is None
     assert len([path for path in (tmp_path / "index").iterdir() if path.is_dir()]) == 1
     assert found(follower, "检查") == ["a"]
 
@@ -222,18 +275,15 @@ def _archive(count: int) -> Archive:
 
 
 def _follow(folder: Path, backend: str, count: int) -> None:
-    Follower(_archive(count), folder, backend).follow()
+    follower_of(_archive(count), folder, backend).follow()
 
 
 def test_processes_that_begin_together_build_one_index(backend: str, tmp_path: Path) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    processes = [spawn.Process(target=_follow, args=(tmp_path / "index", backend, 40)) for _ in range(3)]
-    for process in processes:
-        process.start()
+    processes = [child(_follow, tmp_path / "index", backend, 40) for _ in range(3)]
     for process in processes:
         process.join(60)
     assert [process.exitcode for process in processes] == [0, 0, 0]
-    follower = Follower(_archive(40), tmp_path / "index", backend)
+    follower = follower_of(_archive(40), tmp_path / "index", backend)
     assert follower.state()["behind"] == 0
     assert len(found(follower, "检查")) == 40
 
@@ -242,8 +292,7 @@ def test_a_rebuild_killed_in_the_middle_leaves_the_old_index_and_is_taken_up(bac
     folder = tmp_path / "index"
     _follow(folder, backend, 3)
     current = (folder / "current").read_text()
-    process = multiprocessing.get_context("spawn").Process(target=_rebuild, args=(folder, backend, BATCH * 4))
-    process.start()
+    process = child(_rebuild, folder, backend, BATCH * 4)
     deadline = time.monotonic() + 60
     while not list(folder.glob(f"{backend}-*.building")):
         assert time.monotonic() < deadline
@@ -253,7 +302,7 @@ def test_a_rebuild_killed_in_the_middle_leaves_the_old_index_and_is_taken_up(bac
     os.kill(process.pid, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
     process.join()
     assert (folder / "current").read_text() == current
-    follower = Follower(_archive(BATCH * 4), folder, backend)
+    follower = follower_of(_archive(BATCH * 4), folder, backend)
     assert len(found(follower, "检查")) == 3
     follower.rebuild()
     assert len(found(follower, "检查")) == BATCH * 4
@@ -261,4 +310,137 @@ def test_a_rebuild_killed_in_the_middle_leaves_the_old_index_and_is_taken_up(bac
 
 
 def _rebuild(folder: Path, backend: str, count: int) -> None:
-    Follower(_archive(count), folder, backend).rebuild()
+    follower_of(_archive(count), folder, backend).rebuild()
+
+
+PHASES = (
+    "index.begun",
+    "index.staged",
+    "index.before_commit",
+    "index.after_commit",
+    "index.committed:2",
+    "index.finished",
+    "index.before_place",
+    "index.placed",
+)
+
+
+def _rebuild_and_die(folder: Path, backend: str, phase: str, batch: int) -> None:
+    os.environ["CASEREEL_FAILPOINT"] = phase
+    indexer.follower.BATCH = batch
+    _rebuild(folder, backend, 9)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_a_rebuild_killed_in_any_phase_leaves_an_index_that_answers(backend: str, tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    _follow(folder, backend, 3)
+    for phase in PHASES:
+        process = child(_rebuild_and_die, folder, backend, phase, 3)
+        process.join(60)
+        assert process.exitcode == -signal.SIGKILL, phase
+        follower = follower_of(_archive(9), folder, backend)
+        assert len(found(follower, "检查")) == (9 if phase == "index.placed" else 3), phase
+        follower.close()
+    follower = follower_of(_archive(9), folder, backend)
+    follower.rebuild()
+    assert len(found(follower, "检查")) == 9
+    assert [path for path in folder.iterdir() if path.name.endswith(".building")] == []
+    assert len([path for path in folder.iterdir() if path.is_dir()]) == 1
+
+
+def test_documents_that_an_index_lost_are_counted_and_put_back(follower: Follower, catalog: Archive) -> None:
+    catalog.put(known("gone", state="disposed"))
+    follower.follow()
+    index = follower._index()
+    index.stage([], deletes=["a"])
+    index.commit(index.seq())
+    assert found(follower, "检查") == []
+    assert follower.heal() == {"behind": 0, "missing": 1}
+    assert found(follower, "检查") == ["a"]
+    assert follower.heal() == {"behind": 0, "missing": 0}
+
+
+def test_documents_that_the_catalog_does_not_know_are_found_no_more_after_healing(follower: Follower) -> None:
+    follower.follow()
+    index = follower._index()
+    index.stage([Document(id="stranger", exact={"flags": ("document",)})])
+    index.commit(index.seq())
+    follower.heal()
+    assert found(follower, "") == ["a", "b"]
+
+
+def test_healing_counts_what_was_not_followed(follower: Follower, catalog: Archive) -> None:
+    follower.follow()
+    catalog.put(known("c", folder="检查"), known("a", folder="检查"))
+    assert follower.heal(thorough=False) == {"behind": 2, "missing": 0}
+    assert found(follower, "检查") == ["a", "c"]
+
+
+def test_a_search_without_an_index_of_a_large_archive_says_so_and_does_not_build_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexer.follower, "_BUILT_AT_ONCE", 8)
+    catalog = _archive(9)
+    follower = Follower(catalog, tmp_path / "index", "tantivy")
+    with pytest.raises(IndexMissing, match="0 of 9") as told:
+        follower.follow_for_search()
+    assert "casereel rebuild index" in told.value.sentence
+    assert "9" in told.value.zh
+    assert catalog.asked == []
+    follower.rebuild()
+    damage(tmp_path / "index")
+    other = Follower(catalog, tmp_path / "index", "tantivy")
+    with pytest.raises(IndexMissing):
+        other.search(Asked(node=All()))
+
+
+def test_a_search_says_how_far_the_building_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexer.follower, "_BUILT_AT_ONCE", 8)
+    monkeypatch.setattr(indexer.follower, "BATCH", 4)
+    catalog, told = _archive(9), []
+
+    def look(done: int, _: int) -> None:
+        other = Follower(catalog, tmp_path / "index", "tantivy")
+        with pytest.raises(IndexMissing) as error:
+            other.follow_for_search()
+        told.append((done, error.value.fields["done"], error.value.fields["total"], other.state()["building"]))
+
+    Follower(catalog, tmp_path / "index", "tantivy").rebuild(look)
+    assert told == [(done, done, 9, {"done": done, "total": 9}) for done in (4, 8, 9)]
+
+
+def test_a_search_does_not_wait_for_a_writer_who_will_not_end(
+    follower: Follower, catalog: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexer.follower, "_PATIENCE_S", 0.05)
+    follower.follow()
+    catalog.put(known("c", folder="检查"))
+    with FileLock(tmp_path / "index" / "writer.lock", is_singleton=False):
+        other = threading.Thread(target=follower.follow_for_search)
+        other.start()
+        other.join(10)
+        assert not other.is_alive()
+    assert found(follower, "检查") == ["a"]
+    follower.follow_for_search()
+    assert found(follower, "检查") == ["a", "c"]
+
+
+def test_what_an_index_far_behind_does_not_hold_at_all_is_counted(
+    follower: Follower, catalog: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follower.follow()
+    catalog.put(known("a", folder="检查"), *(known(f"n{number}") for number in range(3)), known("d", state="disposed"))
+    assert follower.unknown(follower.behind()) == 3
+    monkeypatch.setattr(indexer.follower, "BATCH", 2)
+    assert follower.unknown(follower.behind()) == 3
+
+
+def test_a_search_leaves_a_long_catching_up_to_the_workers(
+    follower: Follower, catalog: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexer.follower, "_FOLLOWED_AT_ONCE", 2)
+    follower.follow()
+    catalog.put(*(known(f"n{number}", folder="检查") for number in range(3)))
+    follower.follow_for_search()
+    assert (found(follower, "检查"), follower.behind()) == (["a"], ["n0", "n1", "n2"])

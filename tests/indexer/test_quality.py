@@ -20,13 +20,20 @@ NAMES = [backend.name for backend in kinds_in(indexer.backends.__name__, "BACKEN
 SETS = [judged, judged_lab, judged_county]
 
 
-@pytest.mark.parametrize("backend", NAMES)
+@pytest.mark.parametrize(
+    "backend", [pytest.param(name, marks=pytest.mark.postgres) if name == "postgresql" else name for name in NAMES]
+)
 @pytest.mark.parametrize("judgement", SETS, ids=lambda judgement: judgement.__name__.rpartition(".")[2])
 def test_judged_queries_are_answered(
-    judgement: ModuleType, backend: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    judgement: ModuleType,
+    backend: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
 ) -> None:
     catalog = Archive(judgement.archive())
-    follower = Follower(catalog, tmp_path / "index", backend)
+    database = request.getfixturevalue("postgres") if backend == "postgresql" else ""
+    follower = Follower(catalog, tmp_path / "index", backend, database=database)
     scores: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
     faults = []
     for group, text, expected in judgement.QUERIES:

@@ -80,6 +80,34 @@ def second_party(built: Home) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _index_lines(app: App, index: dict[str, Any]) -> list[str]:
+    """What is not as it should be with the index, and what to do."""
+    said = []
+    if building := index["building"]:
+        said.append(
+            app.in_words(
+                f"  正在重建索引：{building['done']} / {building['total']}",
+                f"  the index is being built anew: {building['done']} of {building['total']}",
+            )
+        )
+    elif index["fault"] and index["behind"]:
+        said.append(
+            app.in_words(
+                f"  索引不可用：{index['fault']}；请运行 casereel rebuild index",
+                f"  the index cannot be used: {index['fault']}; run `casereel rebuild index`",
+            )
+        )
+    if index["wanted"] != index["backend"]:
+        said.append(
+            app.in_words(
+                f"  设置要求 {index['wanted']}；运行 casereel rebuild index 迁移，其间仍用 {index['backend']} 检索",
+                f"  the settings ask for {index['wanted']}: `casereel rebuild index` moves to it, "
+                f"and {index['backend']} answers until then",
+            )
+        )
+    return said
+
+
 def _screen(app: App, data: dict[str, Any]) -> str:
     states = ", ".join(f"{count} {state}" for state, count in sorted(data["states"].items())) or "-"
     index, free_gib = data["index"], data["vault"]["free_bytes"] >> 30
@@ -94,6 +122,7 @@ def _screen(app: App, data: dict[str, Any]) -> str:
             f"索引：{index['backend']}，{index['documents']} 条，落后 {index['behind']} 条",
             f"index: {index['backend']}, {index['documents']} documents, {index['behind']} behind",
         ),
+        *_index_lines(app, index),
         app.in_words(f"存储：可用 {free_gib} GiB", f"vault: {free_gib} GiB free"),
     ]
     lines += _fixity_lines(app, data)

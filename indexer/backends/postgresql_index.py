@@ -1,0 +1,567 @@
+"""The index in the catalog's own PostgreSQL: for several hosts, and where one server is to hold everything.
+
+Each index is a schema, named like its folder, with one row a document. The tokens come ready made and are written as
+tsvector literals, for PostgreSQL's own parser would cut them anew. A tsvector keeps 255 places of a word, places up to
+16,383 and one megabyte: what is longer is cut into parts that overlap, the first in the row, the others in `more`.
+Words, whole values and what must not be there are one tsquery over one GIN index. Three traps of PostgreSQL 15 shape
+the searches: the planner does not see what fetching long tsvectors costs and would read every row (sequential scans are
+discouraged); with a limit it would walk the times for a rare word (matches are collected first); ranking fetches the
+tsvector of every match (only the latest few thousand are ranked).
+Not covered: phrases longer than half a part. Source: PostgreSQL 15, sections 8.11, 12.11 and 70.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import sqlalchemy as sa
+
+from indexer.contract import VERSION, Asked, Backend, Found, IndexDamaged, Match, Place, Stats, make_once, sweep_folders
+from indexer.tree import DOCUMENT_FLAG, FACET_FIELDS, All, During, Either, Exact, Node, Not, Words, words_of
+from pipeline.edges import failpoint
+from pipeline.edges.catalog import make_engine
+from pipeline.errors import BadInput, TryAgain
+
+if TYPE_CHECKING:
+    from indexer.document import Document
+
+KIND = "postgresql"
+# PostgreSQL's limits of a tsvector, a little below: places of one word, the last place, and bytes.
+MOST_PLACES, LAST_PLACE, MOST_BYTES = 255, 16_000, 900_000
+# Words that a part repeats of the one before: a search is at most 500 characters long.
+OVERLAP = 500
+# Above so many characters a word is cut and told apart by its digest; a lexeme has at most 2,046 bytes.
+_LONGEST, _KEPT = 480, 300
+# So many of the latest matches are ranked by what they say; the others follow by time.
+RANKED = 3_000
+# In the folder, so that a person who looks there knows where the index is.
+_SIGN = "in-the-database.txt"
+_NOTHING, _EVERYTHING = "'!'", f"'flags:{DOCUMENT_FLAG}'"
+# Errors by which PostgreSQL says that tables are missing, not as they were made, or that their files are damaged.
+_DAMAGE = ("3F000", "42P01", "42703", "XX001", "XX002", "58P01")
+_READING = (
+    "SET enable_seqscan = off",
+    "SET jit = off",
+    "SET work_mem = '64MB'",
+    "SET default_transaction_isolation = 'repeatable read'",
+    "SET default_transaction_read_only = on",
+)
+_TABLES = """
+CREATE TABLE mark (
+    is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+    version text NOT NULL, seq bigint NOT NULL, documents bigint NOT NULL);
+CREATE TABLE facet (
+    number int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    field text NOT NULL, digest text NOT NULL, value text NOT NULL, UNIQUE (field, digest));
+CREATE TABLE document (
+    id text PRIMARY KEY, earliest bigint NOT NULL, latest bigint NOT NULL, during int8range, facets int[] NOT NULL,
+    recording text NOT NULL, words tsvector NOT NULL);
+CREATE TABLE more (id text NOT NULL, words tsvector NOT NULL);
+CREATE INDEX more_id ON more (id);
+"""
+# The list of changes not yet sorted into a GIN index is read by every search: it is kept short (kB).
+_FOR_SEARCHING = """
+CREATE INDEX IF NOT EXISTS document_during ON document USING gist (during);
+CREATE INDEX IF NOT EXISTS more_words ON more USING gin (words) WITH (gin_pending_list_limit = 1024);
+CREATE INDEX IF NOT EXISTS document_words ON document USING gin (words) WITH (gin_pending_list_limit = 1024);
+"""
+
+
+class PostgresqlIndex:
+    """One schema of the catalog's database."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._schema = place.folder.name
+        self._engine = _engine_of(place, _READING, writes=False)
+        self._writing = _engine_of(place, (), writes=True)
+        # Facet values whose numbers are committed; the numbers of one value never change.
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._guard = threading.Lock()
+        self._staged: dict[str, Document | None] = {}
+        try:
+            make_once(place, self._make)
+            self._require_whole()
+        except BaseException:
+            self.close()
+            raise
+
+    def _make(self, folder: Path) -> None:
+        with self._changing() as connection:
+            connection.exec_driver_sql(f'DROP SCHEMA IF EXISTS "{self._schema}" CASCADE')
+            connection.exec_driver_sql(f'CREATE SCHEMA "{self._schema}"')
+            if connection.exec_driver_sql(_HAS_LZ4).scalar():
+                # Every phrase and every rank unpacks tsvectors; this is several times as fast as the default.
+                connection.exec_driver_sql("SET LOCAL default_toast_compression = 'lz4'")
+            _run(connection, _TABLES)
+            if not self._place.is_building:
+                _run(connection, _FOR_SEARCHING)
+            connection.exec_driver_sql("INSERT INTO mark (version, seq, documents) VALUES (%s, 0, 0)", (VERSION,))
+        (folder / _SIGN).write_text(f"schema {self._schema}\n", encoding="utf-8")
+
+    def _require_whole(self) -> None:
+        with self._reading() as connection:
+            found = connection.exec_driver_sql("SELECT version FROM mark").scalar()
+            usable = connection.exec_driver_sql(_HAS_INDEXES, (self._schema,)).scalar()
+        if found != VERSION:
+            raise IndexDamaged(
+                f"The search index in schema {self._schema} is of version {found}, this program's is {VERSION}",
+                path=str(self._place.folder),
+                expected=VERSION,
+                found=found,
+            )
+        if usable != len(_FOR_SEARCHING.strip().splitlines()) and not self._place.is_building:
+            raise IndexDamaged(f"The search index in schema {self._schema} is not whole", path=str(self._place.folder))
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        with _told(self._place), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _changing(self) -> Iterator[sa.Connection]:
+        with _told(self._place), self._writing.begin() as connection:
+            yield connection
+
+    def stage(self, documents: Iterable[Document], deletes: Iterable[str] = ()) -> None:
+        self._staged |= {document.id: document for document in documents}
+        self._staged |= dict.fromkeys(deletes)
+
+    def commit(self, seq: int) -> None:
+        staged, self._staged = self._staged, {}
+        documents = [document for document in staged.values() if document is not None]
+        with self._place.lock, self._changing() as connection:
+            # Writers of other hosts wait here, be the lock of files blind to them.
+            connection.exec_driver_sql("SELECT seq FROM mark FOR UPDATE")
+            numbers = self._numbers_of(connection, documents)
+            gone = connection.exec_driver_sql("DELETE FROM document WHERE id = ANY(%s)", (list(staged),)).rowcount
+            connection.exec_driver_sql("DELETE FROM more WHERE id = ANY(%s)", (list(staged),))
+            _copy(connection, documents, numbers)
+            connection.exec_driver_sql(
+                "UPDATE mark SET seq = %s, documents = documents + %s", (seq, len(documents) - gone)
+            )
+            failpoint.at("index.before_commit")
+        failpoint.at("index.after_commit")
+        with self._guard:
+            self._numbers |= numbers
+
+    def _numbers_of(self, connection: sa.Connection, documents: Iterable[Document]) -> dict[tuple[str, str], int]:
+        """The numbers of every facet value of these documents; new ones are given."""
+        wanted = {value for document in documents for value in _facets_of(document)}
+        with self._guard:
+            known = {value: self._numbers[value] for value in wanted if value in self._numbers}
+        missing = sorted(wanted - known.keys())
+        if not missing:
+            return known
+        fields, values = [field for field, _ in missing], [value for _, value in missing]
+        digests = [_digest(value) for value in values]
+        connection.exec_driver_sql(
+            "INSERT INTO facet (field, digest, value) SELECT * FROM unnest(%s::text[], %s::text[], %s::text[]) "
+            "ON CONFLICT DO NOTHING",
+            (fields, digests, values),
+        )
+        rows = connection.exec_driver_sql(
+            "SELECT field, value, number FROM facet "
+            "WHERE (field, digest) IN (SELECT * FROM unnest(%s::text[], %s::text[]))",
+            (fields, digests),
+        )
+        return known | {(row[0], row[1]): row[2] for row in rows}
+
+    def finish(self) -> None:
+        with self._place.lock:
+            with self._changing() as connection:
+                connection.exec_driver_sql("SET LOCAL maintenance_work_mem = '256MB'")
+                _run(connection, _FOR_SEARCHING)
+            with _told(self._place), self._writing.connect() as connection:
+                connection.execution_options(isolation_level="AUTOCOMMIT")
+                connection.exec_driver_sql("VACUUM (ANALYZE) document")
+
+    def clear(self) -> None:
+        self._staged = {}
+        with self._place.lock, self._changing() as connection:
+            connection.exec_driver_sql("TRUNCATE document, more")
+            connection.exec_driver_sql("UPDATE mark SET seq = 0, documents = 0")
+
+    def seq(self) -> int:
+        with self._reading() as connection:
+            return int(_only(connection.exec_driver_sql("SELECT seq FROM mark").scalar(), self._place))
+
+    def stats(self) -> Stats:
+        with self._reading() as connection:
+            row = connection.exec_driver_sql("SELECT seq, documents FROM mark").one()
+            size = connection.exec_driver_sql(_SIZE, (self._schema,)).scalar_one()
+        return Stats(documents=row.documents, segments=1, seq=row.seq, size_bytes=int(size))
+
+    def search(self, asked: Asked) -> Found:
+        with self._reading() as connection:
+            where = _Where(_spread(connection, asked.node))
+            condition, values = where.of(asked.node)
+            ranking = _ranking(asked)
+            statement = _statement(condition, asked, is_ranked=bool(ranking))
+            values += [ranking, RANKED] if ranking else []
+            values += [] if asked.from_place is None else [asked.from_place]
+            values += [asked.limit, asked.offset, list(asked.facets)]
+            rows = connection.exec_driver_sql(statement, tuple(values)).all()
+        facets: dict[str, dict[str, int]] = {name: {} for name in asked.facets}
+        for row in rows:
+            if row.said == "facet":
+                facets[row.name][row.value] = row.amount
+        hits = sorted((row for row in rows if row.said == "hit"), key=lambda row: row.amount)
+        [total] = [row.amount for row in rows if row.said == "total"]
+        matches = tuple(Match(row.name, float(row.score), row.place, row.value) for row in hits)
+        return Found(hits=matches, total=total, facets=facets)
+
+    def count(self, node: Node) -> int:
+        with self._reading() as connection:
+            condition, values = _Where(_spread(connection, node)).of(node)
+            found = connection.exec_driver_sql(f"SELECT count(*) FROM document WHERE {condition}", tuple(values))
+            return int(found.scalar_one())
+
+    def close(self) -> None:
+        self._engine.dispose()
+        self._writing.dispose()
+
+
+_HAS_LZ4 = "SELECT 'lz4' = ANY(enumvals) FROM pg_settings WHERE name = 'default_toast_compression'"
+_HAS_INDEXES = """
+SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relname IN ('document_during', 'more_words', 'document_words') AND i.indisvalid
+"""
+_SIZE = """
+SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relkind = 'r'
+"""
+
+
+def _engine_of(place: Place, settings: Sequence[str], *, writes: bool) -> sa.Engine:
+    schema = place.folder.name
+    if not place.database.startswith("postgresql"):
+        raise BadInput(
+            'index.backend = "postgresql" needs a catalog in PostgreSQL: set catalog.url, or another index.backend',
+            zh='index.backend = "postgresql" 需要目录库在 PostgreSQL 中：请设置 catalog.url 或改用其他 index.backend',
+            backend=KIND,
+        )
+    engine = make_engine(place.database, writes=writes)
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _: Any) -> None:
+        for setting in (f'SET search_path = "{schema}"', *settings):
+            connection.execute(setting)
+        connection.commit()
+
+    return engine
+
+
+@contextmanager
+def _told(place: Place) -> Iterator[None]:
+    """PostgreSQL's errors as ours."""
+    try:
+        yield
+    except (sa.exc.DBAPIError, psycopg.Error) as error:
+        # What COPY meets comes without SQLAlchemy's wrapping.
+        cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        state = getattr(cause, "sqlstate", None)
+        sentence = f"The search index in schema {place.folder.name} cannot be used: {cause}"
+        if state in _DAMAGE:
+            raise IndexDamaged(sentence, path=str(place.folder), found=state) from error
+        raise TryAgain(sentence, path=str(place.folder), found=state) from error
+
+
+def _run(connection: sa.Connection, script: str) -> None:
+    for statement in script.split(";"):
+        if statement.strip():
+            connection.exec_driver_sql(statement)
+
+
+def _only(value: Any, place: Place) -> Any:
+    if value is None:
+        raise IndexDamaged(f"The search index in schema {place.folder.name} has lost its mark", path=str(place.folder))
+    return value
+
+
+def _copy(connection: sa.Connection, documents: Iterable[Document], numbers: Mapping[tuple[str, str], int]) -> None:
+    rest: list[tuple[str, str]] = []
+    cursor = connection.connection.driver_connection.cursor()  # type: ignore[union-attr]
+    with cursor.copy("COPY document (id, earliest, latest, during, facets, recording, words) FROM STDIN") as copy:
+        for document in documents:
+            first, *others = literals_of(document)
+            facets = [numbers[value] for value in _facets_of(document)]
+            copy.write_row(
+                (
+                    document.id,
+                    document.earliest,
+                    document.latest,
+                    _range_of(document),
+                    facets,
+                    _recording_of(document),
+                    first,
+                )
+            )
+            rest += [(document.id, other) for other in others]
+    if rest:
+        with cursor.copy("COPY more (id, words) FROM STDIN") as copy:
+            for row in rest:
+                copy.write_row(row)
+
+
+def _range_of(document: Document) -> str | None:
+    if document.from_ms is None or document.to_ms is None:
+        return None
+    return f"[{document.from_ms},{max(document.from_ms, document.to_ms)}]"
+
+
+def _recording_of(document: Document) -> str:
+    return _storable(next(iter(document.exact.get("recording", ())), ""))
+
+
+def _facets_of(document: Document) -> list[tuple[str, str]]:
+    return [(name, _storable(value)) for name in FACET_FIELDS for value in dict.fromkeys(document.exact.get(name, ()))]
+
+
+def _digest(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()
+
+
+def _storable(text: str) -> str:
+    """The text as PostgreSQL can hold it: without the character NUL and halves of characters."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _lexeme(field: str, token: str) -> str:
+    """The token as it stands in a tsvector: quoted, behind its field; `text`, the largest, has the shortest sign."""
+    if len(token) > _LONGEST:
+        token = f"{token[:_KEPT]}#{_digest(_storable(token))}"
+    plain = _storable("=" + token if field == "text" else f"{field}:{token}")
+    return "'" + plain.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def literals_of(document: Document) -> list[str]:
+    """The document as texts of tsvectors within PostgreSQL's limits; nearly always one."""
+    weight = sum(4 * len(one) + 24 for held in (document.words, document.exact) for of in held.values() for one in of)
+    limit = MOST_BYTES // (len(document.words) + len(document.exact) + 1) if weight > MOST_BYTES else MOST_BYTES
+    columns = [[_placed(name, part) for part in _parts(tokens, limit)] for name, tokens in document.words.items()]
+    columns += [
+        [" ".join(_lexeme(name, value) for value in part) for part in _chunks(values, limit)]
+        for name, values in document.exact.items()
+    ]
+    return [" ".join(filter(None, parts)) for parts in zip_longest(*columns, fillvalue="")] or [""]
+
+
+def _placed(field: str, tokens: Sequence[str]) -> str:
+    places: dict[str, list[str]] = {}
+    for place, token in enumerate(tokens, 1):
+        places.setdefault(token, []).append(str(place))
+    return " ".join(f"{_lexeme(field, token)}:{','.join(at)}" for token, at in places.items())
+
+
+def _parts(tokens: Sequence[str], limit_bytes: int) -> Iterator[Sequence[str]]:
+    """The tokens in parts that a tsvector can hold, each beginning with the end of the one before."""
+    start = 0
+    while start < len(tokens):
+        end = _reach(tokens, start, limit_bytes)
+        yield tokens[start:end]
+        if end == len(tokens):
+            return
+        start = end - min(OVERLAP, (end - start) // 2)
+
+
+def _reach(tokens: Sequence[str], start: int, limit_bytes: int) -> int:
+    """Behind the last token that still fits into the part that begins here; at least one does."""
+    counts: Counter[str] = Counter()
+    weight = 0
+    for place in range(start, min(start + LAST_PLACE, len(tokens))):
+        token = tokens[place]
+        counts[token] += 1
+        weight += 4 * len(token) + 24
+        if counts[token] > MOST_PLACES or (weight > limit_bytes and place > start):
+            return place
+    return min(start + LAST_PLACE, len(tokens))
+
+
+def _chunks(values: Sequence[str], limit_bytes: int) -> Iterator[Sequence[str]]:
+    start, weight = 0, 0
+    for place, value in enumerate(values):
+        weight += 4 * len(value) + 24
+        if weight > limit_bytes and place > start:
+            yield values[start:place]
+            start, weight = place, 4 * len(value) + 24
+    if start < len(values):
+        yield values[start:]
+
+
+def _leaf(node: Words | Exact) -> str:
+    """The tsquery of words beside one another, or of a whole value."""
+    if isinstance(node, Exact):
+        return _lexeme(node.field, node.value[:_KEPT] if node.is_prefix else node.value) + (
+            ":*" if node.is_prefix else ""
+        )
+    lexemes = [_lexeme(node.field, token) for token in node.tokens]
+    return "(" + " <-> ".join(lexemes) + (":*" if node.last_is_prefix else "") + ")"
+
+
+def _leaves(node: Node) -> set[str]:
+    match node:
+        case Words() | Exact():
+            return {_leaf(node)}
+        case All(parts) | Either(parts):
+            return {leaf for part in parts for leaf in _leaves(part)}
+        case Not(part):
+            return _leaves(part)
+        case _:
+            return set()
+
+
+def _spread(connection: sa.Connection, node: Node) -> dict[str, list[str]]:
+    """Of each leaf that is found beyond the first part of a document: the documents where it is."""
+    leaves = sorted(_leaves(node))
+    if not leaves or connection.exec_driver_sql("SELECT 1 FROM more LIMIT 1").scalar() is None:
+        return {}
+    asked = " UNION ALL ".join(["SELECT %s::int AS leaf, id FROM more WHERE words @@ %s::tsquery"] * len(leaves))
+    values = tuple(value for numbered in enumerate(leaves) for value in numbered)
+    found: dict[str, list[str]] = {}
+    for leaf, identifier in connection.exec_driver_sql(asked, values):
+        found.setdefault(leaves[leaf], []).append(identifier)
+    return found
+
+
+class _Where:
+    """A tree as an SQL condition. spread: as `_spread` gives it; such leaves are asked for by document too."""
+
+    def __init__(self, spread: Mapping[str, list[str]]) -> None:
+        self._spread = spread
+
+    def of(self, node: Node) -> tuple[str, list[Any]]:
+        """The condition and its values; what needs nothing but words is one tsquery."""
+        if node == All():
+            return "TRUE", []
+        if self._is_plain(node):
+            return "words @@ %s::tsquery", [_tsquery(node)]
+        match node:
+            case During(from_ms, to_ms):
+                return _overlap(from_ms, to_ms)
+            case All(parts):
+                plain = tuple(part for part in parts if self._is_plain(part))
+                others = [part for part in parts if not self._is_plain(part)]
+                return self._joined(" AND ", [*([All(plain)] if plain else []), *others])
+            case Either(parts):
+                return self._joined(" OR ", parts)
+            case Not(part):
+                condition, values = self.of(part)
+                return f"NOT {condition}", values
+            case _:
+                leaf = _leaf(node)
+                return "(words @@ %s::tsquery OR id = ANY(%s))", [leaf, self._spread[leaf]]
+
+    def _joined(self, word: str, parts: Sequence[Node]) -> tuple[str, list[Any]]:
+        compiled = [self.of(part) for part in parts]
+        return (
+            "(" + word.join(condition for condition, _ in compiled) + ")",
+            [value for _, values in compiled for value in values],
+        )
+
+    def _is_plain(self, node: Node) -> bool:
+        return not _asks_for_time(node) and _leaves(node).isdisjoint(self._spread)
+
+
+def _asks_for_time(node: Node) -> bool:
+    match node:
+        case During():
+            return True
+        case All(parts) | Either(parts):
+            return any(map(_asks_for_time, parts))
+        case Not(part):
+            return _asks_for_time(part)
+        case _:
+            return False
+
+
+def _overlap(from_ms: int | None, to_ms: int | None) -> tuple[str, list[Any]]:
+    # Undated recordings are told apart first, so that their denial is true and not unknown.
+    if from_ms is not None and to_ms is not None and to_ms <= from_ms:
+        return "(during IS NOT NULL AND during @> int8range(%s, %s, '[]'))", [to_ms - 1, from_ms]
+    return "(during IS NOT NULL AND during && int8range(%s, %s))", [from_ms, to_ms]
+
+
+def _tsquery(node: Node) -> str:
+    """A tree without times as one tsquery."""
+    match node:
+        case Words() | Exact():
+            return _leaf(node)
+        case All(parts):
+            wanted = [_tsquery(part) for part in parts if not isinstance(part, Not)] or [_EVERYTHING]
+            barred = [f"!{_tsquery(part.part)}" for part in parts if isinstance(part, Not)]
+            return "(" + " & ".join([*wanted, *barred]) + ")"
+        case Either(parts):
+            return "(" + (" | ".join(map(_tsquery, parts)) or _NOTHING) + ")"
+        case Not():
+            return _tsquery(All((node,)))
+        case _:
+            raise AssertionError(node)
+
+
+def _ranking(asked: Asked) -> str:
+    """What the hits are ranked by: every word that speaks for them; empty where they are sorted by time."""
+    if asked.sort != "score":
+        return ""
+    lexemes = {
+        _lexeme(words.field, token) + (":*" if words.last_is_prefix and place == len(words.tokens) else "")
+        for words in words_of(asked.node)
+        for place, token in enumerate(words.tokens, 1)
+    }
+    return " | ".join(sorted(lexemes))
+
+
+def _statement(condition: str, asked: Asked, *, is_ranked: bool) -> str:
+    """One statement, so that hits, total and facets are of one moment."""
+    column, order, behind = {
+        "time": ("earliest", "ASC", ">="),
+        "-time": ("latest", "DESC", "<="),
+        "score": ("latest", "DESC", "<="),
+    }[asked.sort]
+    ranked = (
+        ", ranked AS (SELECT d.id, ts_rank(d.words, %s::tsquery, 1) AS score FROM document d "
+        "WHERE d.id = ANY(ARRAY(SELECT id FROM matching ORDER BY latest DESC, id LIMIT %s)))"
+        if is_ranked
+        else ""
+    )
+    score = "coalesce(r.score, 0)" if is_ranked else "0.0"
+    joined = "matching m LEFT JOIN ranked r USING (id)" if is_ranked else "matching m"
+    from_place = "" if asked.from_place is None else f"WHERE m.{column} {behind} %s"
+    return f"""
+        WITH matching AS MATERIALIZED (
+            SELECT id, earliest, latest, facets, recording FROM document WHERE {condition}){ranked}
+        , shown AS (
+            SELECT m.id, {score} AS score, m.{column} AS place, m.recording FROM {joined} {from_place}
+            ORDER BY score DESC, place {order}, id LIMIT %s OFFSET %s)
+        , counted AS (SELECT unnest(facets) AS number, count(*) AS count FROM matching GROUP BY 1)
+        SELECT 'hit' AS said, id AS name, recording AS value, score,
+            shown.place{" * 0" if asked.sort == "score" else ""} AS place,
+            row_number() OVER (ORDER BY score DESC, shown.place {order}, id) AS amount FROM shown
+        UNION ALL SELECT 'total', NULL, NULL, NULL, NULL, count(*) FROM matching
+        UNION ALL SELECT 'facet', f.field, f.value, NULL, NULL, c.count
+            FROM counted c JOIN facet f USING (number) WHERE f.field = ANY(%s)"""
+
+
+def _sweep(kind: str, kept: Place) -> None:
+    """Schemas of replaced indexes are dropped, also those whose folder somebody removed."""
+    if kept.database.startswith("postgresql"):
+        engine = make_engine(kept.database, writes=True)
+        try:
+            with _told(kept), engine.begin() as connection:
+                listed = "SELECT nspname FROM pg_namespace WHERE starts_with(nspname, %s) AND nspname <> %s"
+                for (schema,) in connection.exec_driver_sql(listed, (f"{kind}-", kept.folder.name)).all():
+                    connection.exec_driver_sql(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
+        finally:
+            engine.dispose()
+    sweep_folders(kind, kept)
+
+
+BACKEND = Backend(KIND, PostgresqlIndex, _sweep)
