@@ -75,11 +75,20 @@ class FollowedCatalog(Protocol):
 class Follower:
     """The index of one home. backend_name: of the indexes it builds; the one in use may be of another until then.
 
-    database: the catalog's address, for indexes that live there.
+    database: the catalog's address, for indexes that live there. hear: is given documents before they are committed,
+    some of them more than once.
     """
 
-    def __init__(self, catalog: FollowedCatalog, folder: Path, backend_name: str, database: str = "") -> None:
+    def __init__(
+        self,
+        catalog: FollowedCatalog,
+        folder: Path,
+        backend_name: str,
+        database: str = "",
+        hear: Callable[[Sequence[Document]], None] = lambda _: None,
+    ) -> None:
         self._catalog = catalog
+        self._hear = hear
         self._folder = folder
         self._backend_name = require_backend(backend_name)
         self._database = database
@@ -179,7 +188,9 @@ class Follower:
         """Batches are committed until the catalog tells of no further change; only under the writing lock."""
         seq = index.seq()
         while changes := self._catalog.changed_after(seq, BATCH):
-            index.stage(*self._documents([identifier for _, identifier in changes]))
+            documents, gone = self._documents([identifier for _, identifier in changes])
+            self._hear(documents)
+            index.stage(documents, gone)
             seq = changes[-1][0]
             failpoint.at("index.staged")
             index.commit(seq)
