@@ -120,6 +120,7 @@ class IndexSettings:
 class AccessSettings:
     person: str
     roles: Mapping[str, str] = field(hash=False)
+    units: Mapping[str, str] = field(hash=False)
 
 
 @dataclass(frozen=True)

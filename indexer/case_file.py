@@ -5,7 +5,7 @@ What coverage, contradictions and the checklist are worked out from; read in a f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -73,11 +73,19 @@ def keys_of(case: Case) -> frozenset[str]:
 
 
 def case_file(
-    catalog: Catalog, audit: AuditLog, number: str, *, zone: str, confirmed: bool = False, facts: Sequence[str] = ()
+    catalog: Catalog,
+    audit: AuditLog,
+    number: str,
+    *,
+    zone: str,
+    confirmed: bool = False,
+    facts: Sequence[str] = (),
+    seen: Callable[[Sequence[str]], Sequence[str]] = lambda ids: ids,
 ) -> CaseFile:
     """The case with this number. confirmed: leave proposals out; facts: names of properties to bring along.
 
-    zone: of written times without one. Raises BadInput where there is no such case.
+    zone: of written times without one. seen: those of these originals that whoever asks may know of; the others are
+    not there. Raises BadInput where there is no such case.
     """
     key = comparable(number)
     with catalog.snapshot() as connection:
@@ -85,6 +93,8 @@ def case_file(
         if not found:
             raise BadInput(f"No case has the number {number}", zh=f"没有案号为 {number} 的案件", found=number)
         every = registers.links_of(connection, key)
+        known = set(seen([one.original for one in every]))
+        every = [one for one in every if one.original in known]
         linked = tuple(one for one in every if one.status == "confirmed" or not confirmed)
         ids = [one.original for one in linked]
         recordings = tuple(recordings_of(segments.segments(connection, ids)))

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from indexer import analysis, pinyin
-from indexer.tree import DOCUMENT_FLAG, WORD_FIELDS, All, During, Either, Exact, Node, Not, Words
+from indexer.access import audience_of
+from indexer.tree import DOCUMENT_FLAG, WORD_FIELDS
 from pipeline import case_numbers
 from pipeline.case_numbers import CaseNumber
 from pipeline.records import Case, CaseLink, Device, Filed, Known, Property
@@ -88,39 +89,6 @@ class Document:
         return self.taken_ms - UNDATED if self.start_ms is None else self.start_ms
 
 
-def holds(document: Document, node: Node) -> bool:
-    """Whether the document is what the tree asks for, as a backend would say."""
-    match node:
-        case Words():
-            return _has_words(document.words.get(node.field, ()), node)
-        case Exact(name, value, is_prefix):
-            return any(one.startswith(value) if is_prefix else one == value for one in document.exact.get(name, ()))
-        case During(from_ms, to_ms):
-            return _overlaps(document, from_ms, to_ms)
-        case All(parts):
-            return all(holds(document, part) for part in parts)
-        case Either(parts):
-            return any(holds(document, part) for part in parts)
-        case Not(part):
-            return not holds(document, part)
-
-
-def _has_words(tokens: tuple[str, ...], words: Words) -> bool:
-    *first, last = words.tokens
-    ends = (
-        place
-        for place, token in enumerate(tokens)
-        if (token.startswith(last) if words.last_is_prefix else token == last)
-    )
-    return any(place >= len(first) and list(tokens[place - len(first) : place]) == first for place in ends)
-
-
-def _overlaps(document: Document, from_ms: int | None, to_ms: int | None) -> bool:
-    if document.from_ms is None or document.to_ms is None:
-        return False
-    return (from_ms is None or document.to_ms >= from_ms) and (to_ms is None or document.from_ms < to_ms)
-
-
 def document_of(known: Known) -> Document:
     """The document of an original; the words of its sidecars are its own."""
     texts = texts_of(known)
@@ -134,6 +102,7 @@ def document_of(known: Known) -> Document:
             "keys": _sorted(_keys_of(known, everything)),
             "case_keys": _sorted(_case_keys_of(known)),
             "pinyin": pinyin.spellings(texts.get("party", ())),
+            "audience": _sorted(audience_of(known.restrictions)),
             "digests": _sorted(_digests_of(known)),
             "flags": _flags_of(known),
             "case": cases_of(known),

@@ -350,9 +350,10 @@ class Exporter:
     # -- afterwards
 
     def listed(self, reviewer: Reviewer) -> list[Export]:
-        """Every request and package, newest first."""
+        """Every request and package of cases that this person may know of, newest first."""
         access.require(reviewer, "export")
-        return exports.listed(self._catalog)
+        hidden = self._hidden_cases(reviewer)
+        return [one for one in exports.listed(self._catalog) if one.case_key not in hidden]
 
     def size_of(self, reviewer: Reviewer, asked: Asked) -> int:
         """Bytes of originals that an export would copy now."""
@@ -404,11 +405,15 @@ class Exporter:
     # -- what all of them need
 
     def _selected(self, reviewer: Reviewer, said: str, *, with_proposed: bool, with_proxies: bool) -> Selection:
-        case = selection.case_of(said, self._catalog)
+        case = selection.case_of(said, self._catalog, self._hidden_cases(reviewer))
         return selection.select(
             case, self._catalog, with_proposed=with_proposed, with_proxies=with_proxies, disposed=self._disposed,
             may_view=lambda known: access.may(reviewer, "view", known), awaited=self._awaited,
         )  # fmt: skip
+
+    def _hidden_cases(self, reviewer: Reviewer) -> frozenset[str]:
+        its = self._catalog.restrictions_on_cases()
+        return frozenset(key for key, found in its.items() if not access.sees(reviewer, found))
 
     def _awaited(self, originals: Sequence[str]) -> list[tuple[str, str]]:
         with self._catalog.snapshot() as connection:

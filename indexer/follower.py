@@ -30,7 +30,7 @@ from indexer.contract import (
     backend_names,
     require_backend,
 )
-from indexer.tree import All, Either, Exact
+from indexer.tree import All, Either, Exact, Node
 from pipeline.edges import failpoint
 from pipeline.edges.disk import sync_folder
 from pipeline.errors import TryAgain
@@ -75,20 +75,11 @@ class FollowedCatalog(Protocol):
 class Follower:
     """The index of one home. backend_name: of the indexes it builds; the one in use may be of another until then.
 
-    database: the catalog's address, for indexes that live there. hear: is given documents before they are committed,
-    some of them more than once.
+    database: the catalog's address, for indexes that live there.
     """
 
-    def __init__(
-        self,
-        catalog: FollowedCatalog,
-        folder: Path,
-        backend_name: str,
-        database: str = "",
-        hear: Callable[[Sequence[Document]], None] = lambda _: None,
-    ) -> None:
+    def __init__(self, catalog: FollowedCatalog, folder: Path, backend_name: str, database: str = "") -> None:
         self._catalog = catalog
-        self._hear = hear
         self._folder = folder
         self._backend_name = require_backend(backend_name)
         self._database = database
@@ -188,9 +179,7 @@ class Follower:
         """Batches are committed until the catalog tells of no further change; only under the writing lock."""
         seq = index.seq()
         while changes := self._catalog.changed_after(seq, BATCH):
-            documents, gone = self._documents([identifier for _, identifier in changes])
-            self._hear(documents)
-            index.stage(documents, gone)
+            index.stage(*self._documents([identifier for _, identifier in changes]))
             seq = changes[-1][0]
             failpoint.at("index.staged")
             index.commit(seq)
@@ -199,16 +188,18 @@ class Follower:
         return seq
 
     def _documents(self, ids: Sequence[str]) -> tuple[list[Document], list[str]]:
-        """Their documents, and those of the recordings that sidecars among them belong to; and what must go.
+        """Their documents, and those of the recordings and sidecars that belong to them; and what must go.
 
         Of an original that was disposed of nothing is found any more.
         """
         from indexer.document import document_of  # with the chain of analysis behind it, which `status` does not need
 
         knowns = self._catalog.known_of_many(ids, filed=True)
-        parents = {known.original.parent for known in knowns if known.original.parent} - set(ids)
-        if parents:
-            knowns += self._catalog.known_of_many(sorted(parents), filed=True)
+        # What restricts one of a family restricts all of it.
+        for related in (_parents, _sidecars):
+            missing = related(knowns) - {known.original.id for known in knowns}
+            if missing:
+                knowns += self._catalog.known_of_many(sorted(missing), filed=True)
         gone = [known.original.id for known in knowns if known.original.state == "disposed"]
         return [document_of(known) for known in knowns if known.original.state != "disposed"], gone
 
@@ -221,6 +212,10 @@ class Follower:
             self._forget()
             self.follow_for_search()
             return self._index().search(asked)
+
+    def count(self, node: Node) -> int:
+        """How many documents the index holds for which this is so."""
+        return self._index().count(node)
 
     def stats(self) -> Stats:
         return self._index().stats()
@@ -459,3 +454,11 @@ def _present(index: SearchIndex, ids: Sequence[str]) -> set[str]:
     node = Either(tuple(Exact("digests", identifier.lower()) for identifier in ids))
     hits = index.search(Asked(node=node, limit=2 * len(ids))).hits
     return {match.id for match in hits}
+
+
+def _parents(knowns: Sequence[Known]) -> set[str]:
+    return {known.original.parent for known in knowns if known.original.parent}
+
+
+def _sidecars(knowns: Sequence[Known]) -> set[str]:
+    return {sidecar.original.id for known in knowns for sidecar in known.sidecars}

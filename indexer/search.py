@@ -29,7 +29,7 @@ from indexer.moments import Interval, interval_of
 from indexer.tree import FACET_FIELDS, All, During, Either, Exact, Node, Not, keys_of, times_of, words_of
 from pipeline import case_numbers
 from pipeline.errors import BadInput
-from pipeline.records import Known
+from pipeline.records import Known, Restriction
 from pipeline.states import KINDS
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class KnownOriginals(Protocol):
     """What a search asks of the catalog."""
 
     def known_of_many(self, ids: Sequence[str], *, filed: bool = False) -> list[Known]: ...
+
+    def restrictions_on(self, ids: Sequence[str]) -> Mapping[str, tuple[Restriction, ...]]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,8 +159,8 @@ class Hit:
 class Page:
     """What was found, and what was understood.
 
-    searched: documents in the index, out of `of`; behind: originals it does not hold as they are now. after: the cursor
-    of the next page, None where this is the last.
+    searched: documents in the index, out of `of`; behind: originals it does not hold as they are now; all of them such
+    as the person may see. after: the cursor of the next page, None where this is the last.
     """
 
     hits: tuple[Hit, ...]
@@ -207,7 +209,7 @@ def search(
     wanted = _filtered(filters, today=today, zone=zone)
     told = All((*([query.node] if query.typed else []), *wanted))
     asked = Asked(
-        node=All((*told.parts, *_shown(filters))),
+        node=All((*told.parts, access.visible(reviewer), *_shown(filters))),
         limit=min(max(filters.limit, 0), MOST_HITS),
         offset=max(filters.offset, 0),
         sort=_sort_of(filters, has_words=bool(words_of(query.node))),
@@ -216,21 +218,37 @@ def search(
     question = paging.question_of(asked.node, asked.sort, filters.group)
     cursor = paging.cursor_of(filters.after, question)
     follower.follow_for_search()
+    behind, seen = _seen(reviewer, follower, catalog)
+    asked = replace(asked, node=All((asked.node, seen)))
     leaf = paging.turn(follower.search, asked, cursor, grouped=filters.group)
     rest = _rest(follower, asked, leaf) if filters.group else {}
     hits = _Hits(reviewer, told, catalog, ZoneInfo(zone))
-    behind = follower.behind()
-    searched = follower.stats().documents
+    searched = follower.count(seen)
     return Page(
         hits=hits.of(leaf.first, rest),
         total=leaf.found.total,
         understood=explain(Query(text, told), zone=zone, lang=lang),
         searched=searched,
-        of=searched + follower.unknown(behind),
+        of=searched + min(follower.unknown(behind), len(behind)),
         behind=len(behind),
         after=leaf.after.written() if leaf.after else None,
         facets={name: dict(sorted(counts.items(), key=_by_count)) for name, counts in leaf.found.facets.items()},
     )
+
+
+def _seen(reviewer: Reviewer, follower: Follower, catalog: KnownOriginals) -> tuple[list[str], Node]:
+    """The originals not yet in the index as they are that this person may see, and all that they may see in it.
+
+    What was restricted since the index last followed is left out by its name.
+    """
+    behind = follower.behind()
+    restricted = catalog.restrictions_on(behind) if behind else {}
+    hidden = [one for one in restricted if not access.sees(reviewer, restricted[one])]
+    seen = access.visible(reviewer)
+    if hidden:
+        seen = All((seen, Not(Either(tuple(Exact("digests", one.lower()) for one in hidden)))))
+    closed = set(hidden)
+    return [one for one in behind if one not in closed], seen
 
 
 def _rest(follower: Follower, asked: Asked, leaf: Leaf) -> dict[str, list[Match]]:
@@ -243,17 +261,6 @@ def _rest(follower: Follower, asked: Asked, leaf: Leaf) -> dict[str, list[Match]
     for match in whole.hits if whole else ():
         rest.setdefault(match.recording, []).append(match)
     return rest
-
-
-def tree_of(text: str, filters: Filters, *, zone: str, now: datetime) -> Node:
-    """What is asked for, as `search` asks the index. Raises BadInput where a filter cannot be read."""
-    from indexer.query import parse
-
-    today = now.astimezone(ZoneInfo(zone)).date()
-    query = parse(text, today=today, zone=zone)
-    _sort_of(filters, has_words=True)
-    typed = [query.node] if query.typed else []
-    return All((*typed, *_filtered(filters, today=today, zone=zone), *_shown(filters)))
 
 
 def _by_count(counted: tuple[str, int]) -> tuple[int, str]:

@@ -45,16 +45,17 @@ def suggest(
         if name not in SUGGESTED:
             raise BadInput(f"Suggestions are made for {', '.join(SUGGESTED)}, not for '{name}'", field=name)
     follower.follow()
-    return [found for name in fields for found in _of_field(name, typed.strip()[:_LONGEST], follower)[:limit]]
+    seen = access.visible(reviewer)
+    return [found for name in fields for found in _of_field(name, typed.strip()[:_LONGEST], seen, follower)[:limit]]
 
 
-def _of_field(name: str, typed: str, follower: Follower) -> list[Suggestion]:
+def _of_field(name: str, typed: str, seen: Node, follower: Follower) -> list[Suggestion]:
     from indexer.contract import Asked
 
     sought = analysis.phrase(typed, prefix=True)
     if typed and not sought.tokens:
         return []
-    node: list[Node] = [Not(Exact("flags", "attached"))]
+    node: list[Node] = [seen, Not(Exact("flags", "attached"))]
     if typed:
         node.append(Words(sought.tokens, sought.last_is_prefix, name, typed))
     counts = follower.search(Asked(node=All(tuple(node)), limit=0, facets=(name,))).facets[name]

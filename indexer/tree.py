@@ -26,11 +26,12 @@ WORD_FIELDS = (
 )
 # Fields of whole values. `keys`: identifiers and every case number read anywhere; `case_keys`: of links only;
 # `link`: what became of its links; `caveat`: codes; `recording`: the logical recording, which is given with each hit;
-# `pinyin`: how the names of parties are typed in Latin letters.
+# `pinyin`: how the names of parties are typed in Latin letters; `audience`: who may see it, as `access.py` says.
 EXACT_FIELDS = (
     "keys",
     "case_keys",
     "pinyin",
+    "audience",
     "digests",
     "flags",
     "case",

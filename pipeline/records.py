@@ -299,6 +299,7 @@ class Known:
     properties: by name; of several finders the last recorded wins. sidecars: the originals attached to this one.
     relatives: as recorded, from both sides and without links; the stage that links looks anew, with their links.
     around, neighbours: filled in by that stage. filed: filled in for finding it.
+    restrictions: those in force on it, on what belongs to the same recording, and on their cases.
     """
 
     original: Original
@@ -316,6 +317,7 @@ class Known:
     around: Around | None = None
     neighbours: tuple[Neighbour, ...] = ()
     filed: Filed | None = None
+    restrictions: tuple[Restriction, ...] = ()
 
     def value(self, name: str, default: Any = None) -> Any:
         """The understood value of a property, or default where it is absent or was not understood."""
@@ -504,33 +506,6 @@ class Filed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SavedSearch:
-    """A question that a person asks again and again, and is told of new originals that answer it.
-
-    text, filters: as they were typed; times in words, like 昨天, are read anew each time. ended_at: when given up.
-    """
-
-    id: str
-    owner: str
-    name: str
-    text: str
-    filters: Mapping[str, Any]
-    purpose: str
-    saved_at: datetime
-    ended_at: datetime | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Alert:
-    """An original taken in after a search was saved, and found by it. seen_at: when its owner was shown it."""
-
-    search: str
-    original: str
-    raised_at: datetime
-    seen_at: datetime | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Person:
     """Who does a deed, and in which role."""
 
@@ -559,6 +534,30 @@ class Hold:
     release_reason: str | None = None
     released_by: str | None = None
     released_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restriction:
+    """Only some may see an original with its sidecars, or all originals of a case: `indexer/access.py` says who.
+
+    Exactly one of original and case_key is given. kind: what is protected. units, persons: who may see it besides the
+    person who placed it.
+    """
+
+    id: str
+    original: str | None
+    case_key: str | None
+    printed: str | None
+    kind: Literal["work_secret", "trade_secret", "personal_privacy"]
+    units: tuple[str, ...]
+    persons: tuple[str, ...]
+    reason: str
+    by: str
+    role: str
+    from_at: datetime
+    lifted_by: str | None = None
+    lifted_why: str | None = None
+    lifted_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from config.settings import Settings
+from pipeline.case_numbers import comparable
 from pipeline.edges import disk
 from pipeline.edges.audit import AuditLog
 from pipeline.edges.catalog import Catalog
@@ -20,8 +21,7 @@ from pipeline.edges.vault import Vault
 from pipeline.errors import BadInput
 
 if TYPE_CHECKING:
-    from indexer.alerting import Saved
-    from indexer.document import Document
+    from indexer.access import Reviewer
     from indexer.export import Exporter
     from indexer.finding import Finder
     from indexer.follower import Follower
@@ -44,6 +44,42 @@ class Home:
     catalog: Catalog
     audit: AuditLog
     actor: str
+
+    @property
+    def reviewer(self) -> Reviewer:
+        """Who sits at this keyboard, with what they may do and see."""
+        from indexer.access import at_keyboard
+
+        return at_keyboard(self.actor, self.settings.access.roles, self.settings.access.units)
+
+    def reviewer_named(self, name: str | None) -> Reviewer:
+        """This person, or who sits at this keyboard where none is named. Raises NotAllowed for one without a role."""
+        from indexer.access import person_of
+
+        access = self.settings.access
+        return person_of(name, access.roles, access.units) if name else self.reviewer
+
+    def seen(self, ids: Sequence[str]) -> list[str]:
+        """Those of these originals that the person at this keyboard may know of."""
+        from indexer.access import sees
+
+        reviewer, restricted = self.reviewer, self.catalog.restrictions_on(ids)
+        return [one for one in ids if sees(reviewer, restricted.get(one, ()))]
+
+    def find_original(self, said: str) -> str:
+        """As the catalog's; what the person at this keyboard may not know of is not there."""
+        return self.catalog.find_original(said, self.seen)
+
+    def is_case_seen(self, number: str) -> bool:
+        """Whether the person at this keyboard may know of the case with this number."""
+        return not self.hidden_cases() & {comparable(number)}
+
+    def hidden_cases(self) -> frozenset[str]:
+        """The numbers, as they are compared, of cases that the person at this keyboard may not know of."""
+        from indexer.access import sees
+
+        reviewer = self.reviewer
+        return frozenset(key for key, its in self.catalog.restrictions_on_cases().items() if not sees(reviewer, its))
 
     @property
     def checkpoints(self) -> Checkpoints:
@@ -156,22 +192,9 @@ def build_follower(home: Home) -> Follower:
     """The index as a follower of the catalog."""
     from indexer.follower import Follower
 
-    def hear(documents: Sequence[Document]) -> None:
-        from indexer.alerting import Alerts
-
-        Alerts(home.catalog, home.settings.time.zone).hear(documents)
-
     return Follower(
-        home.catalog, home.settings.home / "index", home.settings.index.backend,
-        database=home.settings.catalog_url, hear=hear,
-    )  # fmt: skip
-
-
-def build_saved(home: Home) -> Saved:
-    """The saved searches and their alerts."""
-    from indexer.alerting import Saved
-
-    return Saved(home.catalog, home.audit, home.settings.time.zone)
+        home.catalog, home.settings.home / "index", home.settings.index.backend, database=home.settings.catalog_url
+    )
 
 
 def build_finder(home: Home) -> Finder:

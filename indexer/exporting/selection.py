@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -79,13 +79,14 @@ class Selection:
         return sum(part.known.original.size_bytes for part in self.parts)
 
 
-def case_of(said: str, catalog: Cases) -> Case:
+def case_of(said: str, catalog: Cases, hidden: Container[str] = frozenset()) -> Case:
     """The one case that a person means by this number, in any writing.
 
-    Raises BadInput where no case or several carry it.
+    hidden: numbers of cases that the person may not know of; they are not there. Raises BadInput where no case or
+    several carry it.
     """
     key = case_numbers.key_of(analysis.readable(said)) or case_numbers.comparable(said)
-    linked = catalog.cases_linked()
+    linked = {one: printed for one, printed in catalog.cases_linked().items() if one not in hidden}
     if key in linked:
         return Case(key, linked[key])
     shorter = [Case(one, printed) for one, printed in linked.items() if key in _keys(one, printed)]
@@ -121,16 +122,20 @@ def select(
     knowns = catalog.known_of_many(sorted(statuses))
     missing = [*_rejected(case, catalog)]
     chosen: list[Known] = []
+    withheld = False
     for known in knowns:
         original = known.original
         if not may_view(known):
-            missing.append(Missing(what="withheld", name="", original=original.id))
+            withheld = True
         elif (why := disposed(original.sha256)) is not None:
             missing.append(_of(known, "disposed", why))
         elif statuses[original.id] == "proposed" and not with_proposed:
             missing.append(_of(known, "proposed", "; ".join(_whys(known, case))))
         else:
             chosen.append(known)
+    if withheld:
+        # That it is not all must be said in the package; what it is, and how much, must not.
+        missing.append(Missing(what="withheld", name=""))
     groups = _grouped(chosen)
     count = sum(len(group) for group in groups)
     parts = tuple(_numbered(groups, count, case))

@@ -18,10 +18,10 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from pipeline import correcting
+from pipeline import correcting, restricting
 from pipeline.custody import fixity
 from pipeline.custody.suspicion import caveats_of
-from pipeline.edges import disposals, drops, exports, registers, saved, tables
+from pipeline.edges import disposals, drops, exports, registers, restrictions, tables
 from pipeline.edges.audit import FIRST_PREV, AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
 from pipeline.edges.jobs import Jobs
@@ -122,8 +122,8 @@ def replayers(vault: Vault, catalog: Catalog, missing: list[str]) -> dict[str, R
         **dict.fromkeys(("link.made", "link.confirmed", "link.refused"), partial(_linked, catalog)),
         **dict.fromkeys(correcting.EVENTS, partial(correcting.replay, catalog)),
         **dict.fromkeys(registers.EVENTS, registers.replay),
+        **dict.fromkeys(restricting.EVENTS, restrictions.replay),
         **dict.fromkeys(disposals.EVENTS, partial(disposals.replay, catalog)),
-        **dict.fromkeys(saved.EVENTS, saved.replay),
     }
 
 

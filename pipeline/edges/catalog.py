@@ -12,7 +12,7 @@ import contextlib
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 from ulid import ULID
 
-from pipeline.edges import history, registers
+from pipeline.edges import history, registers, restrictions
 from pipeline.edges import tables as t
 from pipeline.edges.filed import filed_of
 from pipeline.errors import BadInput, TryAgain
@@ -38,6 +38,7 @@ from pipeline.records import (
     Original,
     Property,
     Relative,
+    Restriction,
     Stated,
     TimeClaim,
     TimeCorrection,
@@ -180,6 +181,9 @@ class Catalog:
         with self.snapshot() as connection:
             knowns = self._known(connection, ids, with_data, sidecars=True)
             said = filed_of(connection, knowns) if filed else {}
+            closed = restrictions.on_originals(connection, ids)
+        if closed:
+            knowns = [replace(one, restrictions=closed.get(one.original.id, ())) for one in knowns]
         return [replace(one, filed=said[one.original.id]) for one in knowns] if filed else knowns
 
     def _known(self, connection: sa.Connection, ids: Sequence[str], with_data: bool, *, sidecars: bool) -> list[Known]:
@@ -254,10 +258,23 @@ class Catalog:
         return {one: tuple(sorted(found[one].values(), key=lambda relative: (-relative.score, relative.original)))
                 for one in ids}  # fmt: skip
 
-    def find_original(self, said: str) -> str:
+    def restrictions_on(self, ids: Sequence[str]) -> dict[str, tuple[Restriction, ...]]:
+        """Original -> what restricts who may see it; unrestricted ones are absent."""
+        found: dict[str, tuple[Restriction, ...]] = {}
+        with self.snapshot() as connection:
+            for some in in_pieces(ids):
+                found |= restrictions.on_originals(connection, some)
+        return found
+
+    def restrictions_on_cases(self) -> dict[str, tuple[Restriction, ...]]:
+        """Number of a case, as it is compared -> what restricts who may see the case."""
+        with self.snapshot() as connection:
+            return restrictions.on_cases(connection)
+
+    def find_original(self, said: str, seen: Callable[[Sequence[str]], Sequence[str]] = lambda ids: ids) -> str:
         """The identifier that a person means by an identifier, a digest or its beginning, or a path.
 
-        Raises BadInput where nothing or more than one thing is meant.
+        seen: those of these that the person may know of. Raises BadInput where nothing or more than one is meant.
         """
         with self.snapshot() as connection:
             wanted = said.strip()
@@ -271,6 +288,7 @@ class Catalog:
                     )
                 )
             ).scalars().all()  # fmt: skip
+            found = seen(found)
             if not found:
                 found = connection.execute(
                     sa.select(t.arrival.c.original)
@@ -278,6 +296,7 @@ class Catalog:
                     .where(t.arrival.c.original.is_not(None))
                     .distinct()
                 ).scalars().all()  # fmt: skip
+                found = seen([str(one) for one in found])
         if len(found) == 1:
             return str(found[0])
         if found:
@@ -789,13 +808,13 @@ class Catalog:
                 "rejections": _rows(connection, t.rejection, t.rejection.c.key),
                 "holds": _rows(connection, t.hold, t.hold.c.id),
                 "retained": _rows(connection, t.retained, t.retained.c.id),
+                "restrictions": restrictions.dump(connection),
                 "disposals": _rows(connection, t.disposal, t.disposal.c.id),
                 "links": [
                     {k: v for k, v in row.items() if k != "id"}
                     for row in _rows(connection, t.case_link, t.case_link.c.id)
                     if row["finder"] == DECIDED
                 ],
-                "saved_searches": _rows(connection, t.saved_search, t.saved_search.c.id),
                 "time_corrections": _rows(connection, t.time_correction, t.time_correction.c.original),
                 **registers.dump(connection),
             }

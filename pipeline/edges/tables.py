@@ -24,6 +24,7 @@ from pipeline.states import (
     LANES,
     LINK_STATUSES,
     ORIGINAL_STATES,
+    RESTRICTION_KINDS,
 )
 
 PREFIX = "cr_"
@@ -482,6 +483,26 @@ hold = sa.Table(
     _one_of("kind", HOLD_KINDS),
 )
 
+restriction = sa.Table(
+    "cr_restriction",
+    metadata,
+    _id(),
+    _original(nullable=True),
+    sa.Column("case_key", sa.String(160), index=True),
+    _text("printed", nullable=True),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("units", sa.JSON, nullable=False),
+    sa.Column("persons", sa.JSON, nullable=False),
+    _text("reason"),
+    _text("by"),
+    sa.Column("role", sa.String(20), nullable=False),
+    _at("from_at"),
+    _text("lifted_by", nullable=True),
+    _text("lifted_why", nullable=True),
+    _at("lifted_at", nullable=True),
+    _one_of("kind", RESTRICTION_KINDS),
+)
+
 disposal = sa.Table(
     "cr_disposal",
     metadata,
@@ -610,26 +631,4 @@ incident = sa.Table(
     _at("closed_at", nullable=True),
     sa.Column("closed_by", sa.String(80)),
     _text("how", nullable=True),
-)
-
-saved_search = sa.Table(
-    "cr_saved_search",
-    metadata,
-    _id(),
-    sa.Column("owner", sa.String(120), nullable=False, index=True),
-    _text("name"),
-    _text("text"),
-    sa.Column("filters", sa.JSON, nullable=False),
-    _text("purpose"),
-    _at("saved_at"),
-    _at("ended_at", nullable=True),
-)
-
-alert = sa.Table(
-    "cr_alert",
-    metadata,
-    sa.Column("search", sa.String(26), sa.ForeignKey("cr_saved_search.id"), primary_key=True),
-    sa.Column("original", sa.String(26), sa.ForeignKey("cr_original.id"), primary_key=True, index=True),
-    _at("raised_at"),
-    _at("seen_at", nullable=True),
 )

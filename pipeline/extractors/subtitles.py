@@ -60,7 +60,8 @@ def _lines(text: str) -> Iterator[tuple[float, float, str]]:
 
 
 def _seconds(hours: str | None, minutes: str, seconds: str, fraction: str) -> float:
-    return int(hours or 0) * 3600 + int(minutes) * 60 + float(f"{seconds}.{fraction}")
+    whole = int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds)
+    return round(whole + int(fraction) / 10 ** len(fraction), 3)
 
 
 def _reads(original: Original) -> bool:

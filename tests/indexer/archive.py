@@ -11,7 +11,18 @@ from datetime import UTC, datetime, timedelta
 
 from pipeline import case_numbers
 from pipeline.errors import BadInput
-from pipeline.records import Arrival, CaseLink, Caveat, DecidedTime, Kind, Known, Original, Property, Stated
+from pipeline.records import (
+    Arrival,
+    CaseLink,
+    Caveat,
+    DecidedTime,
+    Kind,
+    Known,
+    Original,
+    Property,
+    Restriction,
+    Stated,
+)
 
 TAKEN_AT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
@@ -53,6 +64,7 @@ def known(
     stated: Stated | None = None,
     caveats: Iterable[Caveat] = (),
     sidecars: Iterable[Known] = (),
+    restrictions: Iterable[Restriction] = (),
     **properties: object,
 ) -> Known:
     """An original; properties with `__` for the dot: sidecar__officer="李建国"."""
@@ -94,6 +106,7 @@ def known(
         links=tuple(links),
         caveats=tuple(caveats),
         sidecars=tuple(sidecars),
+        restrictions=tuple(restrictions),
     )
 
 
@@ -145,6 +158,10 @@ class Archive:
                 raise BadInput(f"There is no original {missing[0]}")
             self.asked += ids
             return [self._whole(self._knowns[name]) for name in ids]
+
+    def restrictions_on(self, ids: Sequence[str]) -> dict[str, tuple[Restriction, ...]]:
+        with self._lock:
+            return {one: found for one in ids if (found := self._knowns[one].restrictions)}
 
     def _whole(self, one: Known) -> Known:
         sidecars = [self._knowns[name] for name in sorted(self._sidecars[one.original.id]) if name in self._knowns]

@@ -28,7 +28,7 @@ def tell(number: str, sign: bool, by: str | None, reason: str) -> int:
         zone, steps = built.settings.time.zone, steps_of(built.settings.home)
         rules = list_rules_of(built.settings.home)
         looks_at(built, number, "checklist")
-        file = case_file(built.catalog, built.audit, number, zone=zone, facts=FACTS)
+        file = case_file(built.catalog, built.audit, number, zone=zone, facts=FACTS, seen=built.seen)
         duties = [
             coverage_of(one, file.shown, steps, file.excuses, file.seams) for one in file.activities if one.from_at
         ]

@@ -28,7 +28,7 @@ def by_card(built: Home, code: str, original: str, actor: str) -> ClockOffset:
     from pipeline.records import ClockOffset
     from pipeline.stages.timestamps import filmed_offset
 
-    known = built.catalog.known_of(built.catalog.find_original(original))
+    known = built.catalog.known_of(built.find_original(original))
     found = filmed_offset(known, _around(built, known, code), known.time_claims, built.settings, by=actor)
     if isinstance(found, ClockOffset):
         return found
@@ -44,7 +44,7 @@ def by_satellites(built: Home, code: str, original: str, actor: str) -> ClockOff
     from pipeline.records import ClockOffset
     from pipeline.stages.timestamps import offset_told
 
-    known = built.catalog.known_of(built.catalog.find_original(original))
+    known = built.catalog.known_of(built.find_original(original))
     found = offset_told(known, _around(built, known, code), known.time_claims, built.settings, by=actor)
     if isinstance(found, ClockOffset):
         return found
@@ -62,7 +62,7 @@ def by_other(built: Home, code: str, own: str, other: str, actor: str) -> ClockO
     from pipeline.stages.timestamps import shown_when_begun
     from pipeline.timing.comparing import offset_beside
 
-    mine, theirs = (built.catalog.known_of(built.catalog.find_original(said)) for said in (own, other))
+    mine, theirs = (built.catalog.known_of(built.find_original(said)) for said in (own, other))
     around = _around(built, mine, code)
     if theirs.value("register.device") == code:
         raise BadInput(f"{other} was made by {code} itself", zh=f"{other} 也是 {code} 录制的", found=other)

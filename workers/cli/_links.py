@@ -36,7 +36,7 @@ def decide(
         done: list[str] = []
         for said in ids:
             try:
-                original = built.catalog.find_original(said)
+                original = built.find_original(said)
                 link = deed(linking, person, original)
             except BadInput as error:
                 if len(ids) == 1:

@@ -14,19 +14,20 @@ if TYPE_CHECKING:
 
 def tell(number: str | None, limit: int) -> None:
     """Prints the queue."""
-    from indexer.access import Reviewer, require
+    from indexer.access import require
     from pipeline.case_numbers import comparable
     from pipeline.edges import registers
     from workers.bootstrap import home
 
     app = app_of()
     with home(app.settings) as built:
-        require(Reviewer(name=built.actor, role="administrator"), "view")
+        require(built.reviewer, "view")
         built.tell("view.proposals", facts={"case": number})
         today = built.catalog.now().astimezone(ZoneInfo(built.settings.time.zone)).date()
         with built.catalog.snapshot() as connection:
             found = registers.proposals(connection, key=number and comparable(number), limit=limit)
-        for one in found:
+        seen = set(built.seen([one.original for one in found]))
+        for one in (one for one in found if one.original in seen):
             data = _said(one, today)
             app.emit(data, _line(app, data))
 

@@ -30,12 +30,16 @@ def list_() -> None:
 
     Example: casereel case list --json
     """
+    from pipeline.case_numbers import comparable
     from pipeline.edges import registers
     from workers.bootstrap import home
 
     app = app_of()
     with home(app.settings) as built, built.catalog.snapshot() as connection:
+        hidden = built.hidden_cases()
         for one in registers.cases(connection):
+            if not hidden.isdisjoint(comparable(printed) for printed, _ in one.numbers):
+                continue
             data = _said(one)
             app.emit(data, f"{data['case']}  {data['decision_due_on'] or '-'}  {_names(one)}  {one.title}")
 
@@ -59,10 +63,13 @@ def show(number: str) -> None:
             found = registers.cases(connection, key=key)
             activities = registers.activities(connection, case=key)
             linked = registers.linked_to(connection, key)
+        seen = set(built.seen([one for one, *_ in linked]))
         data = {
             **_said(required_case(number, found)),
             "activities": [_activity(one, zone) for one in activities],
-            "recordings": [{"original": one, "name": masked(name), "status": status} for one, name, status in linked],
+            "recordings": [
+                {"original": one, "name": masked(name), "status": status} for one, name, status in linked if one in seen
+            ],
         }
         app.emit(data, lambda: _page(data))
 
@@ -102,7 +109,7 @@ def coverage(number: str, confirmed: bool) -> int:
     with home(app.settings) as built:
         zone, rules = built.settings.time.zone, steps_of(built.settings.home)
         looks_at(built, number, "coverage")
-        file = case_file(built.catalog, built.audit, number, zone=zone, confirmed=confirmed)
+        file = case_file(built.catalog, built.audit, number, zone=zone, confirmed=confirmed, seen=built.seen)
         duties = [
             coverage_of(one, file.shown, rules, file.excuses, file.seams) for one in file.activities if one.from_at
         ]
@@ -198,11 +205,13 @@ def checklist(number: str, sign: bool, by: str | None, reason: str) -> int:
 
 
 def looks_at(built: Home, number: str, page: str) -> None:
-    """The look at a case is an event before anything of it is shown. Raises NotAllowed."""
-    from indexer.access import Reviewer, require
+    """The look at a case is an event before anything of it is shown. Raises NotAllowed, BadInput as for no case."""
+    from indexer.access import require
 
-    require(Reviewer(name=built.actor, role="administrator"), "view")
+    require(built.reviewer, "view")
     built.tell("view.case", facts={"case": number, "page": page})
+    if not built.is_case_seen(number):
+        required_case(number, [])
 
 
 @case.command(short_help="Make the card that links a recording to its case when it is filmed.")

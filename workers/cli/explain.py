@@ -56,7 +56,7 @@ def explain(path_or_id: str) -> None:
         path = Path(path_or_id).absolute()
         for meant in (path_or_id, str(path)):
             try:
-                original = built.catalog.find_original(meant)
+                original = built.find_original(meant)
             except BadInput:
                 continue
             app.emit(*_known(app, built, original, path))

@@ -39,11 +39,10 @@ def export() -> None:
 
 @contextmanager
 def _opened() -> Iterator[tuple[Home, Exporter, Reviewer]]:
-    from indexer.access import Reviewer
     from workers.bootstrap import build_exporter, home
 
     with home(app_of().settings) as built:
-        yield built, build_exporter(built), Reviewer(name=built.actor, role="administrator")
+        yield built, build_exporter(built), built.reviewer
 
 
 @export.command(short_help="Write the package; `make` may be left out.")

@@ -49,7 +49,7 @@ def list_(state: str | None, original: str | None, all_: bool, by_reason: bool, 
     """
     app = app_of()
     with _opened() as (built, work):
-        wanted = built.catalog.find_original(original) if original else None
+        wanted = built.find_original(original) if original else None
         rows = [
             one for one in work.listed(state=state, original=wanted, limit=limit)
             if all_ or state or wanted or one.state != "done"

@@ -29,19 +29,21 @@ def match(file: Path, limit: int) -> None:
     """
     from dataclasses import asdict
 
-    from indexer.access import Reviewer, require
+    from indexer.access import require
     from indexer.match import Query, ask
     from pipeline.edges.tools import Tools
     from workers.bootstrap import build_marked, home
 
     app = app_of()
     with home(app.settings) as built:
-        require(Reviewer(name=built.actor, role="administrator"), "match")
+        require(built.reviewer, "match")
         tools = Tools(built.settings.media.ffmpeg, built.settings.media.cage)
         try:
-            hits = ask(Query(file, limit), catalog=built.catalog, marked=build_marked(built), tools=tools).rows
+            answer = ask(Query(file, limit), catalog=built.catalog, marked=build_marked(built), tools=tools).rows
         finally:
             tools.close()
+        seen = set(built.seen([hit.original for hit in answer]))
+        hits = [hit for hit in answer if hit.original in seen]
         built.tell("match", facts={"file": file.name, "hits": [hit.original for hit in hits]})
         for hit in hits:
             app.emit(asdict(hit), _told(app, hit))

@@ -25,7 +25,7 @@ def list_(number: str | None, device: str | None, everything: bool, faulty: bool
 
     Example: casereel recording list --device ZF-001 --faulty --json
     """
-    from indexer.access import Reviewer, require
+    from indexer.access import require
     from pipeline.case_numbers import comparable
     from pipeline.edges import registers, segments
     from pipeline.recordings import recordings_of
@@ -34,10 +34,12 @@ def list_(number: str | None, device: str | None, everything: bool, faulty: bool
 
     app = app_of()
     with home(app.settings) as built:
-        require(Reviewer(name=built.actor, role="administrator"), "view")
+        require(built.reviewer, "view")
         built.tell("view.recordings", facts={"case": number, "device": device})
         with built.catalog.snapshot() as connection:
-            found = recordings_of(segments.segments(connection))
+            every = segments.segments(connection)
+            seen = set(built.seen([one.original for one in every]))
+            found = recordings_of([one for one in every if one.original in seen])
             linked = number and {one for one, *_ in registers.linked_to(connection, comparable(number))}
         for one in found:
             if len(one.segments) == 1 and one.is_whole and not everything:
@@ -57,7 +59,7 @@ def show(id: str) -> None:
 
     Example: casereel recording show GX010034.MP4
     """
-    from indexer.access import Reviewer, require
+    from indexer.access import require
     from pipeline.edges import segments
     from pipeline.errors import BadInput
     from pipeline.recordings import recording_with, recordings_of
@@ -66,11 +68,13 @@ def show(id: str) -> None:
 
     app = app_of()
     with home(app.settings) as built:
-        original = built.catalog.find_original(id)
-        require(Reviewer(name=built.actor, role="administrator"), "view")
+        original = built.find_original(id)
+        require(built.reviewer, "view")
         built.tell("view.recording", original=original)
         with built.catalog.snapshot() as connection:
-            found = recording_with(recordings_of(segments.segments(connection)), original)
+            every = segments.segments(connection)
+            seen = set(built.seen([one.original for one in every]))
+            found = recording_with(recordings_of([one for one in every if one.original in seen]), original)
         if found is None:
             raise BadInput(f"{id} is neither video nor sound", zh=f"“{id}”不是录像或录音", found=original)
         data = described(found, built.settings.time.zone)

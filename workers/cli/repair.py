@@ -30,7 +30,7 @@ def repair(id: str, source: Path | None, yes: bool) -> int:
     app = app_of()
     with home(app.settings) as built:
         fixity = build_fixity(built)
-        original = built.catalog.find_original(id)
+        original = built.find_original(id)
         known = built.catalog.known_of(original).original
         found = fixity.faults(original, known.sha256)
         data = {"original": original, "sha256": known.sha256, "faults": found, "replaced": [], "repaired": False}

@@ -48,7 +48,6 @@ def search(query: tuple[str, ...], facets: bool, explain: bool, purpose: str, **
 
     Example: casereel search 拆除 --case 平商务罚字〔2021〕第3号 --from 2021-08-03 --facets
     """
-    from indexer.access import Reviewer
     from indexer.search import Filters
     from indexer.tree import FACET_FIELDS
     from workers.bootstrap import build_finder, home
@@ -56,7 +55,7 @@ def search(query: tuple[str, ...], facets: bool, explain: bool, purpose: str, **
     app = app_of()
     with home(app.settings) as built:
         wanted = Filters(facets=FACET_FIELDS if facets else (), **filters)
-        reviewer = Reviewer(name=built.actor, role="administrator")
+        reviewer = built.reviewer
         page = build_finder(built).search(reviewer, " ".join(query), wanted, purpose=purpose, lang=app.lang)
         if explain:
             app.note(page.understood)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,20 +27,32 @@ def show(id: str) -> None:
 
     Example: casereel show 01KAMZ5V2W
     """
-    from indexer.access import Reviewer, require
+    from indexer.access import require
     from workers.bootstrap import home
 
     app = app_of()
     with home(app.settings) as built:
-        original = built.catalog.find_original(id)
-        require(Reviewer(name=built.actor, role="administrator"), "view")
+        original = built.find_original(id)
+        require(built.reviewer, "view")
         built.tell("view.record", original=original)
-        known = built.catalog.known_of(original)
+        known = _as_seen(built, built.catalog.known_of(original))
         data = described(known, built.settings.time.zone, built.catalog.events_of(original))
         data["recording"] = _recording(built, original)
         if known.original.state == "disposed":
             data["tombstone"] = built.vault.tombstone(known.original.sha256)
         app.emit(data, lambda: _page(app, data))
+
+
+def _as_seen(built: Home, known: Known) -> Known:
+    """What is known of it without originals and cases that the person may not know of."""
+    from pipeline.case_numbers import comparable
+
+    seen, hidden = set(built.seen([one.original for one in known.relatives])), built.hidden_cases()
+    return replace(
+        known,
+        relatives=tuple(one for one in known.relatives if one.original in seen),
+        links=tuple(one for one in known.links if hidden.isdisjoint({one.case_key, comparable(one.case)})),
+    )
 
 
 def described(known: Known, zone: str, events: list[str]) -> dict[str, Any]:
@@ -82,7 +94,9 @@ def _recording(built: Home, original: str) -> dict[str, Any] | None:
     from workers.cli._recordings import seam_of
 
     with built.catalog.snapshot() as connection:
-        found = recording_with(recordings_of(segments.near(connection, original)), original)
+        near = segments.near(connection, original)
+    seen = set(built.seen([one.original for one in near]))
+    found = recording_with(recordings_of([one for one in near if one.original in seen]), original)
     if found is None:
         return None
     at = found.place_of(original)

@@ -19,13 +19,12 @@ def suggest(typed: str, fields: tuple[str, ...], limit: int) -> None:
 
     Example: casereel suggest 鑫源 --field party
     """
-    from indexer.access import Reviewer
     from indexer.suggesting import SUGGESTED
     from workers.bootstrap import build_finder, home
 
     app = app_of()
     with home(app.settings) as built:
-        reviewer = Reviewer(name=built.actor, role="administrator")
+        reviewer = built.reviewer
         for one in build_finder(built).suggest(reviewer, typed, fields or SUGGESTED, limit):
             app.emit(one.as_json(), f"{one.field:7} {one.originals:6}  {one.value}")
 

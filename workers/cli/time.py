@@ -50,7 +50,7 @@ def correct(id: str, start: str, end: str | None, uncertainty_s: float | None, r
             start_at=start_at, end_at=None if end is None else step_of(end, zone, "--end")[0],
             uncertainty_s=step_s if uncertainty_s is None else uncertainty_s, reason=reason.strip(), by=person,
         )  # fmt: skip
-        original = built.catalog.find_original(id)
+        original = built.find_original(id)
         Correcting(built.catalog, built.audit).correct(original, said)
         _tell(app, built, original)
 
@@ -70,7 +70,7 @@ def withdraw(id: str, reason: str, as_: str | None) -> None:
     app = app_of()
     with home(app.settings) as built:
         person = allowed(built, as_, "correct_time").name if as_ else built.actor
-        original = built.catalog.find_original(id)
+        original = built.find_original(id)
         Correcting(built.catalog, built.audit).withdraw(person, original, reason)
         _tell(app, built, original)
 

@@ -28,7 +28,7 @@ def unpack(id: str, reason: str) -> int:
     with home(app.settings) as built:
         tools = Tools(built.settings.media.ffmpeg, built.settings.media.cage)
         try:
-            made = run(built, built.catalog.find_original(id), reason, tools)
+            made = run(built, built.find_original(id), reason, tools)
         finally:
             tools.close()
     data = {

@@ -35,7 +35,7 @@ def verify(id: tuple[str, ...]) -> int:
         known = built.catalog.digests()
         wanted = dict(known)
         if id:
-            chosen = {built.catalog.find_original(one) for one in id}
+            chosen = {built.find_original(one) for one in id}
             wanted = {sha256: one for sha256, one in known.items() if one in chosen}
         sizes = built.catalog.size_of(list(wanted.values()))
         with app.progress(sizes, app.in_words("核验", "verifying")) as moved:

@@ -1,0 +1,143 @@
+"""Who alone may see what, in the catalog: restrictions of originals and cases.
+
+A case is named by any of its numbers, so a restriction stays with the case whatever else its numbers turn out to be. A
+recording and its sidecars are one family: what holds for one of them holds for all.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from pipeline.edges import registers
+from pipeline.edges import tables as t
+from pipeline.errors import BadInput
+from pipeline.records import Restriction
+
+_IN_FORCE = t.restriction.c.lifted_at.is_(None)
+
+
+def on_originals(connection: sa.Connection, ids: Sequence[str]) -> dict[str, tuple[Restriction, ...]]:
+    """Original -> what is in force on it, its family and the cases of any of them; unrestricted ones are absent."""
+    if not ids or connection.execute(sa.select(t.restriction.c.id).where(_IN_FORCE).limit(1)).first() is None:
+        return {}
+    families = _families(connection, ids)
+    members = sorted({one for family in families.values() for one in family})
+    about = _about(connection, members)
+    found = {}
+    for one in ids:
+        its = {restriction.id: restriction for member in families[one] for restriction in about[member]}
+        if its:
+            found[one] = tuple(its[identifier] for identifier in sorted(its))
+    return found
+
+
+def on_cases(connection: sa.Connection) -> dict[str, tuple[Restriction, ...]]:
+    """Number of a case, as it is compared -> what is in force on the case; unrestricted ones are absent."""
+    its, same = t.case_number.alias(), t.case_number.alias()
+    query = (
+        sa.select(same.c.key.label("of"), t.restriction)
+        .join(its, its.c.key == t.restriction.c.case_key)
+        .join(same, same.c.case == its.c.case)
+        .where(_IN_FORCE)
+        .order_by(t.restriction.c.id)
+    )
+    found: dict[str, list[Restriction]] = defaultdict(list)
+    for row in connection.execute(query):
+        found[row.of].append(_read(row))
+    return {key: tuple(restrictions) for key, restrictions in found.items()}
+
+
+def _families(connection: sa.Connection, ids: Sequence[str]) -> dict[str, list[str]]:
+    """Original -> the recording it is or belongs to, with all its sidecars."""
+    original = t.original.c
+    rows = connection.execute(sa.select(original.id, original.parent).where(original.id.in_(ids)))
+    heads = {row.id: row.parent or row.id for row in rows}
+    below: dict[str, list[str]] = defaultdict(list)
+    rows = connection.execute(sa.select(original.id, original.parent).where(original.parent.in_(set(heads.values()))))
+    for row in rows:
+        below[row.parent].append(row.id)
+    return {one: [head, *below[head]] for one, head in heads.items()}
+
+
+def _about(connection: sa.Connection, ids: Sequence[str]) -> Mapping[str, list[Restriction]]:
+    """Original -> what is in force on itself and on its cases; a proposed link counts."""
+    found: dict[str, list[Restriction]] = defaultdict(list)
+    own = sa.select(t.restriction).where(_IN_FORCE, t.restriction.c.original.in_(ids))
+    for row in connection.execute(own):
+        found[row.original].append(_read(row))
+    link, number = t.case_link.c, t.case_number.c
+    through = (
+        sa.select(link.original.label("of"), t.restriction)
+        .join(t.case_number, number.case == link.case)
+        .join(t.restriction, t.restriction.c.case_key == number.key)
+        .where(_IN_FORCE, link.original.in_(ids), link.status != "refused")
+    )
+    for row in connection.execute(through):
+        found[row.of].append(_read(row))
+    return found
+
+
+def restrictions(connection: sa.Connection, *, all_: bool = False) -> list[Restriction]:
+    """Those in force, or every one that ever was, oldest first."""
+    query = sa.select(t.restriction).order_by(t.restriction.c.id)
+    return [_read(row) for row in connection.execute(query if all_ else query.where(_IN_FORCE))]
+
+
+def one(connection: sa.Connection, identifier: str) -> Restriction:
+    """The restriction with this identifier. Raises BadInput where there is none."""
+    row = connection.execute(sa.select(t.restriction).where(t.restriction.c.id == identifier.upper())).one_or_none()
+    if row is None:
+        raise BadInput(f"There is no restriction {identifier}", zh=f"没有编号为 {identifier} 的限制", found=identifier)
+    return _read(row)
+
+
+def put(connection: sa.Connection, record: Restriction) -> None:
+    """The restriction stands as it is here."""
+    values = {**asdict(record), "units": list(record.units), "persons": list(record.persons)}
+    its = t.restriction.c.id == record.id
+    if connection.execute(sa.update(t.restriction).where(its).values(**values)).rowcount == 0:
+        connection.execute(sa.insert(t.restriction).values(**values))
+
+
+def touch(connection: sa.Connection, record: Restriction, seq: int) -> None:
+    """The originals that it holds for, with their families, have changed at this event: the index follows that."""
+    original = t.original.c
+    about: Any = [record.original]
+    if record.case_key is not None:
+        number = sa.select(t.case_number.c.case).where(t.case_number.c.key == record.case_key).scalar_subquery()
+        about = sa.select(t.case_link.c.original).where(t.case_link.c.case == number)
+    heads = sa.select(sa.func.coalesce(original.parent, original.id)).where(original.id.in_(about))
+    changed = sa.update(t.original).where(original.changed_seq < seq).values(changed_seq=seq)
+    connection.execute(changed.where(sa.or_(original.id.in_(heads), original.parent.in_(heads))))
+
+
+def told(record: Restriction) -> dict[str, Any]:
+    """The record as plain JSON data, for its event."""
+    return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in asdict(record).items()}
+
+
+def replay(connection: sa.Connection, event: Mapping[str, Any]) -> None:
+    """What this event of the log restricted, or lifted, is so in the catalog again."""
+    data = event["facts"]["restriction"]
+    moments = {name: data[name] and datetime.fromisoformat(data[name]) for name in ("from_at", "lifted_at")}
+    named = {name: tuple(data[name]) for name in ("units", "persons")}
+    record = Restriction(**{**data, **moments, **named})
+    if record.case_key is not None:
+        registers.case_of(connection, record.case_key, record.printed or record.case_key)
+    put(connection, record)
+
+
+def _read(row: Any) -> Restriction:
+    values = {field.name: getattr(row, field.name) for field in fields(Restriction)}
+    return Restriction(**{**values, "units": tuple(row.units), "persons": tuple(row.persons)})
+
+
+def dump(connection: sa.Connection) -> list[dict[str, Any]]:
+    """Every restriction in a form that can be compared."""
+    return [told(record) for record in restrictions(connection, all_=True)]
