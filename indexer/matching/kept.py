@@ -17,6 +17,7 @@ import shutil
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -31,7 +32,7 @@ from pipeline.records import Known
 
 logger = logging.getLogger(__name__)
 
-FORM: Final = 2
+FORM: Final = 3
 # Originals read at once; their marks are held in memory until the segment is written.
 BATCH: Final = 100
 # Marks that wait for a new segment: sorting them takes some ten times as much memory.
@@ -230,8 +231,12 @@ class Kept:
         tiers: dict[int, list[_Part]] = {}
         for part in told.parts:
             tiers.setdefault(max(0, (part.rows // 1000).bit_length() // 2), []).append(part)
-        for parts in tiers.values():
-            if len(parts) < JOINED or sum(part.rows for part in parts) > self._method.full:
+        for tier in tiers.values():
+            tier.sort(key=lambda part: part.rows)
+            # After many came at once, all of a tier would be more than a segment holds.
+            parts = [part for part, rows in zip(tier, accumulate(part.rows for part in tier), strict=True)
+                     if rows <= self._method.full]  # fmt: skip
+            if len(parts) < JOINED:
                 continue
             originals: list[str] = []
             held: list[int] = []
@@ -287,7 +292,8 @@ class Kept:
         files = sorted((self._folder / part.name).glob("*.npy"))
         if not files:
             raise FileNotFoundError(self._folder / part.name)
-        return {path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in files}
+        # As plain arrays: of a `memmap` each slice is looked at anew, which costs more than what is read of it.
+        return {path.stem: np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray) for path in files}
 
     def _read(self) -> _List | None:
         try:

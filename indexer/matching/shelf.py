@@ -1,13 +1,14 @@
 """Picture marks of many originals, arranged for looking up: segments that never change, in memory or in files.
 
-A segment's 64-bit keys are sorted four times, by each of their 16-bit parts. All keys within 7 bits of the asked one
-share a part with it but for one bit at most; those that share a part whole are found seventeen times faster.
+A segment's 64-bit keys are kept four times, sorted by each of their 16-bit parts, so that those that share a part with
+an asked key lie side by side. All keys within 7 bits of the asked one share a part with it but for one bit at most;
+those that share a part whole are found seventeen times faster.
 Files are arrays as they lie in memory, mapped and never read whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,13 +20,14 @@ from pipeline.marks.pictures import VERSION, Marks, Words, distance, unpacked
 
 KEY_BITS_MAX: Final = 11
 FRAME_BITS_MAX: Final = 88
-PROBES_A_BATCH: Final = 1 << 14
+# Keys that are compared at once: some hundred bytes each.
+PAIRS_A_BATCH: Final = 1 << 20
 PARTS: Final = 4
 # Among more rows than these only marks with a whole part of the key are looked at, a seventeenth of the work: of the
 # frames that show the same, seven in ten are still found, and a clip has many.
 NEAR_PARTS_ROWS_MAX: Final = 4_000_000
-# A segment of so many rows is full: joining it takes a few hundred megabytes.
-ROWS_MAX: Final = 4_000_000
+# A segment of so many rows is full: joining takes some forty bytes of memory a row.
+ROWS_MAX: Final = 16_000_000
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -55,9 +57,10 @@ _HITS: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Segment:
-    """Marks of some originals, row by row. entry: number in originals; order, first: rows by each part of the key.
+    """Marks of some originals, row by row. entry: number in originals.
 
-    counts: originals whose rows count, for others stand in a later segment.
+    order: rows by each part of their keys; first: where each value of a part begins in it; beside: the keys in that
+    order. counts: originals whose rows count, for others stand in a later segment.
     """
 
     originals: Sequence[str]
@@ -70,6 +73,7 @@ class Segment:
     key: Words
     order: NDArray[np.uint32]
     first: NDArray[np.uint32]
+    beside: Words
 
     def __len__(self) -> int:
         return len(self.key)
@@ -84,25 +88,31 @@ def arrays_of(kept: Sequence[Marks]) -> dict[str, NDArray[Any]]:
         "bits": _joined([one.bits for one in kept], np.uint64).reshape(-1, 4),
         "key": _joined([one.key for one in kept], np.uint64),
     }
-    return {**rows, **_looked_up(rows["key"]), "is_photo": np.array([one.step_s == 0 for one in kept], np.bool_)}
-
-
-def joined_arrays(given: Sequence[tuple[dict[str, NDArray[Any]], Ints]]) -> dict[str, NDArray[Any]]:
-    """Arrays of several segments as those of one. given: with each the new number of its entries, -1 for gone."""
-    rows: dict[str, NDArray[Any]] = {}
-    chosen = [numbers[arrays["entry"]] >= 0 for arrays, numbers in given]
-    for name in ("framed", "at_s", "bits", "key"):
-        rows[name] = np.concatenate([arrays[name][rows_] for (arrays, _), rows_ in zip(given, chosen, strict=True)])
-    rows["entry"] = np.concatenate(
-        [numbers[arrays["entry"][rows_]] for (arrays, numbers), rows_ in zip(given, chosen, strict=True)]
-    ).astype(np.uint32)
-    is_photo = np.concatenate([arrays["is_photo"][numbers >= 0] for arrays, numbers in given])
-    return {**rows, **_looked_up(rows["key"]), "is_photo": is_photo}
+    order, first, beside = by_parts(rows["key"])
+    is_photo = np.array([one.step_s == 0 for one in kept], np.bool_)
+    return {**rows, "order": order, "first": first, "beside": beside, "is_photo": is_photo}
 
 
 def join(given: Sequence[tuple[dict[str, NDArray[Any]], Ints]], made: Made) -> None:
-    """Makes the arrays of several segments as those of one. given: as in `joined_arrays`."""
-    made.put(joined_arrays(given))
+    """Makes the arrays of several segments as those of one, file by file, a segment or a part of keys at a time.
+
+    given: with each the new number of its entries, -1 for gone.
+    """
+    kept = [np.flatnonzero(numbers[arrays["entry"]] >= 0) for arrays, numbers in given]
+    total = sum(map(len, kept))
+    rows: dict[str, NDArray[Any]] = {}
+    for name in ("entry", "framed", "at_s", "bits", "key"):
+        like = given[0][0][name]
+        rows[name] = made.array(name, like.dtype, (total, *like.shape[1:]))
+        done = 0
+        for (arrays, numbers), chosen in zip(given, kept, strict=True):
+            column = arrays[name][chosen]
+            rows[name][done : done + len(chosen)] = numbers[column] if name == "entry" else column
+            done += len(chosen)
+    made.put({"is_photo": np.concatenate([arrays["is_photo"][numbers >= 0] for arrays, numbers in given])})
+    shape = (PARTS, total)
+    _sort_by_parts(rows["key"], made.array("order", np.uint32, shape), made.array("first", np.uint32, _FIRST_SHAPE),
+                   made.array("beside", np.uint64, shape))  # fmt: skip
 
 
 def segment_of(originals: Sequence[str], arrays: dict[str, NDArray[Any]], counts: NDArray[np.bool_]) -> Segment:
@@ -110,25 +120,29 @@ def segment_of(originals: Sequence[str], arrays: dict[str, NDArray[Any]], counts
     return Segment(originals=originals, counts=counts, **arrays)
 
 
-def _looked_up(key: Words) -> dict[str, NDArray[np.uint32]]:
-    order, first = by_parts(key)
-    return {"order": order, "first": first}
-
-
 def _joined(columns: list[NDArray[Any]], dtype: type[np.generic]) -> NDArray[Any]:
     return np.concatenate(columns).astype(dtype) if columns else np.empty(0, dtype)
 
 
-def by_parts(key: Words) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """(rows sorted by each part, where each value of the part begins), shapes (4, n) and (4, 65537)."""
-    parts = np.ascontiguousarray(key).view(np.uint16).reshape(-1, PARTS)
+_FIRST_SHAPE: Final = (PARTS, 65537)
+
+
+def by_parts(key: Words) -> tuple[NDArray[np.uint32], NDArray[np.uint32], Words]:
+    """(rows sorted by each part, where each value of the part begins, keys so sorted): (4, n), (4, 65537), (4, n)."""
     order = np.empty((PARTS, len(key)), np.uint32)
-    first = np.zeros((PARTS, 65537), np.uint32)
+    first = np.zeros(_FIRST_SHAPE, np.uint32)
+    beside = np.empty((PARTS, len(key)), np.uint64)
+    _sort_by_parts(key, order, first, beside)
+    return order, first, beside
+
+
+def _sort_by_parts(key: Words, order: NDArray[np.uint32], first: NDArray[np.uint32], beside: Words) -> None:
+    parts = np.ascontiguousarray(key).view(np.uint16).reshape(-1, PARTS)
     for number in range(PARTS):
         part = np.ascontiguousarray(parts[:, number])
         order[number] = np.argsort(part, kind="stable")  # of 16 bits: a radix sort
         first[number, 1:] = np.cumsum(np.bincount(part, minlength=65536))
-    return order, first
+        beside[number] = key[order[number]]
 
 
 def built(items: Sequence[tuple[str, bytes]]) -> dict[str, NDArray[Any]]:
@@ -206,7 +220,9 @@ def rows_at(marks: Marks, framed: int, samples: int) -> Ints:
 
 def _near(segment: Segment, entries: int, key: Words, bits: Words, against: tuple[int, ...], radius: int) -> Hits:
     asked, row = near_keys(segment, key, radius)
-    fits = np.isin(segment.framed[row], against) & segment.counts[segment.entry[row]]
+    wanted = np.zeros(256, np.bool_)
+    wanted[list(against)] = True
+    fits = wanted[segment.framed[row]] & segment.counts[segment.entry[row]]
     asked, row = asked[fits], row[fits]
     differing = distance(bits[asked], segment.bits[row]).astype(np.int64)
     close = differing <= FRAME_BITS_MAX
@@ -222,22 +238,35 @@ def near_keys(segment: Segment, asked: Words, radius: int) -> tuple[Ints, Ints]:
     flips = np.concatenate([[0], 1 << np.arange(16)])[: 17 if radius else 1].astype(np.int64)
     found = [np.empty(0, np.int64)]
     parts = np.ascontiguousarray(asked).view(np.uint16).reshape(-1, PARTS).astype(np.int64)
-    a_batch = max(1, PROBES_A_BATCH // len(flips))
-    for start in range(0, len(asked), a_batch):
-        for number in range(PARTS):
-            probes = (parts[start : start + a_batch, number, None] ^ flips).ravel()
-            first = segment.first[number][probes].astype(np.int64)
-            count = segment.first[number][probes + 1] - first
-            row = segment.order[number][_ranges(first, count)].astype(np.int64)
-            asker = start + np.repeat(np.arange(len(probes)) // len(flips), count)
-            near = np.bitwise_count(asked[asker] ^ segment.key[row]) <= KEY_BITS_MAX
-            found.append((asker[near] << 32) | row[near])
+    for number in range(PARTS):
+        probes = (parts[:, number, None] ^ flips).ravel()
+        first = segment.first[number][probes].astype(np.int64)
+        count = segment.first[number][probes + 1] - first
+        for some in _batches(count):
+            at = _ranges(first[some], count[some])
+            differing = segment.beside[number][at]
+            differing ^= np.repeat(asked[np.arange(some.start, some.stop) // len(flips)], count[some])
+            near = np.flatnonzero(np.bitwise_count(differing) <= KEY_BITS_MAX)
+            probe = some.start + np.searchsorted(np.cumsum(count[some]), near, side="right")
+            found.append((probe // len(flips) << 32) | segment.order[number][at[near]])
     pairs = np.unique(np.concatenate(found))
     return pairs >> 32, pairs & 0xFFFFFFFF
 
 
+def _batches(count: Ints) -> Iterator[slice]:
+    """Stretches of probes with about so many pairs together."""
+    sums = np.cumsum(count)
+    start = 0
+    while start < len(count):
+        done = int(sums[start - 1]) if start else 0
+        stop = max(start + 1, int(np.searchsorted(sums, done + PAIRS_A_BATCH, side="right")))
+        yield slice(start, stop)
+        start = stop
+
+
 def _ranges(first: Ints, count: Ints) -> Ints:
     """first[0], first[0]+1, ... count[0] of them, then the same of the next."""
-    total = int(count.sum())
     ends = np.cumsum(count)
-    return np.asarray(np.arange(total) + np.repeat(first - (ends - count), count), np.int64)
+    places = np.repeat(first - (ends - count), count)
+    places += np.arange(len(places))
+    return places

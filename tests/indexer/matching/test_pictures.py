@@ -164,7 +164,8 @@ def test_looking_up_in_nothing_finds_nothing(rng):
 
 
 def _segment(keys):
-    order, first = by_parts(keys)
+    order, first, beside = by_parts(keys)
     count = len(keys)
     return Segment(["a"], np.ones(1, bool), np.zeros(1, bool), np.zeros(count, np.uint32), np.zeros(count, np.uint8),
-                   np.zeros(count, np.float32), np.zeros((count, 4), np.uint64), keys, order, first)  # fmt: skip
+                   np.zeros(count, np.float32), np.zeros((count, 4), np.uint64), keys, order, first,
+                   beside)  # fmt: skip
