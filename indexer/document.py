@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from indexer import analysis, pinyin
@@ -225,6 +226,7 @@ def duration_of(known: Known) -> float | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def numbers_in(text: str) -> tuple[CaseNumber, ...]:
     """The case numbers in a text in any script."""
     return case_numbers.parse(analysis.readable(text)) if analysis.may_hold_number(text) else ()
@@ -394,10 +396,16 @@ def _facts(known: Known, names: tuple[str, ...]) -> list[Property]:
     said: dict[str, list[Property]] = {name: [] for name in names}
     for owner in (*known.sidecars, known):
         for key, found in owner.properties.items():
-            of_name = said.get(key.rpartition(".")[2].lower())
+            of_name = said.get(_last_part(key))
             if of_name is not None and key != _BY_PAGE:
                 of_name.append(found)
     return [found for of_name in said.values() for found in of_name]
+
+
+# What thousands of originals share is worked out once: names of properties, numbers in the names of cases and folders.
+@lru_cache(maxsize=4096)
+def _last_part(name: str) -> str:
+    return name.rpartition(".")[2].lower()
 
 
 def _text_of(found: Property) -> str:

@@ -11,7 +11,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from indexer import analysis
@@ -53,12 +53,15 @@ def _names(text: str) -> Iterator[str]:
             yield run[:_LONGEST_NAME]
 
 
-def _of_name(name: str) -> Iterator[str]:
+@lru_cache(maxsize=4096)  # thousands of recordings concern the same parties
+def _of_name(name: str) -> frozenset[str]:
+    found = set[str]()
     for start in range(len(name) - 1):
         for readings in _readings(name[start:]):
-            yield "".join(readings)
+            found.add("".join(readings))
             if len(readings) > 2 or not start:
-                yield "".join(reading[0] for reading in readings)
+                found.add("".join(reading[0] for reading in readings))
+    return frozenset(found)
 
 
 def _readings(name: str) -> list[tuple[str, ...]]:
