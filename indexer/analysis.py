@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from indexer import numerals
 
@@ -50,6 +50,8 @@ _HAN_DIGITS = str.maketrans("〇零一二三四五六七八九", "00123456789")
 _IDENTIFIER = re.compile(rf"([{_UNSPACED}]?)([a-z0-9]+(?:[-_·./:]+[a-z0-9]+)*)")
 _PUNCTUATION = re.compile(rf"[^a-z0-9{_UNSPACED}]")
 _SHORTEST_KEY = 4
+# Texts up to so many characters are normalised once for all who ask soon after.
+_REMEMBERED = 400
 # A shorter number is more likely a year, an amount or a count than somebody's number.
 _SHORTEST_NUMBER_KEY = 7
 # Telephone and identity card numbers are asked for by their last four digits, landlines without their area code.
@@ -198,9 +200,17 @@ def _closed_up(mapped: Mapped) -> Mapped:
 
 def norm(text: str) -> str:
     """The text in its index form: width, case, brackets, dashes, traditional characters, years, letter spacing."""
+    return _norm(text) if len(text) > _REMEMBERED else _norm_remembered(text)
+
+
+def _norm(text: str) -> str:
     if _has_marks(text):
         return norm_map(text).text
     return closed_up(_with_plain_years(text.translate(_FOLDING)))
+
+
+# Tokens, keys and numbers of a text are taken one after another.
+_norm_remembered = lru_cache(maxsize=4096)(_norm)
 
 
 def closed_up(text: str) -> str:

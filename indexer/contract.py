@@ -110,6 +110,9 @@ class SearchIndex(Protocol):
         be written, IndexDamaged where it cannot be read; what was staged is then forgotten.
         """
 
+    def is_free(self) -> bool:
+        """Whether a commit now, under the writing lock, need not wait for what another process has begun."""
+
     def seq(self) -> int:
         """The sequence of the last commit of any process."""
 

@@ -43,6 +43,8 @@ logger = logging.getLogger(__name__)
 
 # Originals read and committed together: few enough to be held in memory with all that is known of them.
 BATCH = 500
+# Words that a new index commits together: some 150 MB.
+_BUILT_TOGETHER = 2_000_000
 # More than this many changes are not counted one by one for a status line.
 _MOST_COUNTED = 100_000
 # A search follows so many changes and waits so long for other writers; the rest is the workers' and it says so.
@@ -130,7 +132,7 @@ class Follower:
         try:
             with self._writing.acquire(timeout=_PATIENCE_S):
                 index = self._index()
-                if index.seq() <= self._catalog.head():
+                if index.seq() <= self._catalog.head() and index.is_free():
                     self._catch_up(index)
         except Timeout:
             return
@@ -175,16 +177,28 @@ class Follower:
             self._rebuild(lambda _done, _behind: None, only_if_needed=True)
         return self._index().seq()
 
-    def _catch_up(self, index: SearchIndex, progress: Callable[[int], None] = lambda _: None) -> int:
-        """Batches are committed until the catalog tells of no further change; only under the writing lock."""
-        seq = index.seq()
+    def _catch_up(self, index: SearchIndex, progress: Callable[[int], None] = lambda _: None, together: int = 0) -> int:
+        """Batches are committed until the catalog tells of no further change; only under the writing lock.
+
+        together: batches are committed together up to so many words: quicker, and unseen longer.
+        """
+        seq, staged, words = index.seq(), 0, 0
         while changes := self._catalog.changed_after(seq, BATCH):
-            index.stage(*self._documents([identifier for _, identifier in changes]))
+            documents, gone = self._documents([identifier for _, identifier in changes])
+            index.stage(documents, gone)
             seq = changes[-1][0]
+            staged += len(changes)
+            words += sum(len(document.words.get("text", ())) for document in documents)
+            if words < together and len(changes) >= BATCH:
+                continue
             failpoint.at("index.staged")
             index.commit(seq)
             failpoint.at("index.committed")
-            progress(len(changes))
+            progress(staged)
+            staged = words = 0
+        if staged:
+            index.commit(seq)
+            progress(staged)
         return seq
 
     def _documents(self, ids: Sequence[str]) -> tuple[list[Document], list[str]]:
@@ -342,7 +356,7 @@ class Follower:
                 progress(done, max(done, total))
 
             # Nobody else knows this folder yet: the others go on with the old index until the last changes.
-            self._catch_up(index, tell)
+            self._catch_up(index, tell, together=_BUILT_TOGETHER)
             index.finish()
             failpoint.at("index.finished")
             with self._writing:

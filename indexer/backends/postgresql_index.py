@@ -184,6 +184,9 @@ class PostgresqlIndex:
                 connection.execution_options(isolation_level="AUTOCOMMIT")
                 connection.exec_driver_sql("VACUUM (ANALYZE) document")
 
+    def is_free(self) -> bool:
+        return True
+
     def clear(self) -> None:
         self._staged = {}
         with self._place.lock, self._changing() as connection:

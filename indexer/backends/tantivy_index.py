@@ -9,9 +9,11 @@ Not covered: many writers on several hosts.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +53,14 @@ _SPECIAL = re.compile(r"([^\w\s])")
 # How the library says that a list of deletions is there already, a file a segment.
 _LEFT = re.compile(r'FileAlreadyExists\("([0-9a-f]{32}\.\d+\.del)"\)')
 _MOST_LEFT = 1000
+# From so many segments of fewer documents than this the library merges them, in threads of its own (its log policy).
+_MERGED_FROM, _SMALL = 8, 10_000
+# How often it is looked whether a merge has ended, and how long a writer is kept open for one at most.
+_LOOK_EVERY_S, _KEPT_S = 0.2, 600.0
+# How long another process's merge is waited for.
+_PATIENCE_S = 60.0
+_BUSY = "LockBusy"
+_SEGMENT = re.compile(r"[0-9a-f]{32}")
 
 
 def _schema() -> tantivy.Schema:
@@ -82,7 +92,9 @@ def _reading(folder: Path) -> Iterator[None]:
 
 def _make(folder: Path) -> None:
     tantivy.Index(_schema(), path=str(folder))
-    _write(folder, 0, {})
+    session = _Session(folder)
+    session.write(0, {}, clear=False)
+    session.close()
 
 
 def _opened(folder: Path) -> tantivy.Index:
@@ -95,25 +107,13 @@ def _opened(folder: Path) -> tantivy.Index:
     return index
 
 
-def _write(folder: Path, seq: int, staged: Mapping[str, Document | None], *, clear: bool = False) -> None:
-    for _ in range(_MOST_LEFT):
-        try:
-            _commit(folder, seq, staged, clear)
-            return
-        except (ValueError, OSError, RuntimeError) as error:
-            left = _LEFT.search(str(error))
-            if left is None:
-                raise TryAgain(f"The search index in {folder} cannot be written: {error}", path=str(folder)) from error
-        # A writer that was killed before its commit left this file, which no commit names; the next one would
-        # number its own the same, and refuses to write over it.
-        (folder / left[1]).unlink(missing_ok=True)
-    raise TryAgain(f"The search index in {folder} is full of files of killed writers", path=str(folder))
-
-
-def _commit(folder: Path, seq: int, staged: Mapping[str, Document | None], clear: bool) -> None:
+def _make_writer(folder: Path) -> tantivy.IndexWriter:
     with _reading(folder):
         index = _opened(folder)
-    writer = index.writer(_WRITER_BYTES, 1)
+    return index.writer(_WRITER_BYTES, 1)
+
+
+def _commit(writer: tantivy.IndexWriter, seq: int, staged: Mapping[str, Document | None], clear: bool) -> None:
     if clear:
         writer.delete_all_documents()
     for identifier, document in staged.items():
@@ -125,7 +125,98 @@ def _commit(folder: Path, seq: int, staged: Mapping[str, Document | None], clear
     failpoint.at("index.before_commit")
     writer.commit()
     failpoint.at("index.after_commit")
-    writer.wait_merging_threads()
+
+
+def _is_merging(folder: Path) -> bool:
+    """Whether the library merges segments in this folder, or is about to: by their number, and files not yet named."""
+    try:
+        named = json.loads((folder / "meta.json").read_bytes())["segments"]
+        there = {found.group() for path in folder.iterdir() if (found := _SEGMENT.match(path.name))}
+    except (OSError, ValueError, KeyError):
+        return False
+    small = [one for one in named if one["max_doc"] < _SMALL]
+    return len(small) >= _MERGED_FROM or not there <= {one["segment_id"].replace("-", "") for one in named}
+
+
+class _Session:
+    """The library's writer, kept open while it merges, so that nobody of this process waits for a merge.
+
+    Merging thousands of documents takes seconds, and comes every few commits. Other processes wait: the library lets
+    only one process write.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._guard = threading.Lock()
+        self._writer: tantivy.IndexWriter | None = None
+
+    def write(self, seq: int, staged: Mapping[str, Document | None], *, clear: bool) -> None:
+        with self._guard:
+            for _ in range(_MOST_LEFT):
+                try:
+                    _commit(self._begun(), seq, staged, clear)
+                    self._end_soon()
+                    return
+                except (ValueError, OSError, RuntimeError) as error:
+                    self._writer = None
+                    left = _LEFT.search(str(error))
+                    if left is None:
+                        sentence = f"The search index in {self._folder} cannot be written: {error}"
+                        raise TryAgain(sentence, path=str(self._folder)) from error
+                # A writer that was killed before its commit left this file, which no commit names; the next one would
+                # number its own the same, and refuses to write over it.
+                (self._folder / left[1]).unlink(missing_ok=True)
+            sentence = f"The search index in {self._folder} is full of files of killed writers"
+            raise TryAgain(sentence, path=str(self._folder))
+
+    def _begun(self) -> tantivy.IndexWriter:
+        until_s = time.monotonic() + _PATIENCE_S
+        while self._writer is None:
+            try:
+                self._writer = _make_writer(self._folder)
+            except ValueError as error:
+                if _BUSY not in str(error) or time.monotonic() > until_s:
+                    raise
+                time.sleep(_LOOK_EVERY_S)
+        return self._writer
+
+    def is_free(self) -> bool:
+        with self._guard:
+            if self._writer is not None:
+                return True
+            try:
+                self._writer = _make_writer(self._folder)
+            except (ValueError, IndexDamaged):
+                return False
+            self._end_soon()
+            return True
+
+    def _end_soon(self) -> None:
+        if not _is_merging(self._folder):
+            self._end()
+        elif self._writer is not None:
+            threading.Thread(target=self._end_after_merging, args=(self._writer,), daemon=True).start()
+
+    def _end_after_merging(self, writer: tantivy.IndexWriter) -> None:
+        until_s = time.monotonic() + _KEPT_S
+        while True:
+            time.sleep(_LOOK_EVERY_S)
+            with self._guard:
+                if self._writer is not writer:
+                    return
+                if time.monotonic() > until_s or not _is_merging(self._folder):
+                    self._end()
+                    return
+
+    def _end(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with contextlib.suppress(ValueError, OSError, RuntimeError):
+                writer.wait_merging_threads()
+
+    def close(self) -> None:
+        with self._guard:
+            self._end()
 
 
 class TantivyIndex:
@@ -136,6 +227,7 @@ class TantivyIndex:
         self._lock = place.lock
         self._guard = threading.Lock()
         self._staged: dict[str, Document | None] = {}
+        self._session = _Session(self._folder)
         make_once(place, _make)
         with _reading(folder):
             self._index = _opened(folder)
@@ -166,7 +258,10 @@ class TantivyIndex:
 
     def _write(self, seq: int, staged: Mapping[str, Document | None], *, clear: bool = False) -> None:
         with self._lock:
-            _write(self._folder, seq, staged, clear=clear)
+            self._session.write(seq, staged, clear=clear)
+
+    def is_free(self) -> bool:
+        return self._session.is_free()
 
     def _searcher(self) -> tantivy.Searcher:
         with self._guard:
@@ -231,7 +326,8 @@ class TantivyIndex:
         return Stats(documents=documents, segments=segments, seq=self.seq(), size_bytes=folder_bytes(self._folder))
 
     def close(self) -> None:
-        """Nothing is held open: files are mapped and let go with the object."""
+        """No merge is under way; files are mapped and let go with the object."""
+        self._session.close()
 
     def _compiled(self, node: Node) -> tantivy.Query:
         match node:

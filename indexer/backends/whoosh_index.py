@@ -190,6 +190,9 @@ class WhooshIndex:
     def finish(self) -> None:
         """Nothing is left to be done: each commit merges what has become too many segments."""
 
+    def is_free(self) -> bool:
+        return True
+
     def clear(self) -> None:
         self._staged = {}
         self._write(0, {}, clear=True)

@@ -712,6 +712,7 @@ def test_what_a_writer_left_that_was_killed_just_before_its_commit_stops_nobody(
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     again = [document(f"{batch}-3", "检查") for batch in range(3)]
     put(index, *again, seq=4)
+    index.close()
     made = {path.name for path in folder.iterdir()}
     for name, data in before.items():
         if name not in made or name == "meta.json" or name.endswith(".toc"):

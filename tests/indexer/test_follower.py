@@ -208,6 +208,18 @@ def test_an_index_in_a_database_without_one_is_refused_with_the_setting_to_chang
         Follower(catalog, tmp_path / "index", "postgresql", database="sqlite:///x").follow()
 
 
+def test_a_rebuild_commits_many_batches_together_and_leaves_none_out(
+    follower: Follower, catalog: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexer.follower, "BATCH", 2)
+    monkeypatch.setattr(indexer.follower, "_BUILT_TOGETHER", 30)
+    catalog.put(*(known(f"n{number}", folder="检查") for number in range(9)))
+    told: list[tuple[int, int]] = []
+    assert follower.rebuild(lambda done, total: told.append((done, total))) == 11
+    assert told[-1] == (11, 11)
+    assert 1 < len(told) < 6
+
+
 def test_a_rebuild_on_demand_tells_its_progress_and_leaves_one_index(follower: Follower, tmp_path: Path) -> None:
     follower.follow()
     told: list[tuple[int, int]] = []
@@ -327,7 +339,7 @@ PHASES = (
 
 def _rebuild_and_die(folder: Path, backend: str, phase: str, batch: int) -> None:
     os.environ["CASEREEL_FAILPOINT"] = phase
-    indexer.follower.BATCH = batch
+    indexer.follower.BATCH, indexer.follower._BUILT_TOGETHER = batch, 0
     _rebuild(folder, backend, 9)
 
 
@@ -398,6 +410,7 @@ def test_a_search_without_an_index_of_a_large_archive_says_so_and_does_not_build
 def test_a_search_says_how_far_the_building_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(indexer.follower, "_BUILT_AT_ONCE", 8)
     monkeypatch.setattr(indexer.follower, "BATCH", 4)
+    monkeypatch.setattr(indexer.follower, "_BUILT_TOGETHER", 0)
     catalog, told = _archive(9), []
 
     def look(done: int, _: int) -> None:
