@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zlib import crc32
 
 from pipeline.clock import Reading
 from pipeline.custody.accession import Candidate
@@ -47,7 +48,7 @@ def kept(home: Home, clock: SetClock) -> Retention:
 def take(home: Home, folder: Path, *names: str, case: str | None = None) -> list[str]:
     """These originals are in custody; each name gives other bytes."""
     jobs = build_jobs(home)
-    paths = [making.photo(folder / name, sum(name.encode()) % 9973, size=(32, 24)) for name in names]
+    paths = [making.photo(folder / name, crc32(name.encode()) % 9973, size=(32, 24)) for name in names]
     receipts = build_accession(home, jobs).take(
         [Candidate(path=one, root=folder, source="inbox", stated=Stated(case=case)) for one in paths]
     )

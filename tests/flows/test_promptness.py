@@ -9,13 +9,21 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from config.settings import Settings
+from indexer.access import Reviewer
+from indexer.contract import Place, backend_named
+from indexer.document import Document
+from indexer.search import Filters
 from pipeline.edges.jobs import JobRow, Jobs
-from tests.flows.running import Roles, wait_until
+from pipeline.linking import Linking
+from tests.flows.keeping import take
+from tests.flows.running import Roles, at_rest, wait_until
 from tests.homes import make_home
 from tests.samples import making
-from workers.bootstrap import Home, build_home
+from workers.bootstrap import Home, build_finder, build_home
+from workers.work import working
 
 # Transcoding both takes far longer than the photos do, on any machine.
 FILM_S = 90
@@ -81,3 +89,42 @@ def test_status_answers_at_once(casereel: Callable[..., object], make_settings: 
         assert casereel("status", "--json").returncode == 0  # type: ignore[attr-defined]
         times.append(time.monotonic() - started)
     print(f"\nstatus, s: {[round(one, 2) for one in times]}")
+
+
+def test_a_change_is_found_within_a_second_while_a_worker_works(home: Home, tmp_path: Path) -> None:
+    """Files taken in and decisions of persons, beside a worker that puts others into the same index.
+
+    On a machine that takes longer for one commit alone, four of those instead.
+    """
+    reviewer, finder = Reviewer("谢敏", "administrator"), build_finder(home)
+    [first] = take(home, tmp_path / "card", "first.jpg")
+    finder.search(reviewer, "first", Filters())
+    commit_s = min(_commit_s(home, number) for number in range(3))
+    waited = []
+    with working(home):
+        for number in range(5):
+            take(home, tmp_path / f"more{number}", *(f"其他{number}-{other}.jpg" for other in range(3)))
+            case = f"平商务罚字〔2026〕第{number + 1}号"
+            for word, change in (
+                (f"现场{number}", lambda n=number: take(home, tmp_path / "card", f"现场{n}.jpg")),
+                (case, lambda c=case: Linking(home.catalog, home.audit).link("李法制", first, c, "看过")),
+            ):  # fmt: skip
+                change()
+                changed = time.monotonic()
+                while not finder.search(reviewer, word, Filters()).total:
+                    assert time.monotonic() - changed < 30
+                waited.append(time.monotonic() - changed)
+        wait_until(lambda: at_rest(home), 120, "everything is at rest")
+    print(f"\nfrom changed to found, s: {[round(one, 2) for one in waited]}; one commit {commit_s:.2f}")
+    assert sorted(waited)[len(waited) // 2] < max(1.0, 4 * commit_s)
+    assert finder.search(reviewer, "其他", Filters()).total == 15
+
+
+def _commit_s(home: Home, number: int) -> float:
+    index = backend_named("tantivy").open(
+        Place(folder=home.settings.home / "other", lock=FileLock(home.settings.home / "other.lock"))
+    )
+    index.stage([Document(id=str(number))])
+    began = time.monotonic()
+    index.commit(number)
+    return time.monotonic() - began
