@@ -10,7 +10,7 @@ from typing import Any
 
 from indexer import analysis, pinyin
 from indexer.access import audience_of
-from indexer.tree import DOCUMENT_FLAG, WORD_FIELDS
+from indexer.tree import DOCUMENT_FLAG, WORD_FIELDS, All, During, Either, Exact, Node, Not, Words
 from pipeline import case_numbers
 from pipeline.case_numbers import CaseNumber
 from pipeline.records import Case, CaseLink, Device, Filed, Known, Property
@@ -88,6 +88,39 @@ class Document:
     def latest(self) -> int:
         """Its place where the latest come first; the undated behind all others."""
         return self.taken_ms - UNDATED if self.start_ms is None else self.start_ms
+
+
+def holds(document: Document, node: Node) -> bool:
+    """Whether the document is what the tree asks for, as a backend would say."""
+    match node:
+        case Words():
+            return _has_words(document.words.get(node.field, ()), node)
+        case Exact(name, value, is_prefix):
+            return any(one.startswith(value) if is_prefix else one == value for one in document.exact.get(name, ()))
+        case During(from_ms, to_ms):
+            return _overlaps(document, from_ms, to_ms)
+        case All(parts):
+            return all(holds(document, part) for part in parts)
+        case Either(parts):
+            return any(holds(document, part) for part in parts)
+        case Not(part):
+            return not holds(document, part)
+
+
+def _has_words(tokens: tuple[str, ...], words: Words) -> bool:
+    *first, last = words.tokens
+    ends = (
+        place
+        for place, token in enumerate(tokens)
+        if (token.startswith(last) if words.last_is_prefix else token == last)
+    )
+    return any(place >= len(first) and list(tokens[place - len(first) : place]) == first for place in ends)
+
+
+def _overlaps(document: Document, from_ms: int | None, to_ms: int | None) -> bool:
+    if document.from_ms is None or document.to_ms is None:
+        return False
+    return (from_ms is None or document.to_ms >= from_ms) and (to_ms is None or document.from_ms < to_ms)
 
 
 def document_of(known: Known) -> Document:

@@ -77,11 +77,20 @@ class FollowedCatalog(Protocol):
 class Follower:
     """The index of one home. backend_name: of the indexes it builds; the one in use may be of another until then.
 
-    database: the catalog's address, for indexes that live there.
+    database: the catalog's address, for indexes that live there. hear: is given documents before they are committed,
+    some of them more than once.
     """
 
-    def __init__(self, catalog: FollowedCatalog, folder: Path, backend_name: str, database: str = "") -> None:
+    def __init__(
+        self,
+        catalog: FollowedCatalog,
+        folder: Path,
+        backend_name: str,
+        database: str = "",
+        hear: Callable[[Sequence[Document]], None] = lambda _: None,
+    ) -> None:
         self._catalog = catalog
+        self._hear = hear
         self._folder = folder
         self._backend_name = require_backend(backend_name)
         self._database = database
@@ -185,6 +194,7 @@ class Follower:
         seq, staged, words = index.seq(), 0, 0
         while changes := self._catalog.changed_after(seq, BATCH):
             documents, gone = self._documents([identifier for _, identifier in changes])
+            self._hear(documents)
             index.stage(documents, gone)
             seq = changes[-1][0]
             staged += len(changes)

@@ -263,6 +263,17 @@ def _rest(follower: Follower, asked: Asked, leaf: Leaf) -> dict[str, list[Match]
     return rest
 
 
+def tree_of(text: str, filters: Filters, *, zone: str, now: datetime) -> Node:
+    """What is asked for, as `search` asks the index. Raises BadInput where a filter cannot be read."""
+    from indexer.query import parse
+
+    today = now.astimezone(ZoneInfo(zone)).date()
+    query = parse(text, today=today, zone=zone)
+    _sort_of(filters, has_words=True)
+    typed = [query.node] if query.typed else []
+    return All((*typed, *_filtered(filters, today=today, zone=zone), *_shown(filters)))
+
+
 def _by_count(counted: tuple[str, int]) -> tuple[int, str]:
     return -counted[1], counted[0]
 

@@ -506,6 +506,33 @@ class Filed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SavedSearch:
+    """A question that a person asks again and again, and is told of new originals that answer it.
+
+    text, filters: as they were typed; times in words, like 昨天, are read anew each time. ended_at: when given up.
+    """
+
+    id: str
+    owner: str
+    name: str
+    text: str
+    filters: Mapping[str, Any]
+    purpose: str
+    saved_at: datetime
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alert:
+    """An original taken in after a search was saved, and found by it. seen_at: when its owner was shown it."""
+
+    search: str
+    original: str
+    raised_at: datetime
+    seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Person:
     """Who does a deed, and in which role."""
 

@@ -22,6 +22,8 @@ from pipeline.errors import BadInput
 
 if TYPE_CHECKING:
     from indexer.access import Reviewer
+    from indexer.alerting import Saved
+    from indexer.document import Document
     from indexer.export import Exporter
     from indexer.finding import Finder
     from indexer.follower import Follower
@@ -192,9 +194,22 @@ def build_follower(home: Home) -> Follower:
     """The index as a follower of the catalog."""
     from indexer.follower import Follower
 
+    def hear(documents: Sequence[Document]) -> None:
+        from indexer.alerting import Alerts
+
+        Alerts(home.catalog, home.settings.time.zone).hear(documents)
+
     return Follower(
-        home.catalog, home.settings.home / "index", home.settings.index.backend, database=home.settings.catalog_url
-    )
+        home.catalog, home.settings.home / "index", home.settings.index.backend,
+        database=home.settings.catalog_url, hear=hear,
+    )  # fmt: skip
+
+
+def build_saved(home: Home) -> Saved:
+    """The saved searches and their alerts."""
+    from indexer.alerting import Saved
+
+    return Saved(home.catalog, home.audit, home.settings.time.zone)
 
 
 def build_finder(home: Home) -> Finder:

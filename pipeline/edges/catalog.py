@@ -51,7 +51,7 @@ BUSY_MS: Final = 30_000
 IDLE_MS: Final = 30_000
 # The finder of links that a person decided.
 DECIDED: Final = "person"
-REVISION: Final = "0010"
+REVISION: Final = "0011"
 
 
 def make_engine(url: str, *, writes: bool) -> sa.Engine:
@@ -815,6 +815,7 @@ class Catalog:
                     for row in _rows(connection, t.case_link, t.case_link.c.id)
                     if row["finder"] == DECIDED
                 ],
+                "saved_searches": _rows(connection, t.saved_search, t.saved_search.c.id),
                 "time_corrections": _rows(connection, t.time_correction, t.time_correction.c.original),
                 **registers.dump(connection),
             }

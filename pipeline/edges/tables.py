@@ -632,3 +632,25 @@ incident = sa.Table(
     sa.Column("closed_by", sa.String(80)),
     _text("how", nullable=True),
 )
+
+saved_search = sa.Table(
+    "cr_saved_search",
+    metadata,
+    _id(),
+    sa.Column("owner", sa.String(120), nullable=False, index=True),
+    _text("name"),
+    _text("text"),
+    sa.Column("filters", sa.JSON, nullable=False),
+    _text("purpose"),
+    _at("saved_at"),
+    _at("ended_at", nullable=True),
+)
+
+alert = sa.Table(
+    "cr_alert",
+    metadata,
+    sa.Column("search", sa.String(26), sa.ForeignKey("cr_saved_search.id"), primary_key=True),
+    sa.Column("original", sa.String(26), sa.ForeignKey("cr_original.id"), primary_key=True, index=True),
+    _at("raised_at"),
+    _at("seen_at", nullable=True),
+)

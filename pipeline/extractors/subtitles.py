@@ -60,8 +60,7 @@ def _lines(text: str) -> Iterator[tuple[float, float, str]]:
 
 
 def _seconds(hours: str | None, minutes: str, seconds: str, fraction: str) -> float:
-    whole = int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds)
-    return round(whole + float(f"0.{fraction}"), 3)
+    return int(hours or 0) * 3600 + int(minutes) * 60 + float(f"{seconds}.{fraction}")
 
 
 def _reads(original: Original) -> bool:

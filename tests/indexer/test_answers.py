@@ -297,7 +297,7 @@ def test_how_many_were_searched_of_how_many_is_told(
     page = desk.find()
     assert (page.searched, page.of, page.behind) == (2, 2, 0)
     # The index cannot be written for now: one original is new, one has changed.
-    monkeypatch.setattr(Follower, "follow", lambda _: 0)
+    monkeypatch.setattr(Follower, "follow_for_search", lambda _: None)
     desk.archive.put(known("b", folder="听证"), known("c"))
     page = desk.find()
     assert (page.searched, page.of, page.behind) == (2, 3, 2)
