@@ -124,6 +124,12 @@ class AccessSettings:
 
 
 @dataclass(frozen=True)
+class WebSettings:
+    idle_min: float
+    session_h: float
+
+
+@dataclass(frozen=True)
 class ExportSettings:
     approval: bool
 
@@ -170,6 +176,7 @@ class Settings:
     time: TimeSettings
     index: IndexSettings
     access: AccessSettings
+    web: WebSettings
     export: ExportSettings
     audit: AuditSettings
     fixity: FixitySettings

@@ -24,6 +24,8 @@ ACTIONS: Final[dict[str, frozenset[Role]]] = {
     "ingest": frozenset({"clerk", "reviewer", "administrator"}),
     "search": frozenset({"clerk", "reviewer", "auditor", "administrator"}),
     "view": frozenset({"clerk", "reviewer", "auditor", "administrator"}),
+    # The original's own bytes, out of the player and onto a disk.
+    "download": frozenset({"reviewer", "administrator"}),
     "match": frozenset({"reviewer", "auditor", "administrator"}),
     "link": frozenset({"clerk", "reviewer", "administrator"}),
     "confirm": frozenset({"reviewer", "administrator"}),

@@ -7,7 +7,7 @@ import getpass
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from pipeline.errors import BadInput
 
 if TYPE_CHECKING:
     from indexer.access import Reviewer
+    from indexer.accounts import Accounts
     from indexer.alerting import Saved
     from indexer.document import Document
     from indexer.export import Exporter
@@ -34,24 +35,35 @@ if TYPE_CHECKING:
     from pipeline.edges.checkpoints import Checkpoints
     from pipeline.edges.jobs import Jobs
     from pipeline.edges.log_check import LogReport
+    from pipeline.records import Known
     from pipeline.stage import Context
 
 
 @dataclass(frozen=True)
 class Home:
-    """The parts that every command may use. actor: who deeds at this keyboard are done by."""
+    """The parts that every command and page may use, as one person may use them.
+
+    actor: who deeds are done by. signed_in: the person of a page; None for who sits at this keyboard.
+    """
 
     settings: Settings
     vault: Vault
     catalog: Catalog
     audit: AuditLog
     actor: str
+    signed_in: Reviewer | None = None
+
+    def of(self, person: Reviewer) -> Home:
+        """The same home as this person may use it."""
+        return replace(self, actor=person.name, signed_in=person)
 
     @property
     def reviewer(self) -> Reviewer:
-        """Who sits at this keyboard, with what they may do and see."""
+        """Who uses it, with what they may do and see."""
         from indexer.access import at_keyboard
 
+        if self.signed_in is not None:
+            return self.signed_in
         return at_keyboard(self.actor, self.settings.access.roles, self.settings.access.units)
 
     def reviewer_named(self, name: str | None) -> Reviewer:
@@ -82,6 +94,16 @@ class Home:
 
         reviewer = self.reviewer
         return frozenset(key for key, its in self.catalog.restrictions_on_cases().items() if not sees(reviewer, its))
+
+    def known_as_seen(self, original: str) -> Known:
+        """What is known of it without originals and cases that the person may not know of."""
+        known = self.catalog.known_of(original)
+        seen, hidden = set(self.seen([one.original for one in known.relatives])), self.hidden_cases()
+        return replace(
+            known,
+            relatives=tuple(one for one in known.relatives if one.original in seen),
+            links=tuple(one for one in known.links if hidden.isdisjoint({one.case_key, comparable(one.case)})),
+        )
 
     @property
     def checkpoints(self) -> Checkpoints:
@@ -217,6 +239,23 @@ def build_finder(home: Home) -> Finder:
     from indexer.finding import Finder
 
     return Finder(lambda: build_follower(home), home.catalog, home.tell, home.settings.time.zone)
+
+
+def build_accounts(home: Home) -> Accounts:
+    """Who signs in to the pages."""
+    from indexer.accounts import Accounts
+
+    web = home.settings.web
+    return Accounts(home.catalog, home.audit, idle_min=web.idle_min, session_h=web.session_h)
+
+
+def first_administrator(home: Home) -> tuple[str, str] | None:
+    """The name and one-time password of the first account, where the home has none yet."""
+    accounts = build_accounts(home)
+    if accounts.listed():
+        return None
+    account, password = accounts.add(home.actor, home.actor, "administrator")
+    return account.name, password
 
 
 def build_marked(home: Home) -> InFiles:

@@ -1,4 +1,4 @@
-"""The web server: a plain status page until the screens are built."""
+"""The web server: pages and the API under them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import threading
 import uvicorn
 
 from indexer.web.app import create_app
-from workers.bootstrap import Home
+from indexer.web.desk import House
+from workers.bootstrap import Home, build_accounts, build_finder
 from workers.cli.status import standing
 
 
 def serve(home: Home, stop: threading.Event, host: str, port: int) -> None:
     """Serves until told to stop."""
-    app = create_app(lambda: standing(home))
+    app = create_app(house_of(home))
     server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False))
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.run, daemon=True)
@@ -22,3 +23,10 @@ def serve(home: Home, stop: threading.Event, host: str, port: int) -> None:
         pass
     server.should_exit = True
     thread.join(timeout=5)
+
+
+def house_of(home: Home) -> House:
+    """What the pages have at hand."""
+    return House(
+        accounts=build_accounts(home), finder=build_finder(home), desk_of=home.of, standing=lambda: standing(home)
+    )

@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 from ulid import ULID
 
-from pipeline.edges import history, registers, restrictions
+from pipeline.edges import accounts, history, registers, restrictions
 from pipeline.edges import tables as t
 from pipeline.edges.filed import filed_of
 from pipeline.errors import BadInput, TryAgain
@@ -51,7 +51,7 @@ BUSY_MS: Final = 30_000
 IDLE_MS: Final = 30_000
 # The finder of links that a person decided.
 DECIDED: Final = "person"
-REVISION: Final = "0011"
+REVISION: Final = "0012"
 
 
 def make_engine(url: str, *, writes: bool) -> sa.Engine:
@@ -815,6 +815,7 @@ class Catalog:
                     for row in _rows(connection, t.case_link, t.case_link.c.id)
                     if row["finder"] == DECIDED
                 ],
+                "accounts": accounts.dump(connection),
                 "saved_searches": _rows(connection, t.saved_search, t.saved_search.c.id),
                 "time_corrections": _rows(connection, t.time_correction, t.time_correction.c.original),
                 **registers.dump(connection),

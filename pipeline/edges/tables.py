@@ -654,3 +654,46 @@ alert = sa.Table(
     _at("raised_at"),
     _at("seen_at", nullable=True),
 )
+
+# Persons who sign in to the pages. password: as argon2 writes it, None until one was set; never in the log.
+account = sa.Table(
+    "cr_account",
+    metadata,
+    _id(),
+    sa.Column("name", sa.String(120), nullable=False, unique=True),
+    sa.Column("role", sa.String(20), nullable=False),
+    sa.Column("unit", sa.String(120)),
+    _at("made_at"),
+    _at("closed_at", nullable=True),
+    _text("password", nullable=True),
+    sa.Column("must_change", sa.Boolean, nullable=False),
+    sa.Column("failed_count", sa.Integer, nullable=False),
+    _at("locked_until_at", nullable=True),
+)
+
+# token: the SHA-256 of what the browser holds. purpose: why its person looks, until they say another.
+session = sa.Table(
+    "cr_session",
+    metadata,
+    sa.Column("token", sa.String(64), primary_key=True),
+    sa.Column("account", sa.String(26), sa.ForeignKey("cr_account.id"), nullable=False, index=True),
+    sa.Column("csrf", sa.String(64), nullable=False),
+    _text("purpose"),
+    _at("begun_at"),
+    _at("seen_at"),
+    _at("ended_at", nullable=True),
+)
+
+# One person's look at one original, in one session: its event stands in the log, its seconds are added here.
+look = sa.Table(
+    "cr_look",
+    metadata,
+    _id(),
+    sa.Column("session", sa.String(64), nullable=False),
+    sa.Column("person", sa.String(120), nullable=False),
+    _original(),
+    _text("purpose"),
+    _at("begun_at"),
+    sa.Column("watched_s", sa.Float, nullable=False),
+    sa.Index("ix_cr_look_session", "session", "original"),
+)

@@ -36,7 +36,7 @@ INTAKE: Final = tuple(name for names in NUMBERED.values() for name in names)
 RUN: Final = ("disposal", "purge")
 DEEDS: Final = ("retention", "hold")
 # The other places, by the word before their dot, have tests beside what they belong to.
-ELSEWHERE: Final = frozenset(("worker", "version", "repair", "checkpoint", "tiles", "key", "backup", "export"))
+ELSEWHERE: Final = frozenset(("worker", "version", "repair", "checkpoint", "tiles", "key", "backup", "export", "index"))
 
 
 def every() -> dict[str, str]:

@@ -6,14 +6,14 @@ import json
 import socket
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from pipeline.custody.accession import Candidate
 from tests.samples import making
-from workers.bootstrap import Home, build_accession, build_jobs
+from workers.bootstrap import Home, build_accession, build_accounts, build_jobs
 from workers.keeping import build_fixity
 from workers.serve import serve
 
@@ -36,32 +36,41 @@ def address(sqlite_home: Home) -> Iterator[str]:
     server.join(timeout=10)
 
 
-def read(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        assert answer.status == 200
-        assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        return str(answer.read().decode())
+def reader(home: Home, address: str, role: str = "operator") -> Callable[[str], str]:
+    """Reads pages as a person of this role who has signed in and chosen a password."""
+    accounts = build_accounts(home)
+    account, once = accounts.add("管理", f"某{role}", role)
+    signed, token = accounts.sign_in(account.name, once)
+    accounts.change_password(signed, once, "gut gehütet 7")
+
+    def read(path: str) -> str:
+        asked = urllib.request.Request(f"{address}{path}", headers={"Cookie": f"casereel={token}"})
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            assert answer.status == 200
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            return str(answer.read().decode())
+
+    return read
 
 
-def test_the_page_says_what_is_not_proved_without_a_second_party(address: str) -> None:
-    page = read(f"{address}/")
-    assert "没有第二方见证" in page
-    assert "tamper-evident against outsiders only" in page
+def test_the_page_says_what_is_not_proved_without_a_second_party(sqlite_home: Home, address: str) -> None:
+    assert "没有第二方见证" in reader(sqlite_home, address)("/work")
 
 
 def test_broken_custody_and_a_missing_backup_stand_on_the_page(sqlite_home: Home, address: str, tmp_path: Path) -> None:
+    read = reader(sqlite_home, address)
     path = making.photo(tmp_path / "card" / "现场.jpg", 1)
     taking = build_accession(sqlite_home, build_jobs(sqlite_home))
     [receipt] = taking.take([Candidate(path=path, root=path.parent, source="inbox")])
     with sqlite_home.vault.opened(receipt.sha256 or "") as held:
         held.chmod(0o600)
         held.write_bytes(b"other bytes")
-    assert "字节不符" not in read(f"{address}/")
+    assert "字节不符" not in read("/work")
     fixity = build_fixity(sqlite_home)
     fixity.check(fixity.due(sqlite_home.catalog.now(), days=0.0))
-    page = read(f"{address}/")
+    page = read("/work")
     assert f"字节不符：现场.jpg（{receipt.original}）" in page
-    assert "⚠ 没有 none" in page
-    [incident] = json.loads(read(f"{address}/api/status"))["incidents"]
+    assert "⚠ 没有" in page
+    [incident] = json.loads(read("/api/status"))["incidents"]
     assert incident["original"] == receipt.original
     assert incident["opened_at"].endswith("Z")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,24 +35,12 @@ def show(id: str) -> None:
         original = built.find_original(id)
         require(built.reviewer, "view")
         built.tell("view.record", original=original)
-        known = _as_seen(built, built.catalog.known_of(original))
+        known = built.known_as_seen(original)
         data = described(known, built.settings.time.zone, built.catalog.events_of(original))
         data["recording"] = _recording(built, original)
         if known.original.state == "disposed":
             data["tombstone"] = built.vault.tombstone(known.original.sha256)
         app.emit(data, lambda: _page(app, data))
-
-
-def _as_seen(built: Home, known: Known) -> Known:
-    """What is known of it without originals and cases that the person may not know of."""
-    from pipeline.case_numbers import comparable
-
-    seen, hidden = set(built.seen([one.original for one in known.relatives])), built.hidden_cases()
-    return replace(
-        known,
-        relatives=tuple(one for one in known.relatives if one.original in seen),
-        links=tuple(one for one in known.links if hidden.isdisjoint({one.case_key, comparable(one.case)})),
-    )
 
 
 def described(known: Known, zone: str, events: list[str]) -> dict[str, Any]:

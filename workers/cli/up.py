@@ -23,19 +23,29 @@ def up(host: str, port: int) -> None:
 
     Example: casereel up
     """
-    from workers.bootstrap import make_home, set_up_logging
+    from workers.bootstrap import first_administrator, make_home, set_up_logging
+    from workers.bootstrap import home as opened
+    from workers.cli.init import told_of_first
 
     app = app_of()
     make_home(app.settings)
     set_up_logging(app.settings.log.level)
+    with opened(app.settings) as built:
+        first = first_administrator(built)
     app.emit(
-        {"home": str(app.settings.home), "inbox": str(app.settings.inbox), "web": f"http://{host}:{port}/"},
+        {
+            "home": str(app.settings.home),
+            "inbox": str(app.settings.inbox),
+            "web": f"http://{host}:{port}/",
+            **({"admin": first[0], "password": first[1]} if first else {}),
+        },
         app.in_words(
             f"把文件放进：{app.settings.inbox}\n网页：http://{host}:{port}/\n按 Ctrl-C 停止，不会丢失任何内容",
             f"Drop files into  {app.settings.inbox}\n"
             f"Pages            http://{host}:{port}/\n"
             "Ctrl-C stops; nothing is lost",
-        ),
+        )
+        + told_of_first(app, first),
     )
     _supervise(app, {"watch": ["watch"], "work": ["work"], "patrol": ["patrol"],
                      "serve": ["serve", "--host", host, "--port", str(port)]})  # fmt: skip

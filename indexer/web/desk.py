@@ -1,0 +1,138 @@
+"""What a page has at hand: the home's parts as one signed-in person may use them, and the person's language.
+
+Built anew for each request (`visits.py`). A page asks `visit.require` before it answers, and `visit.desk` for the rest;
+what the person may not do or know of is absent: 404.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from markupsafe import Markup
+
+from indexer import access
+from indexer.access import Reviewer
+from indexer.accounts import Accounts, SignedIn
+from indexer.finding import Finder
+from indexer.web import words
+from pipeline.errors import NotAllowed
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+    from pipeline.edges.audit import AuditLog
+    from pipeline.edges.catalog import Catalog
+    from pipeline.edges.vault import Vault
+    from pipeline.records import Known
+
+
+class Desk(Protocol):
+    """The home as one person may use it; `workers.bootstrap.Home` is one."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def catalog(self) -> Catalog: ...
+    @property
+    def vault(self) -> Vault: ...
+    @property
+    def audit(self) -> AuditLog: ...
+    @property
+    def actor(self) -> str: ...
+    @property
+    def reviewer(self) -> Reviewer: ...
+
+    def seen(self, ids: Sequence[str]) -> list[str]: ...
+    def find_original(self, said: str) -> str: ...
+    def is_case_seen(self, number: str) -> bool: ...
+    def hidden_cases(self) -> frozenset[str]: ...
+    def known_as_seen(self, original: str) -> Known: ...
+    def tell(
+        self, type: str, *, actor: str | None = None, original: str | None = None, outcome: str = "done",
+        facts: Any = None,
+    ) -> None: ...  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """The application's parts, the same for everybody. desk_of: the home as this person may use it; standing: as
+    `status --json` prints it."""
+
+    accounts: Accounts
+    finder: Finder
+    desk_of: Callable[[Reviewer], Desk]
+    standing: Callable[[], dict[str, Any]]
+    parts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visit:
+    """One request of a person who has signed in, or of nobody yet."""
+
+    request: Request
+    house: House
+    signed: SignedIn | None
+    lang: words.Lang
+
+    @property
+    def here(self) -> SignedIn:
+        """Who has signed in. Raises NotAllowed where nobody has."""
+        if self.signed is None:
+            raise NotAllowed("Sign in first", zh="请先登录")
+        return self.signed
+
+    @property
+    def person(self) -> Reviewer:
+        return self.here.person
+
+    @property
+    def desk(self) -> Desk:
+        return self.house.desk_of(self.person)
+
+    @property
+    def zone(self) -> str:
+        return self.desk.settings.time.zone
+
+    @property
+    def csrf_field(self) -> Markup:
+        """What every form carries, so that no other site can send it."""
+        sign = self.signed.session.csrf if self.signed else ""
+        return Markup('<input type="hidden" name="csrf" value="{}">').format(sign)
+
+    def may(self, action: str) -> bool:
+        """Whether this person may do this at all."""
+        return self.signed is not None and access.may(self.signed.person, action)
+
+    def require(self, action: str) -> None:
+        """Raises NotAllowed, which is answered as if the page did not exist."""
+        access.require(self.person, action)
+
+    def say(self, text: str, **values: Any) -> str:
+        """The sentence in this person's language; `text` is the English one, `{name}` what is put in."""
+        said = words.translations(self.lang).gettext(text)
+        return said.format(**values) if values else said
+
+    def time(self, at: datetime | None) -> str:
+        """In the bureau's zone, with its offset."""
+        return words.time(at, self.zone)
+
+    def page(self, template: str, /, status: int = 200, **values: Any) -> HTMLResponse:
+        """The template with this visit and these values."""
+        page = words.templates(self.lang).get_template(template)
+        return HTMLResponse(page.render(visit=self, path=self.request.url.path, **values), status_code=status)
+
+    def go(self, to: str) -> Response:
+        """Sends the browser on after something was done."""
+        return RedirectResponse(to, status_code=303)
+
+
+def own_path(to: str) -> str:
+    """The path where it is one of this site, else the beginning: nobody is sent elsewhere."""
+    parts = urlsplit(to)
+    is_own = not parts.scheme and not parts.netloc and to.startswith("/") and not to.startswith(("//", "/\\"))
+    return to if is_own else "/"

@@ -1,0 +1,52 @@
+"""The bytes of derivatives and originals, in ranges, each after a check: who may see it, and that a look was begun.
+
+A poster is shown beside hits, before any look. Bytes of originals are given under their own permission.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse, Response
+
+from indexer.web.pages.original import seen
+from indexer.web.visits import Inside
+from pipeline.errors import NotAllowed
+
+ROUTES = APIRouter(tags=["media"])
+BEFORE_A_LOOK: Final = frozenset(("poster",))
+# Bytes of an exhibit never run as a page here, whatever they are.
+_CONTAINED: Final = {
+    "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; media-src 'self'"
+}
+# A browser keeps pictures of this session for as long as it scrolls.
+_KEPT: Final = {"Cache-Control": "private, max-age=300"}
+
+
+@ROUTES.get("/media/{original}/{derivative}")
+def derivative(visit: Inside, original: str, derivative: str) -> Response:
+    """The derivative's bytes, or the ranges of them asked for. 404 where it does not exist for this person."""
+    known = seen(visit, original)
+    made = next((one for one in known.derivatives if one.id == derivative), None)
+    if made is None:
+        raise NotAllowed("No such derivative")
+    if made.role not in BEFORE_A_LOOK and not visit.house.accounts.looks_at(visit.here, known.original.id):
+        raise NotAllowed("No look was begun")
+    path = visit.desk.vault.derivative_path(made.path)
+    return FileResponse(path, media_type=made.mime, headers=_CONTAINED | _KEPT, stat_result=path.stat())
+
+
+@ROUTES.get("/media/{original}/bytes/original")
+def original_bytes(visit: Inside, original: str) -> Response:
+    """The original's own bytes, as a download; an event of its own, durable before the first byte."""
+    known = seen(visit, original)
+    visit.require("download")
+    if not visit.house.accounts.looks_at(visit.here, known.original.id):
+        raise NotAllowed("No look was begun")
+    visit.desk.tell("view.downloaded", original=known.original.id, facts={"purpose": visit.here.session.purpose})
+    with visit.desk.vault.opened(known.original.sha256) as path:
+        return FileResponse(
+            path, media_type="application/octet-stream", filename=known.original.name, headers=_CONTAINED,
+            stat_result=path.stat(),
+        )  # fmt: skip

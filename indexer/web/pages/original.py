@@ -1,0 +1,109 @@
+"""One original: the player or picture with what is known of it. Opening it is a look, with its purpose."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Form
+from fastapi.responses import JSONResponse, Response
+
+from indexer import access
+from indexer.document import cases_of, device_of, duration_of, officer_of
+from indexer.masking import masked
+from indexer.web.desk import Visit
+from indexer.web.visits import Inside
+from pipeline.errors import BadInput, NotAllowed
+from pipeline.records import Derivative, Known
+
+ROUTES = APIRouter(tags=["originals"])
+# What shows an original of each kind, the best first.
+SHOWN = {"video": ("proxy",), "audio": ("proxy",), "photo": ("view",), "document": ("page",)}
+
+
+@ROUTES.get("/originals/{original}", include_in_schema=False)
+def page(visit: Inside, original: str, t: float = 0.0) -> Response:
+    """The page. Where this session has not looked yet and no purpose was said, it asks for one first."""
+    known = seen(visit, original)
+    accounts, identifier = visit.house.accounts, known.original.id
+    if not accounts.looks_at(visit.here, identifier):
+        if not visit.here.session.purpose:
+            return visit.page("purpose.html", known=known, name=masked(known.original.name), t=t)
+        accounts.begin_look(visit.here, identifier, visit.here.session.purpose)
+    return visit.page("original.html", known=known, t=t, **_facts(known))
+
+
+@ROUTES.post("/originals/{original}/looks", include_in_schema=False)
+def begin_look(
+    visit: Inside, original: str, purpose: Annotated[str, Form(max_length=500)] = "",
+    keep: Annotated[str, Form()] = "", t: Annotated[float, Form()] = 0.0,
+) -> Response:  # fmt: skip
+    """The look begins with this purpose; keep: for everything else of this session too."""
+    known = seen(visit, original)
+    visit.house.accounts.begin_look(visit.here, known.original.id, purpose)
+    if keep:
+        visit.house.accounts.say_purpose(visit.here, purpose)
+    return visit.go(f"/originals/{known.original.id}" + (f"?t={t:g}" if t else ""))
+
+
+@ROUTES.post("/api/originals/{original}/watched")
+def watched(visit: Inside, original: str, seconds: Annotated[float, Body(embed=True, ge=0, le=3600)]) -> Response:
+    """So many seconds were played since the last time this was told."""
+    known = seen(visit, original)
+    visit.house.accounts.add_watched(visit.here, known.original.id, seconds)
+    return JSONResponse({"ok": True})
+
+
+@ROUTES.get("/api/originals/{original}")
+def api(visit: Inside, original: str) -> Response:
+    """What is known of it: names, kind, times, cases, derivatives with their addresses, caveats. Leaves an event."""
+    known = seen(visit, original)
+    visit.desk.tell("view.record", original=known.original.id)
+    one, facts, time = known.original, _facts(known), known.time
+    return JSONResponse({
+        "original": one.id, "name": masked(one.name), "kind": one.kind, "format": one.format, "state": one.state,
+        "sha256": one.sha256, "size": one.size_bytes,
+        "time": time and {
+            "start": time.start_at.isoformat(), "end": time.end_at.isoformat(), "uncertainty_s": time.uncertainty_s,
+            "why": time.why,
+        },
+        "device": facts["device"], "officer": facts["officer"], "duration_s": facts["duration_s"],
+        "cases": list(facts["cases"]),
+        "links": [{"case": link.case, "status": link.status, "why": link.why} for link in known.links],
+        "derivatives": [{"role": made.role, "mime": made.mime, "at": address_of(known, made)}
+                        for made in known.derivatives],
+        "caveats": [{"code": caveat.code, "text": caveat.text, "text_zh": caveat.text_zh}
+                    for caveat in known.caveats],
+    })  # fmt: skip
+
+
+def seen(visit: Visit, said: str) -> Known:
+    """The original where this person may see it. Raises NotAllowed, as if it did not exist."""
+    visit.require("view")
+    try:
+        identifier = visit.desk.find_original(said)
+    except BadInput as error:
+        raise NotAllowed("Nothing here") from error
+    known = visit.desk.known_as_seen(identifier)
+    if not access.may(visit.person, "view", known):
+        raise NotAllowed("Not seen")
+    return known
+
+
+def address_of(known: Known, made: Derivative) -> str:
+    """Where the browser finds the derivative."""
+    return f"/media/{known.original.id}/{made.id}"
+
+
+def _facts(known: Known) -> dict[str, Any]:
+    by_role: dict[str, list[str]] = {}
+    for made in known.derivatives:
+        by_role.setdefault(made.role, []).append(address_of(known, made))
+    return {
+        "name": masked(known.original.name),
+        "device": device_of(known),
+        "officer": officer_of(known),
+        "duration_s": duration_of(known),
+        "cases": cases_of(known),
+        "media": by_role,
+        "shown": next((by_role[role] for role in SHOWN.get(known.original.kind, ()) if role in by_role), []),
+    }

@@ -1,0 +1,136 @@
+"""Accounts: one-time passwords, locks, sessions that end, looks; nothing secret in the log or the catalog's dump."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from indexer.accounts import FAILURES, LOCKED_MIN, Accounts
+from pipeline.edges.accounts import Account
+from pipeline.errors import BadInput, NotAllowed
+from tests.flows.keeping import take
+from workers.bootstrap import Home, build_accounts, build_home
+from workers.rebuild import rebuild_catalog
+
+OWN = "gut gehütet 7"
+
+
+@pytest.fixture
+def accounts(home: Home) -> Accounts:
+    return build_accounts(home)
+
+
+def added(accounts: Accounts, name: str = "谢敏", role: str = "reviewer") -> tuple[Account, str]:
+    return accounts.add("管理", name, role, "法制科")
+
+
+def at(home: Home, monkeypatch: pytest.MonkeyPatch, later: timedelta) -> None:
+    now = home.catalog.now
+    monkeypatch.setattr(type(home.catalog), "now", lambda _: _shifted(now, later))
+
+
+def _shifted(now: object, later: timedelta) -> datetime:
+    found: datetime = now()  # type: ignore[operator]
+    return found + later
+
+
+def test_a_one_time_password_must_be_changed_and_then_holds_no_more(accounts: Accounts) -> None:
+    _, once = added(accounts)
+    signed, token = accounts.sign_in("谢敏", once)
+    assert signed.must_change
+    for old, new in ((once, "short"), (once, once), (once, "谢敏 2026 x7"), ("wrong", OWN), (once, "aaaaaaaaaaaa")):
+        with pytest.raises(BadInput):
+            accounts.change_password(signed, old, new)
+    accounts.change_password(signed, once, OWN)
+    found = accounts.signed_in(token)
+    assert found is not None
+    assert not found.must_change
+    with pytest.raises(NotAllowed):
+        accounts.sign_in("谢敏", once)
+    assert accounts.sign_in("谢敏", OWN)[0].person.unit == "法制科"
+
+
+def test_wrong_passwords_lock_an_account_for_a_while(
+    home: Home, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, once = added(accounts)
+    for _ in range(FAILURES):
+        with pytest.raises(NotAllowed, match="do not belong together"):
+            accounts.sign_in("谢敏", "wrong")
+    with pytest.raises(NotAllowed, match="wait"):
+        accounts.sign_in("谢敏", once)
+    with pytest.raises(NotAllowed, match="do not belong together"):
+        accounts.sign_in("nobody", once)
+    types = [json.loads(line)["type"] for line in home.catalog.events_of_type(["session.refused", "account.locked"])]
+    assert types == ["session.refused"] * (FAILURES - 1) + ["account.locked"]
+    at(home, monkeypatch, timedelta(minutes=LOCKED_MIN, seconds=1))
+    accounts.sign_in("谢敏", once)
+
+
+def test_sessions_end_by_standing_still_by_age_and_by_decision(
+    home: Home, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, once = added(accounts)
+    signed, token = accounts.sign_in("谢敏", once)
+    assert accounts.signed_in(token) is not None
+    accounts.sign_out(signed)
+    assert accounts.signed_in(token) is None
+    _, token = accounts.sign_in("谢敏", once)
+    accounts.change("管理", "谢敏", "clerk", None)
+    assert accounts.signed_in(token) is None
+    _, token = accounts.sign_in("谢敏", once)
+    accounts.close("管理", "谢敏")
+    assert accounts.signed_in(token) is None
+    with pytest.raises(NotAllowed):
+        accounts.sign_in("谢敏", once)
+    again = accounts.renew_password("管理", "谢敏")
+    _, token = accounts.sign_in("谢敏", again)
+    at(home, monkeypatch, timedelta(minutes=home.settings.web.idle_min, seconds=1))
+    assert accounts.signed_in(token) is None
+
+
+def test_a_look_is_an_event_before_anything_is_shown_and_its_seconds_add_up(
+    home: Home, accounts: Accounts, tmp_path: Path
+) -> None:
+    [original] = take(home, tmp_path / "card", "a.jpg")
+    _, once = added(accounts)
+    signed, _ = accounts.sign_in("谢敏", once)
+    assert not accounts.looks_at(signed, original)
+    with pytest.raises(BadInput):
+        accounts.begin_look(signed, original, "  ")
+    accounts.begin_look(signed, original, "决定前审核")
+    assert accounts.looks_at(signed, original)
+    accounts.add_watched(signed, original, 4.5)
+    accounts.add_watched(signed, original, 2.0)
+    assert accounts.watched("谢敏") == {original: 6.5}
+    [event] = [json.loads(line) for line in home.catalog.events_of_type(["view.original"])]
+    assert (event["actor"], event["original"], event["facts"]) == ("谢敏", original, {"purpose": "决定前审核"})
+
+
+def test_a_rebuilt_catalog_knows_every_role_and_no_password(sqlite_home: Home) -> None:
+    accounts = build_accounts(sqlite_home)
+    _, once = added(accounts)
+    added(accounts, "赵管理", "operator")
+    accounts.change("管理", "赵管理", "auditor", None)
+    accounts.close("管理", "赵管理")
+    before = sqlite_home.catalog.dump()["accounts"]
+    assert once not in json.dumps(sqlite_home.catalog.dump(), default=str)
+    sqlite_home.close()
+    rebuild_catalog(sqlite_home.settings, lambda _: None)
+    rebuilt = build_home(sqlite_home.settings)
+    assert rebuilt.catalog.dump()["accounts"] == before
+    with pytest.raises(NotAllowed):
+        build_accounts(rebuilt).sign_in("谢敏", once)
+    rebuilt.close()
+
+
+def test_names_are_one_person_s_and_roles_are_known_ones(accounts: Accounts) -> None:
+    added(accounts)
+    for name, role in (("谢敏", "clerk"), (" ", "clerk"), ("李", "king")):
+        with pytest.raises(BadInput):
+            accounts.add("管理", name, role)
+    with pytest.raises(BadInput):
+        accounts.renew_password("管理", "nobody")

@@ -1,0 +1,54 @@
+"""Persons of every role who ask a home's pages, without a network between."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from indexer.web.app import create_app
+from workers.bootstrap import Home, build_accounts
+from workers.serve import house_of
+
+OWN = "gut gehütet 7"
+ROLES = ("clerk", "reviewer", "operator", "auditor", "administrator")
+
+
+@dataclass(frozen=True)
+class Asking:
+    """A person's browser."""
+
+    client: TestClient
+    name: str
+
+    def page(self, path: str, status: int = 200) -> str:
+        answer = self.client.get(path, follow_redirects=False)
+        assert answer.status_code == status, answer.text
+        return answer.text
+
+    def sign(self) -> str:
+        """The session's own sign, as it stands on every page."""
+        found = re.search(r'name="csrf" content="([^"]+)"', self.client.get("/password").text)
+        assert found is not None
+        return found[1]
+
+    def send(self, path: str, **fields: Any) -> Any:
+        return self.client.post(path, data={"csrf": self.sign(), **fields}, follow_redirects=False)
+
+
+def nobody(home: Home) -> TestClient:
+    return TestClient(create_app(house_of(home)), raise_server_exceptions=False, headers={"Accept-Language": "zh"})
+
+
+def person(home: Home, role: str, name: str = "", unit: str | None = None) -> Asking:
+    """Someone of this role, signed in with a password of their own."""
+    accounts, name = build_accounts(home), name or f"某{role}"
+    _, once = accounts.add("管理", name, role, unit)
+    client = nobody(home)
+    client.post("/sign-in", data={"name": name, "password": once})
+    signed, _ = accounts.sign_in(name, once)
+    accounts.change_password(signed, once, OWN)
+    client.post("/sign-in", data={"name": name, "password": OWN})
+    return Asking(client, name)

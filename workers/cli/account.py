@@ -1,0 +1,125 @@
+"""Who signs in to the pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from workers.cli import app_of, times
+
+_ROLES = {"clerk": "登记员", "reviewer": "审核员", "operator": "运维员", "auditor": "审计员", "administrator": "管理员"}
+
+
+@click.group(short_help="Who signs in to the pages, in which role and unit.")
+def account() -> None:
+    """Accounts of the pages. Each change is an event; passwords are told once.
+
+    Example: casereel account add 谢敏 --role reviewer --unit 法制科
+    """
+
+
+@account.command("list", short_help="All accounts.")
+def list_() -> None:
+    """Lists the accounts.
+
+    Example: casereel account list
+    """
+    from indexer.access import require
+    from workers.bootstrap import build_accounts, home
+
+    app = app_of()
+    with home(app.settings) as built:
+        require(built.reviewer, "manage_people")
+        zone = built.settings.time.zone
+        for one in build_accounts(built).listed():
+            data: dict[str, Any] = {
+                "name": one.name, "role": one.role, "unit": one.unit, "must_change": one.must_change,
+                "locked_until": times(one.locked_until_at, zone), "closed_at": times(one.closed_at, zone),
+            }  # fmt: skip
+            state = app.in_words("已关闭", "closed") if one.closed_at else ""
+            app.emit(
+                data, f"{one.name}  {app.in_words(_ROLES[one.role], one.role)}  {one.unit or '-'}  {state}".rstrip()
+            )
+
+
+@account.command(short_help="Add an account; its one-time password is printed once.")
+@click.argument("name")
+@click.option("--role", type=click.Choice(list(_ROLES)), required=True, help="What the person may do.")
+@click.option("--unit", default="", help="The person's unit; restrictions name units.")
+def add(name: str, role: str, unit: str) -> None:
+    """Adds an account.
+
+    Example: casereel account add 谢敏 --role reviewer --unit 法制科
+    """
+    from indexer.access import require
+    from workers.bootstrap import build_accounts, home
+
+    app = app_of()
+    with home(app.settings) as built:
+        require(built.reviewer, "manage_people")
+        made, password = build_accounts(built).add(built.actor, name, role, unit or None)
+        _tell_password(made.name, password)
+
+
+@account.command(short_help="Change an account's role and unit.")
+@click.argument("name")
+@click.option("--role", type=click.Choice(list(_ROLES)), required=True, help="What the person may do.")
+@click.option("--unit", default="", help="The person's unit; restrictions name units.")
+def change(name: str, role: str, unit: str) -> None:
+    """Changes role and unit; open sessions of the account end.
+
+    Example: casereel account change 谢敏 --role auditor
+    """
+    from indexer.access import require
+    from workers.bootstrap import build_accounts, home
+
+    app = app_of()
+    with home(app.settings) as built:
+        require(built.reviewer, "manage_people")
+        changed = build_accounts(built).change(built.actor, name, role, unit or None)
+        app.emit({"name": changed.name, "role": changed.role, "unit": changed.unit}, changed.name)
+
+
+@account.command(short_help="A new one-time password; undoes a lock and opens a closed account again.")
+@click.argument("name")
+def password(name: str) -> None:
+    """Prints a new one-time password; the old one holds no more.
+
+    Example: casereel account password 谢敏
+    """
+    from indexer.access import require
+    from workers.bootstrap import build_accounts, home
+
+    app = app_of()
+    with home(app.settings) as built:
+        require(built.reviewer, "manage_people")
+        _tell_password(name, build_accounts(built).renew_password(built.actor, name))
+
+
+@account.command(short_help="Close an account.")
+@click.argument("name")
+def close(name: str) -> None:
+    """Nobody signs in by this account any more; its sessions end.
+
+    Example: casereel account close 谢敏
+    """
+    from indexer.access import require
+    from workers.bootstrap import build_accounts, home
+
+    app = app_of()
+    with home(app.settings) as built:
+        require(built.reviewer, "manage_people")
+        closed = build_accounts(built).close(built.actor, name)
+        app.emit({"name": closed.name, "closed_at": times(closed.closed_at, built.settings.time.zone)}, closed.name)
+
+
+def _tell_password(name: str, password: str) -> None:
+    app = app_of()
+    app.emit({"name": name, "password": password}, app.in_words(
+        f"{name} 的一次性密码：{password}\n仅显示这一次；首次登录须修改",
+        f"One-time password of {name}: {password}\nIt is shown once, and must be changed at the first sign-in",
+    ))  # fmt: skip
+
+
+COMMAND = account
