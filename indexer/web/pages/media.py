@@ -10,7 +10,8 @@ from typing import Final
 from fastapi import APIRouter
 from fastapi.responses import FileResponse, Response
 
-from indexer.web.pages.original import seen
+from indexer.web.pages.original import looked_at, seen
+from indexer.web.showing import own_mime
 from indexer.web.visits import Inside
 from pipeline.errors import NotAllowed
 
@@ -40,13 +41,31 @@ def derivative(visit: Inside, original: str, derivative: str) -> Response:
 @ROUTES.get("/media/{original}/bytes/original")
 def original_bytes(visit: Inside, original: str) -> Response:
     """The original's own bytes, as a download; an event of its own, durable before the first byte."""
-    known = seen(visit, original)
+    known = looked_at(visit, original)
     visit.require("download")
-    if not visit.house.accounts.looks_at(visit.here, known.original.id):
-        raise NotAllowed("No look was begun")
     visit.desk.tell("view.downloaded", original=known.original.id, facts={"purpose": visit.here.session.purpose})
     with visit.desk.vault.opened(known.original.sha256) as path:
         return FileResponse(
             path, media_type="application/octet-stream", filename=known.original.name, headers=_CONTAINED,
             stat_result=path.stat(),
         )  # fmt: skip
+
+
+@ROUTES.get("/media/{original}/bytes/shown")
+def original_shown(visit: Inside, original: str) -> Response:
+    """The original's own bytes, or ranges of them, for the player; who is given them could keep them, so the right is
+    that of downloading. An event of its own, once a look, durable before the first byte."""
+    known = looked_at(visit, original)
+    visit.require("download")
+    mime = own_mime(known)
+    if mime is None:
+        raise NotAllowed("Browsers do not show it")
+    told: set[tuple[str, str]] = visit.house.parts.setdefault("originals shown", set())
+    look = (visit.here.session.token, known.original.id)
+    if look not in told:
+        visit.desk.tell(
+            "view.original_bytes", original=known.original.id, facts={"purpose": visit.here.session.purpose}
+        )
+        told.add(look)
+    with visit.desk.vault.opened(known.original.sha256) as path:
+        return FileResponse(path, media_type=mime, headers=_CONTAINED, stat_result=path.stat())

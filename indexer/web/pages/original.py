@@ -11,9 +11,10 @@ from indexer import access
 from indexer.document import cases_of, device_of, duration_of, officer_of
 from indexer.masking import masked
 from indexer.web.desk import Visit
+from indexer.web.showing import address_of, as_vtt, captions_of, own_address, own_mime, player_of
 from indexer.web.visits import Inside
 from pipeline.errors import BadInput, NotAllowed
-from pipeline.records import Derivative, Known
+from pipeline.records import Known
 
 ROUTES = APIRouter(tags=["originals"])
 # What shows an original of each kind, the best first.
@@ -29,7 +30,11 @@ def page(visit: Inside, original: str, t: float = 0.0) -> Response:
         if not visit.here.session.purpose:
             return visit.page("purpose.html", known=known, name=masked(known.original.name), t=t)
         accounts.begin_look(visit.here, identifier, visit.here.session.purpose)
-    return visit.page("original.html", known=known, t=t, **_facts(known))
+    may_take = visit.may("download")
+    return visit.page(
+        "original.html", known=known, t=t, player=player_of(known, zone=visit.zone, may_take=may_take),
+        own=own_address(known) if may_take and own_mime(known) else None, **_facts(known),
+    )  # fmt: skip
 
 
 @ROUTES.post("/originals/{original}/looks", include_in_schema=False)
@@ -51,6 +56,19 @@ def watched(visit: Inside, original: str, seconds: Annotated[float, Body(embed=T
     known = seen(visit, original)
     visit.house.accounts.add_watched(visit.here, known.original.id, seconds)
     return JSONResponse({"ok": True})
+
+
+@ROUTES.get("/api/originals/{original}/player")
+def player(visit: Inside, original: str) -> Response:
+    """What a player needs: addresses, the clock of its first picture, what browsers play. For who has begun a look."""
+    known = looked_at(visit, original)
+    return JSONResponse(player_of(known, zone=visit.zone, may_take=visit.may("download")))
+
+
+@ROUTES.get("/api/originals/{original}/captions")
+def captions(visit: Inside, original: str) -> Response:
+    """What is spoken, as WebVTT; for who has begun a look."""
+    return Response(as_vtt(captions_of(looked_at(visit, original))), media_type="text/vtt")
 
 
 @ROUTES.get("/api/originals/{original}")
@@ -89,9 +107,12 @@ def seen(visit: Visit, said: str) -> Known:
     return known
 
 
-def address_of(known: Known, made: Derivative) -> str:
-    """Where the browser finds the derivative."""
-    return f"/media/{known.original.id}/{made.id}"
+def looked_at(visit: Visit, said: str) -> Known:
+    """The original where this person may see it and has begun a look. Raises NotAllowed."""
+    known = seen(visit, said)
+    if not visit.house.accounts.looks_at(visit.here, known.original.id):
+        raise NotAllowed("No look was begun")
+    return known
 
 
 def _facts(known: Known) -> dict[str, Any]:

@@ -1,0 +1,126 @@
+"""The player: what it is given, what of the original it may show, and that each instant is cited as it was."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import imageio_ffmpeg
+import pytest
+
+from indexer.web.showing import as_vtt, clock
+from tests.conftest import QUICK
+from tests.homes import make_home
+from tests.indexer.web.asking import Asking, person
+from workers import cli
+from workers.bootstrap import Home, build_home
+
+# Each picture is as bright as its number says, so that a browser's own pixels tell which one is shown.
+FIRST, SECOND = "DSJ_HA1234567_000123_20210803150000_0001.mp4", "DSJ_HA7654321_000321_20210803150002_0001.mp4"
+STEP, PICTURES = 8, 24
+
+
+def counted(path: Path, *, rate: int, length_s: int, taken: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    command = [
+        imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i", f"color=gray:s=160x90:r={rate}",
+        "-f", "lavfi", "-i", f"sine=f={100 + rate}:b=4", "-t", str(length_s),
+        "-vf", f"geq=lum='20+{STEP}*mod(N,{PICTURES})':cb=128:cr=128", "-c:v", "libx264", "-preset", "ultrafast",
+        "-pix_fmt", "yuv420p", "-g", "10", "-c:a", "aac", "-metadata", f"creation_time={taken}",
+        "-movflags", "+faststart", str(path),
+    ]  # fmt: skip
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    return path
+
+
+@pytest.fixture(scope="module")
+def filmed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A home with two recordings that overlap, all work on them done."""
+    from config.settings import load
+
+    folder = tmp_path_factory.mktemp("player")
+    counted(folder / "card" / FIRST, rate=10, length_s=8, taken="2021-08-03T07:00:00Z")
+    counted(folder / "card" / SECOND, rate=15, length_s=7, taken="2021-08-03T07:00:02Z")
+    subtitles = "1\n00:00:01,000 --> 00:00:02,500\n请出示<b>营业执照</b>\n"
+    (folder / "card" / SECOND).with_suffix(".srt").write_text(subtitles, encoding="utf-8")
+    settings = load(folder / "home", QUICK)
+    make_home(settings)
+    assert cli.run(["--home", str(settings.home), "--quiet", "ingest", str(folder / "card"), "--wait"]) == 0
+    built = build_home(settings)
+    yield built
+    built.close()
+
+
+@pytest.fixture(scope="module")
+def first(filmed: Home) -> str:
+    return filmed.find_original(FIRST)
+
+
+@pytest.fixture(scope="module")
+def second(filmed: Home) -> str:
+    return filmed.find_original(SECOND)
+
+
+@pytest.fixture(scope="module")
+def reviewer(filmed: Home) -> Asking:
+    asking = person(filmed, "reviewer", "谢敏")
+    assert asking.send("/purpose", purpose="决定前审核", back="/search").status_code == 303
+    return asking
+
+
+@pytest.fixture(scope="module")
+def looking(reviewer: Asking, first: str, second: str) -> Asking:
+    """The reviewer, with a look at both."""
+    for one in (first, second):
+        reviewer.page(f"/originals/{one}")
+    return reviewer
+
+
+def test_a_player_is_given_its_clock_and_its_files_after_a_look_alone(
+    filmed: Home, looking: Asking, first: str
+) -> None:
+    given = looking.client.get(f"/api/originals/{first}/player").json()
+    assert (given["start_ms"], given["offset_min"]) == (1627974000000.0, 480)
+    assert given["sha256"] == filmed.catalog.known_of(first).original.sha256
+    for name in ("proxy", "frame_times", "waveform", "scenes", "loudness", "sprites_map", "own"):
+        assert looking.client.get(given[name], headers={"Range": "bytes=0-3"}).status_code == 206, name
+    assert list(given["sheets"]) == ["sprites-1.jpg"]
+    other = person(filmed, "reviewer", "未看")
+    for path in (f"/api/originals/{first}/player", f"/api/originals/{first}/captions", given["own"], given["proxy"]):
+        other.page(path, 404)
+
+
+def test_the_original_is_shown_to_who_may_have_it_as_one_event_a_look(
+    filmed: Home, looking: Asking, first: str
+) -> None:
+    address = f"/media/{first}/bytes/shown"
+    held = filmed.catalog.known_of(first).original
+    answer = looking.client.get(address)
+    assert (answer.headers["content-type"], len(answer.content)) == ("video/mp4", held.size_bytes)
+    assert "sandbox" in answer.headers["content-security-policy"] or answer.headers["x-content-type-options"]
+    part = looking.client.get(address, headers={"Range": "bytes=4-7"})
+    assert (part.status_code, part.content) == (206, b"ftyp")
+    told = [json.loads(line) for line in filmed.catalog.events_of_type(["view.original_bytes"])]
+    assert [(one["actor"], one["original"], one["facts"]["purpose"]) for one in told] == [("谢敏", first, "决定前审核")]
+    auditor = person(filmed, "auditor", "审计甲")
+    auditor.send("/purpose", purpose="抽查", back="/search")
+    assert 'data-player="' in auditor.page(f"/originals/{first}")
+    auditor.page(address, 404)
+    assert auditor.client.get(f"/api/originals/{first}/player").json()["own"] is None
+
+
+def test_what_a_sidecar_writes_as_spoken_is_the_captions(looking: Asking, first: str, second: str) -> None:
+    said = looking.client.get(f"/api/originals/{second}/captions")
+    assert said.headers["content-type"].startswith("text/vtt")
+    assert "00:00:01.000 --> 00:00:02.500\n请出示营业执照" in said.text
+    assert "<track" in looking.page(f"/originals/{second}")
+    assert "<track" not in looking.page(f"/originals/{first}")
+
+
+def test_captions_hold_no_tags_and_no_blank_lines() -> None:
+    assert as_vtt([(1.0, 1.0, "a <i>b\n\nc")]) == "WEBVTT\n\n00:00:01.000 --> 00:00:01.001\na &lt;i&gt;b\nc\n"
+    assert [clock(one) for one in (0, 59.9996, 3723.04, -0.5)] == [
+        "00:00:00.000", "00:01:00.000", "01:02:03.040", "-00:00:00.500",
+    ]  # fmt: skip
