@@ -49,6 +49,7 @@ _HAN_DIGITS = str.maketrans("〇零一二三四五六七八九", "00123456789")
 # Number plates carry a dot after the letter (湘A·8K2P6), file and serial numbers dashes, strokes and underlines.
 _IDENTIFIER = re.compile(rf"([{_UNSPACED}]?)([a-z0-9]+(?:[-_·./:]+[a-z0-9]+)*)")
 _PUNCTUATION = re.compile(rf"[^a-z0-9{_UNSPACED}]")
+_DIGIT = re.compile(r"\d")
 _SHORTEST_KEY = 4
 # Texts up to so many characters are normalised once for all who ask soon after.
 _REMEMBERED = 400
@@ -419,6 +420,9 @@ def tail_key_of(text: str) -> str | None:
 
 def key_spans(text: str, sought: Collection[str]) -> list[tuple[int, int]]:
     """Where identifiers with one of these keys stand in the text as it is."""
+    # Most lines of speech hold none, and the offsets of a text's letters are dear.
+    if not _DIGIT.search(norm(text)):
+        return []
     mapped = norm_map(text)
     places = [place for place, found in _identifiers(mapped.text) if not found.isdisjoint(sought)]
     return [(mapped.starts[first], mapped.ends[last - 1]) for first, last in places]
