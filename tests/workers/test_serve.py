@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,28 +10,16 @@ from pathlib import Path
 import pytest
 
 from pipeline.custody.accession import Candidate
+from tests.indexer.web.asking import served
 from tests.samples import making
 from workers.bootstrap import Home, build_accession, build_accounts, build_jobs
 from workers.keeping import build_fixity
-from workers.serve import serve
 
 
 @pytest.fixture
 def address(sqlite_home: Home) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    stop = threading.Event()
-    server = threading.Thread(target=serve, args=(sqlite_home, stop, "127.0.0.1", port))
-    server.start()
-    for _ in range(100):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        stop.wait(0.05)
-    yield f"http://127.0.0.1:{port}"
-    stop.set()
-    server.join(timeout=10)
+    with served(sqlite_home) as found:
+        yield found
 
 
 def reader(home: Home, address: str, role: str = "operator") -> Callable[[str], str]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import socket
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +14,7 @@ from starlette.testclient import TestClient
 
 from indexer.web.app import create_app
 from workers.bootstrap import Home, build_accounts
-from workers.serve import house_of
+from workers.serve import house_of, serve
 
 OWN = "gut gehütet 7"
 ROLES = ("clerk", "reviewer", "operator", "auditor", "administrator")
@@ -52,3 +56,24 @@ def person(home: Home, role: str, name: str = "", unit: str | None = None) -> As
     accounts.change_password(signed, once, OWN)
     client.post("/sign-in", data={"name": name, "password": OWN})
     return Asking(client, name)
+
+
+@contextlib.contextmanager
+def served(home: Home) -> Iterator[str]:
+    """The address of the home's web server, on loopback."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    stop = threading.Event()
+    server = threading.Thread(target=serve, args=(home, stop, "127.0.0.1", port))
+    server.start()
+    for _ in range(200):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        stop.wait(0.05)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        stop.set()
+        server.join(timeout=10)

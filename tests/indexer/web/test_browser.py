@@ -1,0 +1,91 @@
+"""Every page in a real Chromium: both languages, a desk's and a phone's width, the keyboard, and what axe-core finds.
+
+Pictures of all pages are left beside the test's other files.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from indexer.web.app import modules
+from tests.browsing import ARGUMENTS, PROGRAM
+from tests.flows.keeping import CASE, link, take
+from tests.indexer.web.asking import OWN, person, served
+from workers.bootstrap import Home, build_follower
+
+# Pages that need a name in their address, with what stands for it.
+NAMED = ("/originals/{original}",)
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    program = shutil.which(PROGRAM)
+    if program is None:
+        say = pytest.fail if os.environ.get("CI") else pytest.skip
+        say("Chromium is not installed; on Debian: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        found = driver.chromium.launch(executable_path=program, args=list(ARGUMENTS))
+        yield found
+        found.close()
+
+
+def addresses(original: str) -> list[str]:
+    """Every page that a person can come to by its address alone, and those of one original."""
+    plain = [
+        route.path
+        for module in modules()
+        for route in module.ROUTES.routes
+        if "GET" in route.methods
+        and "{" not in route.path
+        and not route.include_in_schema
+        and route.path not in ("/", "/sign-in")
+    ]
+    return [*plain, *(one.format(original=original) for one in NAMED)]
+
+
+def test_every_page_is_readable_by_everybody(browser: Any, sqlite_home: Home, tmp_path: Path) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    [original] = take(sqlite_home, tmp_path / "card", "拆除现场.jpg")
+    link(sqlite_home, original, CASE)
+    build_follower(sqlite_home).follow()
+    person(sqlite_home, "administrator", "管理员甲")
+    serious, wide, faults = [], [], []
+    with served(sqlite_home) as address:
+        page = browser.new_page(viewport={"width": 1366, "height": 768}, locale="zh-CN")
+        page.on("console", lambda said: said.type == "error" and faults.append((page.url, said.text)))
+        sign_in_by_keyboard(page, address, "管理员甲")
+        for lang in ("zh", "en"):
+            page.context.add_cookies([{"name": "casereel-lang", "value": lang, "url": address}])
+            for path in addresses(original):
+                page.set_viewport_size({"width": 1366, "height": 768})
+                answer = page.goto(address + path)
+                if answer is None or answer.status == 404:
+                    continue
+                name = path.strip("/").replace("/", "-") or "start"
+                page.screenshot(path=tmp_path / f"{lang}-{name}.png", full_page=True)
+                found = Axe().run(page).response["violations"]
+                serious += [(path, one["id"], one["nodes"][0]["html"]) for one in found
+                            if one["impact"] in ("serious", "critical")]  # fmt: skip
+                page.set_viewport_size({"width": 390, "height": 844})
+                if page.evaluate("document.documentElement.scrollWidth > innerWidth + 1"):
+                    wide.append((lang, path))
+                page.screenshot(path=tmp_path / f"{lang}-{name}-phone.png", full_page=True)
+    assert (serious, wide, faults) == ([], [], [])
+
+
+def sign_in_by_keyboard(page: Any, address: str, name: str) -> None:
+    page.goto(f"{address}/sign-in")
+    page.keyboard.type(name)
+    page.keyboard.press("Tab")
+    page.keyboard.type(OWN)
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "/sign-in" not in url)
