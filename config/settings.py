@@ -127,6 +127,8 @@ class AccessSettings:
 class WebSettings:
     idle_min: float
     session_h: float
+    upload_max_gib: float
+    upload_keep_h: float
 
 
 @dataclass(frozen=True)

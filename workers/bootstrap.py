@@ -30,12 +30,13 @@ if TYPE_CHECKING:
     from indexer.follower import Follower
     from indexer.match import InFiles
     from pipeline.clock import Reading
-    from pipeline.custody.accession import Accession
+    from pipeline.custody.accession import Accession, Receipt
     from pipeline.custody.disposal import Retention
     from pipeline.edges.checkpoints import Checkpoints
     from pipeline.edges.jobs import Jobs
     from pipeline.edges.log_check import LogReport
-    from pipeline.records import Known
+    from pipeline.edges.uploads import Uploads
+    from pipeline.records import Known, Stated
     from pipeline.stage import Context
 
 
@@ -137,6 +138,49 @@ class Home:
         with self.catalog.transaction() as connection:
             [seq] = self.audit.record(connection, [event])
         self.audit.make_durable(seq)
+
+    def uploads(self) -> Uploads:
+        """Files that browsers send, on their way."""
+        from pipeline.edges.uploads import Uploads
+
+        web = self.settings.web
+        return Uploads(
+            self.settings.home / "uploads", reserve_share=self.settings.vault.reserve_share,
+            max_bytes=int(web.upload_max_gib * (1 << 30)), keep_s=web.upload_keep_h * 3600,
+        )  # fmt: skip
+
+    def take_in(self, path: Path, root: Path, source: str, stated: Stated | None = None) -> Receipt:
+        """The file is in custody, or its receipt says why not."""
+        from pipeline.custody.accession import Candidate
+        from pipeline.records import Stated
+
+        jobs = build_jobs(self)
+        try:
+            candidate = Candidate(path=path, root=root, source=source, stated=stated or Stated())
+            [receipt] = build_accession(self, jobs).take([candidate])
+            return receipt
+        finally:
+            jobs.close()
+
+    def look_anew(self, originals: Sequence[str]) -> None:
+        """These are indexed anew, for a person changed their links, and what shows the same footage is linked anew."""
+        from pipeline.neighbours import Neighbours
+
+        relatives = {one.original for known in self.catalog.known_of_many(originals) for one in known.relatives}
+        relatives |= Neighbours(self.catalog).among(originals)
+        jobs = build_jobs(self)
+        try:
+            with self.catalog.transaction() as connection:
+                for one in originals:
+                    jobs.again(connection, one, "light", ("index",))
+                for one in sorted(relatives - set(originals)):
+                    jobs.again(connection, one, "light", ("link", "index"))
+        finally:
+            jobs.close()
+
+    def at_intake(self) -> list[dict[str, Any]]:
+        """What every living process says of the folders it watches and of the files it waits for."""
+        return [one for one in build_jobs(self).workers() if one.get("watchers")]
 
     def close(self) -> None:
         """Nothing of it is open."""

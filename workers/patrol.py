@@ -21,6 +21,7 @@ from workers.keeping import keep_fixity
 if TYPE_CHECKING:
     from pipeline.custody.disposal import Retention
     from pipeline.edges.jobs import Jobs
+    from pipeline.edges.uploads import Upload
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ def round_of(
         home.audit.make_durable(home.catalog.last_event())
         done["originals_disposed"] = _look_after_retention(home, kept)
         done |= _look_after_index(home, thorough=walks, builds=builds)
+        done |= look_after_uploads(home)
         done["exports_cleared"] = _clear_exports(home)
         done["queue_entries_pruned"] = jobs.prune(home.settings.work.keep_done_days)
         # Last, for a log that does not hold ends the round.
@@ -126,6 +128,20 @@ def _clear_exports(home: Home) -> int:
     if not exports.listed(home.catalog, states=("writing", "sealed")):
         return 0
     return len(build_exporter(home).clear())
+
+
+def look_after_uploads(home: Home) -> dict[str, int]:
+    """Uploads that are whole are in custody though their page is gone; what nobody went on with is told and gone."""
+    from indexer.web.receiving import source_of, take_with
+
+    def abandoned(one: Upload) -> None:
+        facts = {
+            "upload": one.id, "source": source_of(one.wanted.person), "name": one.wanted.name,
+            "there_bytes": one.there_bytes, "size_bytes": one.wanted.size_bytes,
+        }  # fmt: skip
+        home.tell("upload.abandoned", actor="patrol", facts=facts)
+
+    return home.uploads().look_after(take_with(home), abandoned)
 
 
 def _look_after_retention(home: Home, kept: Retention | None) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
@@ -25,10 +26,12 @@ from pipeline.errors import NotAllowed
 
 if TYPE_CHECKING:
     from config.settings import Settings
+    from pipeline.custody.accession import Receipt
     from pipeline.edges.audit import AuditLog
     from pipeline.edges.catalog import Catalog
+    from pipeline.edges.uploads import Uploads
     from pipeline.edges.vault import Vault
-    from pipeline.records import Known
+    from pipeline.records import Known, Stated
 
 
 class Desk(Protocol):
@@ -52,6 +55,10 @@ class Desk(Protocol):
     def is_case_seen(self, number: str) -> bool: ...
     def hidden_cases(self) -> frozenset[str]: ...
     def known_as_seen(self, original: str) -> Known: ...
+    def uploads(self) -> Uploads: ...
+    def take_in(self, path: Path, root: Path, source: str, stated: Stated | None = None) -> Receipt: ...
+    def look_anew(self, originals: Sequence[str]) -> None: ...
+    def at_intake(self) -> list[dict[str, Any]]: ...
     def tell(
         self, type: str, *, actor: str | None = None, original: str | None = None, outcome: str = "done",
         facts: Any = None,

@@ -47,7 +47,34 @@ NAMES: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "link": {
         "proposed": ("待确认", "proposed"), "confirmed": ("已确认", "confirmed"), "refused": ("已否定", "refused"),
     },
-    "mode": {"events": ("事件", "events"), "polling": ("轮询", "polling")},
+    "way": {
+        "inbox": ("收件文件夹", "inbox"), "upload": ("网页上传", "browser"), "folder": ("监视文件夹", "watched folder"),
+        "card": ("命令行或存储卡", "command line or card"),
+    },
+    "only": {
+        "": ("全部", "all"), "unlinked": ("未关联案件", "linked to no case"),
+        "proposed": ("待确认关联", "link proposed"),
+        "late": ("逾期移交", "handed in late"), "duplicate": ("重复", "duplicates"),
+        "attention": ("需要关注", "needs attention"),
+    },
+    "safe": {
+        "in_custody": ("已安全入库，正在读取信息", "safe; its facts are being read"),
+        "searchable": ("已安全入库，正在生成预览", "safe; a preview is being prepared"),
+        "ready": ("已安全入库，可以查看", "safe and ready to be looked at"),
+        "attention": ("已安全入库，但无法预览，已告知运维", "safe; it cannot be shown, the operators see it"),
+        "failed_custody": (
+            "保管异常：请勿使用，立即告知管理员", "custody is broken: do not use it, tell the administrator at once"
+        ),
+        "disposed": ("已按保管期限处置", "disposed of at the end of its period"),
+        "received": ("已看到", "received"),
+    },
+    "list": {
+        "waiting": ("还在等待其余文件", "the others are awaited"), "complete": ("全部收到", "all came"),
+        "incomplete": ("有文件没有收到，请补交", "files are missing: hand them in"),
+        "wrong": ("有文件与清单不一致，请重新复制", "files are not as listed: copy them again"),
+    },
+    "mode": {
+        "offline": ("离线", "offline"), "events": ("事件", "events"), "polling": ("轮询", "polling")},
 }  # fmt: skip
 HERE: Final = Path(__file__).parent
 CATALOG: Final = HERE / "locale" / "zh" / "LC_MESSAGES" / "pages.po"

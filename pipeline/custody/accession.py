@@ -20,7 +20,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import errno
-import hashlib
 import os
 import socket
 import time
@@ -446,7 +445,7 @@ def _place(candidate: Candidate, staged: Staged) -> dict[str, Any]:
         "device_number": staged.identity.device,
         "inode": staged.identity.inode,
         "sha256": staged.sha256,
-        "place_key": hashlib.sha256(candidate.source.encode() + b"\0" + raw).hexdigest(),
+        "place_key": drops.place_key(candidate.source, raw),
     }
 
 

@@ -67,6 +67,11 @@ def rejection_key(path_raw: bytes) -> str:
     return hashlib.sha256(path_raw).hexdigest()
 
 
+def place_key(source: str, path_raw: bytes) -> str:
+    """Tells this path of this source from every other: an arrival's key."""
+    return hashlib.sha256(source.encode() + b"\0" + path_raw).hexdigest()
+
+
 def add_rejection(connection: sa.Connection, path_raw: bytes, seq: int, facts: Mapping[str, Any], at: datetime) -> None:
     """The path was refused at this event; its earlier refusals are history. at: of an event that does not say it."""
     key = rejection_key(path_raw)

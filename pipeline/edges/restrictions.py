@@ -53,6 +53,21 @@ def on_cases(connection: sa.Connection) -> dict[str, tuple[Restriction, ...]]:
     return {key: tuple(restrictions) for key, restrictions in found.items()}
 
 
+def restricted_originals(connection: sa.Connection) -> list[str]:
+    """Every original that something in force may hold for: its own, its family's, that of its cases."""
+    original, link, number = t.original.c, t.case_link.c, t.case_number.c
+    own = sa.select(t.restriction.c.original).where(_IN_FORCE, t.restriction.c.original.is_not(None))
+    through = (
+        sa.select(link.original)
+        .join(t.case_number, number.case == link.case)
+        .join(t.restriction, t.restriction.c.case_key == number.key)
+        .where(_IN_FORCE, link.status != "refused")
+    )
+    heads = sa.select(sa.func.coalesce(original.parent, original.id)).where(original.id.in_(own.union(through)))
+    query = sa.select(original.id).where(sa.or_(original.id.in_(heads), original.parent.in_(heads)))
+    return sorted(connection.execute(query).scalars())
+
+
 def _families(connection: sa.Connection, ids: Sequence[str]) -> dict[str, list[str]]:
     """Original -> the recording it is or belongs to, with all its sidecars."""
     original = t.original.c

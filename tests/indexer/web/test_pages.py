@@ -59,6 +59,8 @@ def test_each_role_comes_to_pages_of_its_own_and_to_no_other(sqlite_home: Home, 
         "/work": {"operator", "administrator"},
         "/api/status": {"operator", "administrator"},
         "/people": {"administrator"},
+        "/hand-in": {"clerk", "reviewer", "administrator"},
+        "/api/hand-in": {"clerk", "reviewer", "administrator"},
     }
     for role in ROLES:
         asking = person(sqlite_home, role)

@@ -1,0 +1,227 @@
+"""What the clerk's screen says: one sentence, what needs a hand, what is on its way, and the list of arrivals.
+
+A person is told of arrivals that they may know of, of their own uploads, and of what was refused or waits in folders
+that name no case hidden from them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from indexer.masking import masked
+from indexer.web.receiving import UPLOAD
+from pipeline.case_numbers import comparable, parse
+from pipeline.custody.refusals import Told, told_of
+from pipeline.edges import arrivals, drops, registers, restrictions
+from pipeline.edges.arrivals import Came, Narrowed
+from pipeline.edges.drops import Drop
+from pipeline.edges.uploads import Upload
+from pipeline.errors import BadInput
+from pipeline.records import CaseLink
+
+if TYPE_CHECKING:
+    from indexer.web.desk import Desk
+
+# What a clerk can ask or mend: how late, what is missing beside it, its clock, how it came. The rest is of its content.
+OF_INTAKE: Final = (
+    "late_", "clock_", "sequence_", "missing", "drop_", "not_on_list", "not_as_listed", "from_archive", "time_",
+    "empty", "extension_mismatch", "hard_links", "holes", "incomplete", "mtime_in_future", "truncated", "zero_tail",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sum:
+    """The sentence's figures. received: all the others together; unlinked: of what is safe."""
+
+    safe: int
+    way: int
+    needs: int
+    unlinked: int
+    proposed: int
+    late: int
+
+    @property
+    def received(self) -> int:
+        return self.safe + self.way + self.needs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """A path that was refused. key: to try it again; is_there: whether it still lies there, None where unknown."""
+
+    key: str
+    path: str
+    at: datetime
+    told: Told
+    is_there: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """A file that is seen and not yet taken in."""
+
+    path: str
+    why: str
+    why_zh: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """An arrival as the list shows it. twin: the arrival that the same bytes first came by."""
+
+    came: Came
+    name: str
+    way: str
+    links: tuple[CaseLink, ...]
+    caveats: tuple[tuple[str, str, str], ...]
+    twin: Came | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Screen:
+    """All of it. after: where the next page begins; more: waiting files beyond those that are named."""
+
+    sum: Sum
+    refused: Sequence[Refused]
+    broken: Sequence[Row]
+    lists: Sequence[Drop]
+    uploads: Sequence[Upload]
+    waiting: Sequence[Waiting]
+    more: int
+    watched: Sequence[Mapping[str, Any]]
+    rows: Sequence[Row]
+    after: str | None
+
+
+def screen(desk: Desk, which: Narrowed, *, before: str | None, limit: int) -> Screen:
+    """What this person is told. Without a `since` it is of all times."""
+    hidden = _Hidden(desk)
+    period = Narrowed(since=which.since)
+    said = desk.at_intake()
+    watched = [root for one in said for root in one["watchers"]]
+    named = [Waiting(path=path, why=why, why_zh=zh) for one in said for path, why, zh in one.get("waiting", ())]
+    waiting = [one for one in named if not hidden.names(one.path)]
+    uploads = desk.uploads().unfinished(desk.actor)
+    with desk.catalog.snapshot() as connection:
+        refused = list(_refused(desk, arrivals.refused_since(connection, which.since, desk.settings.watched), hidden))
+        lists = [one for one in drops.drops(connection) if _needs(one, which.since) and not hidden.names(one.folder)]
+        rows, after = _page(connection, which, before, limit, hidden)
+        broken, _ = _page(connection, Narrowed(since=which.since, only="broken"), None, limit, hidden)
+
+        def counted(only: arrivals.Only) -> int:
+            return arrivals.count(connection, Narrowed(since=period.since, only=only), hidden.originals)
+
+        beyond = sum(int(root.get("waiting", 0)) for root in watched) - len(named)
+        stuck = [one for one in uploads if one.state in ("interrupted", "refused")]
+        summed = Sum(
+            safe=counted("") - counted("broken"), way=len(waiting) + max(beyond, 0) + len(uploads) - len(stuck),
+            needs=len([one for one in refused if one.is_there]) + len(broken) + len(lists) + len(stuck),
+            unlinked=counted("unlinked"), proposed=counted("proposed"), late=counted("late"),
+        )  # fmt: skip
+        return Screen(
+            sum=summed, refused=refused, broken=_rows(connection, broken, hidden), lists=lists, uploads=uploads,
+            waiting=waiting, more=max(beyond, 0), watched=watched, rows=_rows(connection, rows, hidden), after=after,
+        )  # fmt: skip
+
+
+def listed(desk: Desk, which: Narrowed, limit: int) -> tuple[list[Row], int]:
+    """The arrivals that this person may know of, oldest first, and how many of them there are."""
+    hidden = _Hidden(desk)
+    with desk.catalog.snapshot() as connection:
+        found = arrivals.page(connection, which, limit=limit, oldest_first=True)
+        found = [one for one in found if one.original not in hidden.of]
+        return _rows(connection, found, hidden), arrivals.count(connection, which, hidden.originals)
+
+
+def refused_again(desk: Desk, key: str) -> str:
+    """The refused path is tried once more; why it was refused again, '' where it was not.
+
+    Raises BadInput where no such path of a watched folder was refused.
+    """
+    hidden = _Hidden(desk)
+    with desk.catalog.snapshot() as connection:
+        raw = arrivals.refused_path(connection, key)
+    path = Path(os.fsdecode(raw or b""))
+    root = next(((name, one) for name, one in desk.settings.watched.items() if path.is_relative_to(one)), None)
+    if raw is None or root is None or hidden.names(str(path)):
+        raise BadInput("There is no such refused file", zh="没有此未收文件")
+    return desk.take_in(path, root[1], root[0]).reason or ""
+
+
+class _Hidden:
+    """What this person may not know of."""
+
+    def __init__(self, desk: Desk) -> None:
+        with desk.catalog.snapshot() as connection:
+            restricted = restrictions.restricted_originals(connection)
+        self.of = frozenset(restricted) - frozenset(desk.seen(restricted))
+        self.originals = sorted(self.of)
+        self.cases = desk.hidden_cases()
+
+    def names(self, path: str) -> bool:
+        """Whether the path names a hidden case."""
+        parts = path.split("/") if self.cases else ()
+        keys = {comparable(part) for part in parts}
+        keys |= {comparable(one.printed) for part in parts for one in parse(part)}
+        return not self.cases.isdisjoint(keys)
+
+    def links(self, links: Iterable[CaseLink]) -> tuple[CaseLink, ...]:
+        return tuple(one for one in links if self.cases.isdisjoint({one.case_key, comparable(one.case)}))
+
+
+def _page(
+    connection: Any, which: Narrowed, before: str | None, limit: int, hidden: _Hidden
+) -> tuple[list[Came], str | None]:
+    """One page, and the identifier that the next begins behind."""
+    found: list[Came] = []
+    while len(found) <= limit:
+        some = arrivals.page(connection, which, before=before, limit=limit + 1)
+        found += [one for one in some if one.original not in hidden.of]
+        if len(some) <= limit:
+            break
+        before = some[-1].id
+    return found[:limit], found[limit - 1].id if len(found) > limit else None
+
+
+def _rows(connection: Any, came: Sequence[Came], hidden: _Hidden) -> list[Row]:
+    ids = list(dict.fromkeys(one.original for one in came))
+    links, told = registers.links_among(connection, ids), arrivals.caveats(connection, ids)
+    twins = arrivals.twins(connection, [one.original for one in came if one.status == "duplicate"])
+    return [
+        Row(
+            came=one, name=masked(one.name), way=way_of(one.source),
+            links=hidden.links(link for link in links.get(one.original, ()) if link.status != "refused"),
+            caveats=tuple(caveat for caveat in told.get(one.original, ()) if caveat[0].startswith(OF_INTAKE)),
+            twin=twins.get(one.original) if one.status == "duplicate" else None,
+        )
+        for one in came
+    ]  # fmt: skip
+
+
+def _refused(desk: Desk, found: Sequence[tuple[str, drops.Rejected]], hidden: _Hidden) -> Iterator[Refused]:
+    sent = str(desk.settings.home / "uploads") + os.sep
+    for key, one in found:
+        if one.path.startswith(sent) or hidden.names(one.path):
+            continue
+        # A share that does not answer must not hold up the page: only the home's own inbox is looked into.
+        near = Path(one.path).is_relative_to(desk.settings.inbox)
+        yield Refused(
+            key=key, path=one.path, at=one.at, told=told_of(one.reason),
+            is_there=not near or os.path.lexists(one.path),
+        )  # fmt: skip
+
+
+def _needs(one: Drop, since: datetime | None) -> bool:
+    return one.state in ("incomplete", "wrong") and (since is None or one.stated_at >= since)
+
+
+def way_of(source: str) -> str:
+    """`inbox`, `upload`, `folder` or `card`: how it came, for words."""
+    if source.startswith(UPLOAD):
+        return "upload"
+    return "folder" if source.startswith("folder:") else "inbox" if source == "inbox" else "card"

@@ -1,0 +1,161 @@
+"""Did my files arrive? One sentence first, then one list whatever the way in; links; the receipt."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from typing import Annotated, Any, Final, get_args
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Form, Query
+from fastapi.responses import JSONResponse, Response
+
+from indexer.web import handed
+from indexer.web.desk import Visit, own_path
+from indexer.web.pages.original import seen
+from indexer.web.visits import Inside
+from pipeline.custody.settle import IGNORED, PARTIAL_SUFFIXES
+from pipeline.edges import arrivals
+from pipeline.edges.arrivals import Narrowed, Only
+from pipeline.errors import BadInput
+from pipeline.linking import Linking
+
+ROUTES = APIRouter(tags=["hand-in"])
+PAGE: Final = 50
+DAYS: Final = (1, 7, 30, 0)  # 0: of all times
+
+
+@ROUTES.get("/hand-in", include_in_schema=False)
+def page(
+    visit: Inside, days: int = 7, only: str = "", way: str = "", q: Annotated[str, Query(max_length=200)] = "",
+    before: Annotated[str | None, Query(max_length=26)] = None, done: Annotated[str, Query(max_length=20)] = "",
+) -> Response:  # fmt: skip
+    """The page."""
+    visit.require("ingest")
+    which = _which(visit, days, only, way, q)
+    found = handed.screen(visit.desk, which, before=before, limit=PAGE)
+    visit.desk.tell("view.arrivals", facts={"shown": len(found.rows)})
+    with visit.desk.catalog.snapshot() as connection:
+        ways = arrivals.sources(connection)
+        cases = [one for one in arrivals.cases_used(connection, visit.person.name) if visit.desk.is_case_seen(one)]
+    given = {"days": str(days), "only": only, "way": way, "q": q}
+    return visit.page(
+        "hand_in.html", found=found, days=days, only=only, way=way, q=q, before=before, ways=ways, done=done,
+        cases=cases, spans=DAYS, onlys=[one for one in get_args(Only) if one != "broken"],
+        way_of=handed.way_of, link=lambda **changes: _link(given, changes), today=_today(visit).isoformat(),
+        inbox=visit.desk.settings.inbox,
+    )  # fmt: skip
+
+
+@ROUTES.get("/api/hand-in")
+def api(
+    visit: Inside, days: Annotated[int, Query(ge=0, le=36500)] = 7, only: str = "", way: str = "",
+    q: Annotated[str, Query(max_length=200)] = "", before: Annotated[str | None, Query(max_length=26)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = PAGE,
+) -> Response:  # fmt: skip
+    """What the page shows: the figures of its sentence, what needs a hand, what is on its way, and the list."""
+    visit.require("ingest")
+    found = handed.screen(visit.desk, _which(visit, days, only, way, q), before=before, limit=limit)
+    visit.desk.tell("view.arrivals", facts={"shown": len(found.rows)})
+    summed = found.sum
+    return JSONResponse({
+        "received": summed.received, "safe": summed.safe, "on_the_way": summed.way, "needs": summed.needs,
+        "unlinked": summed.unlinked, "proposed": summed.proposed, "late": summed.late,
+        "refused": [{"path": one.path, "at": one.at.isoformat(), "why": one.told.why, "why_zh": one.told.why_zh,
+                     "do": one.told.do, "do_zh": one.told.do_zh, "is_there": one.is_there} for one in found.refused],
+        "waiting": [vars(one) for one in found.waiting],
+        "arrivals": [_told(one) for one in found.rows], "after": found.after,
+    })  # fmt: skip
+
+
+@ROUTES.post("/hand-in/retry", include_in_schema=False)
+def retry(visit: Inside, key: Annotated[str, Form(max_length=64)] = "") -> Response:
+    """A refused path is tried once more."""
+    visit.require("ingest")
+    why = handed.refused_again(visit.desk, key)
+    return visit.go("/hand-in?done=" + ("refused" if why else "taken"))
+
+
+@ROUTES.post("/hand-in/discard", include_in_schema=False)
+def discard(visit: Inside, upload: Annotated[str, Form(max_length=64)] = "") -> Response:
+    """What was sent of an interrupted upload is gone."""
+    visit.require("ingest")
+    visit.desk.uploads().discard(upload, visit.person.name)
+    return visit.go("/hand-in?done=discarded")
+
+
+@ROUTES.post("/hand-in/links", include_in_schema=False)
+def links(
+    visit: Inside, original: Annotated[list[str] | None, Form()] = None,
+    case: Annotated[str, Form(max_length=200)] = "", reason: Annotated[str, Form(max_length=500)] = "",
+    act: Annotated[str, Form()] = "link", back: Annotated[str, Form()] = "/hand-in",
+) -> Response:  # fmt: skip
+    """The chosen files belong to the case, or a proposal is confirmed or refused."""
+    visit.require("link" if act == "link" else "confirm")
+    chosen = [seen(visit, one).original.id for one in dict.fromkeys(original or ())]
+    if not chosen:
+        raise BadInput("Choose the files first", zh="请先选择文件")
+    if not case.strip():
+        raise BadInput("Name the case", zh="请填写案号")
+    linking, person = Linking(visit.desk.catalog, visit.desk.audit), visit.person.name
+    checked = visit.say("the proposal was checked")
+    for one in chosen:
+        match act:
+            case "link":
+                linking.link(person, one, case, reason)
+            case "confirm":
+                linking.confirm(person, one, case, reason or checked)
+            case "refuse":
+                linking.refuse(person, one, case, reason or checked)
+            case _:
+                raise BadInput("This is not done here", zh="没有此操作")
+    visit.desk.look_anew(chosen)
+    return visit.go(own_path(back))
+
+
+@ROUTES.get("/hand-in/rules", include_in_schema=False)
+def rules(visit: Inside) -> Response:
+    """What is taken in from which folder, when, and what is left alone."""
+    visit.require("ingest")
+    desk = visit.desk
+    watched = {root["source"]: root for one in desk.at_intake() for root in one["watchers"]}
+    return visit.page(
+        "hand_in_rules.html", settings=desk.settings, watched=watched, partial=PARTIAL_SUFFIXES,
+        ignored=(*IGNORED, *desk.settings.watch.ignore),
+    )  # fmt: skip
+
+
+def _told(row: handed.Row) -> dict[str, Any]:
+    came = row.came
+    return {
+        "arrival": came.id, "original": came.original, "name": row.name, "folder": came.folder, "source": came.source,
+        "status": came.status, "state": came.state, "kind": came.kind, "size": came.size_bytes, "sha256": came.sha256,
+        "taken_at": came.taken_at.isoformat(),
+        "links": [{"case": one.case, "status": one.status, "why": one.why} for one in row.links],
+        "caveats": [{"code": code, "text": text, "text_zh": zh} for code, text, zh in row.caveats],
+        "twin": row.twin and {"name": row.twin.name, "source": row.twin.source,
+                              "taken_at": row.twin.taken_at.isoformat()},
+    }  # fmt: skip
+
+
+def _which(visit: Visit, days: int, only: str, way: str, words: str) -> Narrowed:
+    if only not in get_args(Only):
+        raise BadInput(f"There is no filter {only}", zh=f"没有筛选条件 {only}")
+    first = _today(visit) - timedelta(days=min(max(days, 1), 36500) - 1)
+    return Narrowed(
+        since=_midnight(visit, first) if days > 0 else None, source=way or None, words=words.strip(),
+        only=only,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def _today(visit: Visit) -> Any:
+    return datetime.now(UTC).astimezone(ZoneInfo(visit.zone)).date()
+
+
+def _midnight(visit: Visit, day: Any) -> datetime:
+    return datetime.combine(day, time(), ZoneInfo(visit.zone)).astimezone(UTC)
+
+
+def _link(given: dict[str, str], changes: dict[str, Any]) -> str:
+    said = {name: value for name, value in {**given, **changes}.items() if value not in ("", None)}
+    return "/hand-in" + (f"?{urlencode(said)}" if said else "")

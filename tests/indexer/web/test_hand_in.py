@@ -1,0 +1,218 @@
+"""The clerk's screen: what was handed in is told whatever the way in, and a file in pieces comes in whole, once."""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+import zlib
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from pipeline.restricting import Restricting
+from tests.flows.keeping import CASE, REVIEWER, link, take
+from tests.indexer.web.asking import Asking, person
+from workers.bootstrap import Home
+from workers.patrol import look_after_uploads
+
+
+def picture(colour: str = "red") -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (640, 480), colour).save(stream, "JPEG")
+    return stream.getvalue()
+
+
+class Sending:
+    """A page that sends a file in pieces."""
+
+    def __init__(self, clerk: Asking, data: bytes, name: str = "现场.jpg", **said: Any) -> None:
+        self.clerk, self.data, self.sign = clerk, data, {"X-CSRF-Token": clerk.sign()}
+        self.wanted = {"name": name, "size": len(data), "modified_ms": 1_700_000_000_000, **said}
+        self.begun = self.begin()
+
+    def begin(self) -> dict[str, Any]:
+        answer = self.clerk.client.post("/api/uploads", json=self.wanted, headers=self.sign)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    @property
+    def path(self) -> str:
+        return f"/api/uploads/{self.begun['id']}"
+
+    def put(self, first: int, last: int, *, piece: bytes | None = None, crc32: int | None = None) -> Any:
+        piece = self.data[first:last] if piece is None else piece
+        crc32 = zlib.crc32(piece) if crc32 is None else crc32
+        headers = {"Upload-Offset": str(first), "Upload-Checksum": str(crc32), **self.sign}
+        return self.clerk.client.patch(self.path, content=piece, headers=headers)
+
+    def finish(self) -> Any:
+        return self.clerk.client.post(f"{self.path}/finish", headers=self.sign)
+
+    def offset(self) -> int:
+        return int(self.clerk.client.head(self.path).headers["upload-offset"])
+
+
+@pytest.fixture
+def clerk(sqlite_home: Home) -> Asking:
+    return person(sqlite_home, "clerk", "陈登记")
+
+
+def test_a_file_in_pieces_comes_into_custody_whole_with_what_was_said_of_it(sqlite_home: Home, clerk: Asking) -> None:
+    data = picture()
+    sending = Sending(clerk, data, folder="AJ2021-0042/正面", case="AJ2021-0042", officer="王执法")
+    assert sending.put(0, 1000).json() == {"offset": 1000}
+    assert sending.finish().json()["offset"] == 1000
+    assert sending.put(1000, len(data)).json() == {"offset": len(data)}
+    told = sending.finish().json()
+    assert (told["state"], told["status"]) == ("safe", "accepted")
+    [arrival] = sqlite_home.catalog.arrivals()
+    assert (arrival.source, arrival.folder, arrival.name) == ("upload:陈登记", "AJ2021-0042/正面", "现场.jpg")
+    assert (arrival.stated.case, arrival.stated.officer) == ("AJ2021-0042", "王执法")
+    assert arrival.mtime_ns == 1_700_000_000 * 10**9
+    with sqlite_home.vault.opened(told["sha256"]) as path:
+        assert path.read_bytes() == data
+    assert not list((sqlite_home.settings.home / "uploads" / "open").glob("*/files"))
+
+
+def test_what_was_lost_on_the_way_is_sent_again_and_nothing_twice(sqlite_home: Home, clerk: Asking) -> None:
+    data = picture("blue")
+    sending = Sending(clerk, data)
+    sending.put(0, 500)
+    assert sending.put(0, 500).json()["offset"] == 500  # the answer to the first was lost
+    assert sending.put(700, 900).status_code == 409
+    assert sending.put(500, 900, crc32=1).status_code == 400
+    assert sending.offset() == 500
+    again = Sending(clerk, data)  # the page was loaded again, and the same file chosen
+    assert (again.begun["id"], again.begun["offset"]) == (sending.begun["id"], 500)
+    assert again.begun["tail_crc32"] == zlib.crc32(data[:500])
+    again.put(500, len(data))
+    assert again.put(len(data), len(data) + 1, piece=b"x").status_code == 400
+    first, second = again.finish().json(), again.finish().json()
+    assert first == second
+    assert Sending(clerk, data).begun["state"] == "safe"
+    assert len(sqlite_home.catalog.arrivals()) == 1
+
+
+def test_one_who_took_it_and_died_before_telling_takes_nothing_twice(
+    sqlite_home: Home, clerk: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = picture("green")
+    sending = Sending(clerk, data)
+    sending.put(0, len(data))
+    with monkeypatch.context() as patched:
+        patched.setattr("pipeline.edges.disk.write_whole", lambda *_: (_ for _ in ()).throw(OSError("died")))
+        assert sending.finish().status_code == 500
+    assert sending.finish().json()["original"] == sqlite_home.catalog.arrivals()[0].original
+    assert len(sqlite_home.catalog.arrivals()) == 1
+
+
+def test_the_patrol_takes_whole_ones_and_clears_those_nobody_goes_on_with(sqlite_home: Home, clerk: Asking) -> None:
+    data = picture("black")
+    whole, half = Sending(clerk, data, "a.jpg"), Sending(clerk, data + b"more", "b.jpg")
+    whole.put(0, len(data))
+    half.put(0, 100)
+    assert look_after_uploads(sqlite_home) == {"uploads_taken": 0, "uploads_abandoned": 0}
+    later = time.time() + sqlite_home.settings.web.upload_keep_h * 3600 + 1
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("pipeline.edges.uploads.time.time", lambda: later)
+        assert look_after_uploads(sqlite_home) == {"uploads_taken": 1, "uploads_abandoned": 1}
+    assert [one.name for one in sqlite_home.catalog.arrivals()] == ["a.jpg"]
+    assert half.clerk.client.head(half.path).status_code == 400
+    [event] = sqlite_home.catalog.events_of_type(["upload.abandoned"])
+    assert "b.jpg" in event
+
+
+def test_no_name_leads_out_of_its_folder_and_nobody_reaches_the_uploads_of_others(
+    sqlite_home: Home, clerk: Asking
+) -> None:
+    sign = {"X-CSRF-Token": clerk.sign()}
+    for name, folder in (("../x", ""), ("x", "../.."), ("..", ""), ("a\0b", ""), ("x", "a//b"), ("x" * 256, "")):
+        wanted = {"name": name, "folder": folder, "size": 1}
+        assert clerk.client.post("/api/uploads", json=wanted, headers=sign).status_code in (400, 422), (name, folder)
+    sending = Sending(clerk, picture())
+    other = person(sqlite_home, "clerk", "他人")
+    headers = {"X-CSRF-Token": other.sign(), "Upload-Offset": "0", "Upload-Checksum": "0"}
+    for method, path in (("GET", ""), ("PATCH", ""), ("POST", "/finish"), ("DELETE", "")):
+        assert other.client.request(method, sending.path + path, headers=headers).status_code == 400, method
+    assert other.client.get("/api/uploads").json() == {"uploads": []}
+    assert person(sqlite_home, "operator").client.get("/api/uploads").status_code == 404
+
+
+def test_a_disk_without_room_says_so_before_anything_is_sent(clerk: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.edges.uploads.shutil.disk_usage", lambda _: SimpleNamespace(total=9000, free=1000))
+    wanted = {"name": "长.mp4", "size": 600}
+    answer = clerk.client.post("/api/uploads", json=wanted, headers={"X-CSRF-Token": clerk.sign()})
+    assert answer.status_code == 503
+    assert "空间不足" in answer.json()["zh"]
+
+
+def test_the_sentence_counts_what_is_safe_and_what_needs_a_hand(sqlite_home: Home, clerk: Asking) -> None:
+    inbox = sqlite_home.settings.inbox
+    [first] = take(sqlite_home, inbox, "现场.jpg")
+    (inbox / "b.jpg").write_bytes((inbox / "现场.jpg").read_bytes())
+    (inbox / "link.jpg").symlink_to(inbox / "b.jpg")
+    for name in ("b.jpg", "link.jpg"):
+        sqlite_home.take_in(inbox / name, inbox, "inbox")
+    page = clerk.page("/hand-in")
+    assert "收到 3 个文件，" in page
+    assert "2 个已安全入库" in page
+    assert "1 个需要您处理" in page
+    assert "它是链接、快捷方式或设备，不是文件" in page
+    assert f'href="/originals/{first}"' in page
+    assert "内容重复，没有问题" in page
+    told = clerk.client.get("/api/hand-in").json()
+    assert (told["received"], told["safe"], told["needs"], told["unlinked"]) == (3, 2, 1, 2)
+    assert told["arrivals"][0]["twin"]["name"] == "现场.jpg"
+    assert [one["name"] for one in clerk.client.get("/api/hand-in?only=duplicate").json()["arrivals"]] == ["b.jpg"]
+    [key] = re.findall(r'name="key" value="([^"]+)"', page)
+    assert clerk.send("/hand-in/retry", key=key).headers["location"] == "/hand-in?done=refused"
+    (inbox / "link.jpg").unlink()
+    (inbox / "link.jpg").write_bytes(picture())
+    assert clerk.send("/hand-in/retry", key=key).headers["location"] == "/hand-in?done=taken"
+    assert clerk.client.get("/api/hand-in").json()["needs"] == 0
+
+
+def test_pages_of_the_list_follow_one_another_without_what_is_restricted(sqlite_home: Home, clerk: Asking) -> None:
+    folder = sqlite_home.settings.inbox / "AJ2021-0042"
+    ids = take(sqlite_home, folder, *(f"{one}.jpg" for one in range(5)))
+    Restricting(sqlite_home.catalog, sqlite_home.audit).place(
+        REVIEWER, "商业秘密", kind="trade_secret", original=ids[2], units=("法制科",)
+    )
+    seen, after = [], ""
+    while after is not None:
+        told = clerk.client.get("/api/hand-in", params={"limit": 2, "before": after}).json()
+        assert told["received"] == told["unlinked"] == 4
+        seen += [one["original"] for one in told["arrivals"]]
+        after = told["after"]
+    assert seen == [ids[4], ids[3], ids[1], ids[0]]
+    assert ids[2] not in clerk.page("/hand-in?days=0")
+    assert clerk.client.get("/api/hand-in?q=4.jp").json()["arrivals"][0]["original"] == ids[4]
+
+
+def test_a_clerk_links_and_a_reviewer_confirms(sqlite_home: Home, clerk: Asking) -> None:
+    one, two = take(sqlite_home, sqlite_home.settings.inbox, "a.jpg", "b.jpg")
+    link(sqlite_home, two)
+    page = clerk.page("/hand-in")
+    assert "建议关联案件" in page
+    assert 'value="confirm"' not in page
+    said = {"original": [one], "case": "AJ2021-0042", "reason": "移交时说明", "back": "/hand-in"}
+    assert clerk.send("/hand-in/links", **said).status_code == 303
+    assert clerk.send("/hand-in/links", **{**said, "original": []}).status_code == 400
+    assert clerk.send("/hand-in/links", original=two, case=CASE, act="confirm").status_code == 404
+    assert person(sqlite_home, "reviewer").send("/hand-in/links", original=two, case=CASE, act="confirm").is_redirect
+    links = [known.links[0] for known in sqlite_home.catalog.known_of_many([one, two])]
+    assert [(one.case, one.status, one.by) for one in links] == [
+        ("AJ-2021-0042", "confirmed", "陈登记"), (CASE, "confirmed", "某reviewer"),
+    ]  # fmt: skip
+    page = clerk.page("/hand-in")
+    assert '<option value="AJ-2021-0042">' in page
+    assert "属于案件 AJ-2021-0042" in page
+
+
+def test_the_rules_of_every_folder_can_be_read(clerk: Asking, sqlite_home: Home) -> None:
+    page = clerk.page("/hand-in/rules")
+    for word in (str(sqlite_home.settings.inbox), "Thumbs.db", ".crdownload", "0.3 秒"):
+        assert word in page
