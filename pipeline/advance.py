@@ -10,7 +10,7 @@ import logging
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 from ulid import ULID
@@ -23,6 +23,9 @@ from pipeline.edges.jobs import Claim, Jobs
 from pipeline.errors import CustodyBroken, Superseded, TryAgain, Unreadable
 from pipeline.records import CaseLink, Caveat, Derivative, Facts, Known
 from pipeline.stage import Context, Stage, Turn
+
+if TYPE_CHECKING:
+    from pipeline.edges.tools import Ran
 
 logger = logging.getLogger(__name__)
 
@@ -128,29 +131,40 @@ def _run_turn(turn: Turn, claim: Claim, context: Context, jobs: Jobs) -> None:
         _fail(turn, claim, f"the worker ended {claim.deaths} times while doing this", None, context, jobs)
         return
     known = context.catalog.known_of(claim.original)
-    try:
-        with jobs.progressing(claim) as told:
-            held = replace(context, still_wanted=lambda: jobs.require_held(claim), progress=told)
-            facts = turn.stage.run(known, held)
-    except (Superseded, TryAgain):
-        raise
-    except CustodyBroken as error:
-        _fail(turn, claim, error.sentence, None, context, jobs, state="failed_custody")
-    except Unreadable as error:
-        _record(turn, claim, known, Facts(caveats=(_unreadable(turn, error),)), context, jobs)
-    except Exception as error:
-        logger.exception("job %s failed", claim.job)
-        _fail(turn, claim, f"{type(error).__name__}: {error}", traceback.format_exc(), context, jobs)
-    else:
-        _record(turn, claim, known, facts, context, jobs)
+    with context.tools.noting() as ran:
+        try:
+            with jobs.progressing(claim) as told:
+                held = replace(context, still_wanted=lambda: jobs.require_held(claim), progress=told)
+                facts = turn.stage.run(known, held)
+        except (Superseded, TryAgain):
+            raise
+        except CustodyBroken as error:
+            _fail(turn, claim, error.sentence, None, context, jobs, state="failed_custody")
+        except Unreadable as error:
+            facts = Facts(caveats=(_unreadable(turn, error),))
+            _record(turn, claim, known, facts, context, jobs, detail=_detail(turn, context, error.sentence, ran))
+        except Exception as error:
+            logger.exception("job %s failed", claim.job)
+            detail = _detail(turn, context, traceback.format_exc(), ran)
+            _fail(turn, claim, f"{type(error).__name__}: {error}", detail, context, jobs)
+        else:
+            _record(turn, claim, known, facts, context, jobs)
 
 
-def _record(turn: Turn, claim: Claim, known: Known, facts: Facts, context: Context, jobs: Jobs) -> None:
+def _detail(turn: Turn, context: Context, said: str, ran: Sequence[Ran]) -> str:
+    """What an operator needs: versions, the very commands with their ends, and what was said last."""
+    versions = f"{turn.stage.name}/{turn.stage.version}" + (f", {context.tools.version}" if ran else "")
+    return "\n\n".join([versions, *(one.told() for one in ran), said.rstrip()])
+
+
+def _record(
+    turn: Turn, claim: Claim, known: Known, facts: Facts, context: Context, jobs: Jobs, detail: str | None = None
+) -> None:
     derivatives = [_kept(made, known, turn, context) for made in facts.made]
     catalog, audit = context.catalog, context.audit
     event = _event(turn.stage, turn.lane, jobs.worker_id, claim.original, facts, derivatives)
     with catalog.transaction() as connection:
-        jobs.finish(connection, claim, "done", version=turn.stage.version)
+        jobs.finish(connection, claim, "done", version=turn.stage.version, detail=detail)
         if facts.parent is not None:
             # A sidecar may say when its recording was made. Before the log's head is locked, as everywhere.
             jobs.again(connection, facts.parent, "light", AFTER_SIDECARS)

@@ -20,6 +20,8 @@ from babel.support import NullTranslations, Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
+from pipeline.edges.workload import gist
+
 Lang = Literal["zh", "en"]
 # What values of the catalog are called, by group: (Chinese, English).
 NAMES: Final[dict[str, dict[str, tuple[str, str]]]] = {
@@ -47,6 +49,7 @@ NAMES: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "link": {
         "proposed": ("待确认", "proposed"), "confirmed": ("已确认", "confirmed"), "refused": ("已否定", "refused"),
     },
+<<<<<<< HEAD
     "way": {
         "inbox": ("收件文件夹", "inbox"), "upload": ("网页上传", "browser"), "folder": ("监视文件夹", "watched folder"),
         "card": ("命令行或存储卡", "command line or card"),
@@ -75,6 +78,24 @@ NAMES: Final[dict[str, dict[str, tuple[str, str]]]] = {
     },
     "mode": {
         "offline": ("离线", "offline"), "events": ("事件", "events"), "polling": ("轮询", "polling")},
+=======
+    "job": {
+        "waiting": ("等待", "waiting"), "running": ("进行", "running"), "done": ("完成", "done"),
+        "failed": ("失败", "failed"), "cancelled": ("已取消", "cancelled"),
+    },
+    "lane": {"light": ("轻", "light"), "heavy": ("重", "heavy")},
+    "stage": {
+        "probe": ("读取属性", "probe"), "timestamps": ("判定时间", "timestamps"), "link": ("关联案件", "link"),
+        "index": ("编入索引", "index"), "derive": ("生成预览", "derive"), "fingerprint": ("提取特征", "fingerprint"),
+    },
+    "level": {"alarm": ("告警", "alarm"), "notice": ("留意", "notice"), "well": ("正常", "well")},
+    "event": {
+        "job.failed": ("失败", "failed"), "job.retry": ("重试", "tried again"), "job.cancel": ("取消", "cancelled"),
+        **{f"stage.{name}": ("完成", "done") for name in (
+            "probe", "timestamps", "link", "index", "derive", "fingerprint")},
+    },
+    "mode": {"events": ("事件", "events"), "polling": ("轮询", "polling")},
+>>>>>>> 1f1ded5 (web: operators see health as sentences with the fix, failures by reason, and each job with its commands)
 }  # fmt: skip
 HERE: Final = Path(__file__).parent
 CATALOG: Final = HERE / "locale" / "zh" / "LC_MESSAGES" / "pages.po"
@@ -102,7 +123,9 @@ def templates(lang: Lang) -> Environment:
     )  # fmt: skip
     pages.install_gettext_translations(translations(lang), newstyle=True)  # type: ignore[attr-defined]
     pages.globals["named"] = lambda group, value: named(lang, group, value)
-    pages.filters |= {"length_of": length, "size_of": size, "marked": marked}
+    pages.filters |= {
+        "length_of": length, "size_of": size, "marked": marked, "gist": gist, "as_time": datetime.fromisoformat,
+    }  # fmt: skip
     return pages
 
 

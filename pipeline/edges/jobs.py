@@ -77,6 +77,9 @@ class JobRow:
     reason: str | None
     detail: str | None = field(default=None, repr=False)
     progress: float | None = None
+    worker: str | None = None
+    deaths: int = 0
+    stage_version: int | None = None
 
 
 class Vigil:
@@ -573,11 +576,16 @@ class Jobs:
             DBOS.migrate(_dbos_url(self._catalog.url))
         logging.getLogger("dbos").setLevel(level)
 
-    def listed(self, *, state: str | None = None, original: str | None = None, limit: int = 1000) -> list[JobRow]:
-        """Jobs, the ones that need somebody first, then the longest waiting."""
+    def listed(
+        self, *, state: str | None = None, original: str | None = None, jobs: Sequence[str] | None = None,
+        limit: int = 1000,
+    ) -> list[JobRow]:  # fmt: skip
+        """Jobs, the ones that need somebody first, then the longest waiting. jobs: these alone."""
         query = sa.select(t.job, t.original.c.name).join(t.original, t.original.c.id == t.job.c.original)
         if state:
             query = query.where(t.job.c.state == state)
+        if jobs is not None:
+            query = query.where(t.job.c.id.in_(jobs))
         if original:
             query = query.where(t.job.c.original == original).order_by(t.job.c.place)
         order = sa.case({"failed": 0, "running": 1, "waiting": 2, "cancelled": 3}, value=t.job.c.state, else_=4)
@@ -639,7 +647,9 @@ class Jobs:
         """How many jobs wait, run and failed."""
         with self._catalog.snapshot() as connection:
             rows = connection.execute(
-                sa.select(t.job.c.state, sa.func.count()).where(t.job.c.state != "done").group_by(t.job.c.state)
+                sa.select(t.job.c.state, sa.func.count())
+                .where(t.job.c.state.in_(["waiting", "running", "failed", "cancelled"]))
+                .group_by(t.job.c.state)
             )
             return {row[0]: row[1] for row in rows}
 
@@ -775,4 +785,5 @@ def _job_row(row: Any) -> JobRow:
         job=row.id, original=row.original, name=row.name, stage=row.stage, lane=row.lane, state=row.state,
         attempts=row.attempts, waiting_s=waited and round(max(waited.total_seconds(), 0.0), 3),
         running_s=ran and round(max(ran.total_seconds(), 0.0), 3), reason=row.reason, detail=row.detail,
+        worker=row.worker, deaths=row.deaths, stage_version=row.stage_version,
     )  # fmt: skip

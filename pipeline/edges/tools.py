@@ -7,14 +7,17 @@ Source of the bounds: the measurements of bombs and playlists kept with the test
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
+import shlex
 import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -26,7 +29,11 @@ from pipeline.edges.cage import CAN_FORK, Cage, Ended, Limits
 from pipeline.edges.confining import Box, holding
 from pipeline.edges.fronts import id3_end
 from pipeline.edges.graphs import one_graph_a_stream
-from pipeline.errors import BadInput, TryAgain
+from pipeline.errors import BadInput, TryAgain, Unreadable
+
+# Of one turn of one original so many commands are kept, and of each so much of its standard error.
+NOTED_MOST: Final = 12
+NOTED_STDERR: Final = 2000
 
 # What our sniffing calls a format -> the ffmpeg demuxer that reads it. Another format is never given to ffmpeg.
 DEMUXERS: Final[dict[str, str]] = {
@@ -119,6 +126,21 @@ class Caging:
     network: bool
 
 
+@dataclass(frozen=True)
+class Ran:
+    """A program or reader as it was started, and how it ended. code: None where a reader told none."""
+
+    command: str
+    code: int | None
+    why: str
+    stderr: str
+
+    def told(self) -> str:
+        """As a job keeps it."""
+        ended = f"exit {self.code}" if self.code is not None else "ended"
+        return "\n".join(filter(None, [f"$ {self.command}", f"{ended} {self.why}".rstrip(), self.stderr.strip()]))
+
+
 class Tools:
     """ffmpeg and the readers, in their cage.
 
@@ -132,6 +154,7 @@ class Tools:
         self._setting = ffmpeg_setting
         self.wants_full = cage == "full"
         self._cage = Cage()
+        self._noted = threading.local()
 
     def start(self) -> None:
         """The cage's keeper runs; call it from the main thread before work begins."""
@@ -165,6 +188,23 @@ class Tools:
     def peak_bytes(self) -> int:
         """Memory of the largest program or reader that ran so far."""
         return self._cage.peak_bytes
+
+    # -- what was run, for operators
+
+    @contextlib.contextmanager
+    def noting(self) -> Iterator[list[Ran]]:
+        """What this thread runs within the block, in order; of many the last `NOTED_MOST`."""
+        before, self._noted.ran = getattr(self._noted, "ran", None), []
+        try:
+            yield self._noted.ran
+        finally:
+            self._noted.ran = before
+
+    def _note(self, command: str, code: int | None, why: str, stderr: str) -> None:
+        ran = getattr(self._noted, "ran", None)
+        if ran is not None:
+            ran.append(Ran(command, code, why, stderr[-NOTED_STDERR:]))
+            del ran[:-NOTED_MOST]
 
     # -- the cage
 
@@ -237,9 +277,16 @@ class Tools:
         """
         if self.wants_full:
             self.require_full()
-        return self._cage.call(
-            function, *arguments, limits=limits or Limits(), reads=reads, writes=writes, still_wanted=still_wanted
-        )
+        command = f"{function.__module__}.{function.__qualname__}"
+        try:
+            result = self._cage.call(
+                function, *arguments, limits=limits or Limits(), reads=reads, writes=writes, still_wanted=still_wanted
+            )
+        except Unreadable as error:
+            self._note(command, error.fields.get("code"), error.sentence, error.fields.get("stderr", ""))
+            raise
+        self._note(command, 0, "", "")
+        return result
 
     def input(self, source: Path, format_name: str, **options: Any) -> Any:
         """An ffmpeg-python input node: one demuxer, known decoders, nothing but this file.
@@ -277,10 +324,9 @@ class Tools:
         folder = tempfile.mkdtemp(prefix=".making-", dir=targets[0].parent) if targets else None
         try:
             box = self._box([name for at, name in files if argv[at - 1] == "-i"], folder)
-            ended = self._cage.run(
-                [argv[0], *FFMPEG_ARGUMENTS, *_as_seen(argv, files, box)[1:]],
-                limits=limits, box=box, still_wanted=still_wanted, pipes=pipes,
-            )  # fmt: skip
+            command = [argv[0], *FFMPEG_ARGUMENTS, *_as_seen(argv, files, box)[1:]]
+            ended = self._cage.run(command, limits=limits, box=box, still_wanted=still_wanted, pipes=pipes)
+            self._note(shlex.join(command), ended.code, ended.why, ended.stderr)
             if folder and ended.code == 0 and not ended.why:
                 for number, target in enumerate(targets):
                     _collect(Path(folder), _made_name(number, target.name), target, limits.file_bytes)

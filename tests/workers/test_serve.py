@@ -56,7 +56,7 @@ def test_broken_custody_and_a_missing_backup_stand_on_the_page(sqlite_home: Home
     fixity.check(fixity.due(sqlite_home.catalog.now(), days=0.0))
     page = read("/work")
     assert f"字节不符：现场.jpg（{receipt.original}）" in page
-    assert "⚠ 没有" in page
+    assert "没有备份" in page
     [incident] = json.loads(read("/api/status"))["incidents"]
     assert incident["original"] == receipt.original
     assert incident["opened_at"].endswith("Z")

@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.errors import BadInput
 from workers.cli import SOME_FAILED, app_of
+
+if TYPE_CHECKING:
+    from pipeline.operating import Verb
 
 
 @click.group(short_help="The pipeline's work: list, show, retry, cancel.")
@@ -82,26 +84,17 @@ def show(job: str) -> None:
         app.emit(asdict(one), "\n".join(f"{name}: {value}" for name, value in asdict(one).items()))
 
 
-def _each(names: tuple[str, ...], verb: str) -> int:
-    from pipeline.edges.audit import NewEvent
+def _each(names: tuple[str, ...], verb: Verb) -> int:
+    from pipeline.operating import Operating
 
-    app, failed = app_of(), 0
+    app = app_of()
     with _opened() as (built, work):
-        last = 0
-        for name in names:
-            try:
-                with built.catalog.transaction() as connection:
-                    getattr(work, verb)(connection, name)
-                    event = NewEvent(
-                        type=f"job.{verb}", actor=built.actor, original=name.partition("-")[0], facts={"job": name}
-                    )
-                    [last] = built.audit.record(connection, [event])
-                app.emit({"job": name, "state": work.show(name).state}, f"{name}: {verb}")
-            except BadInput as error:
-                failed += 1
-                app.note(str(error))
-        built.audit.make_durable(last)
-    return SOME_FAILED if failed else 0
+        done, refused = Operating(built.catalog, built.audit, app.settings.work).act(built.actor, verb, names)
+        for name in done:
+            app.emit({"job": name, "state": work.show(name).state}, f"{name}: {verb}")
+    for error in refused:
+        app.note(str(error))
+    return SOME_FAILED if refused else 0
 
 
 @jobs.command(short_help="Try failed or cancelled jobs again.")

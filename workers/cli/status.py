@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,13 +33,16 @@ def status() -> None:
 def standing(built: Home) -> dict[str, Any]:
     """What `status --json` prints and the status page shows."""
     from pipeline.custody.fixity import Fixity
+    from pipeline.edges import workload
     from pipeline.edges.jobs import Jobs
     from workers.backup import last_of
     from workers.bootstrap import build_follower
 
-    jobs = Jobs(built.catalog, built.settings.work)
+    jobs, now = Jobs(built.catalog, built.settings.work), built.catalog.now()
     states, unfinished, workers = built.catalog.counts(), jobs.unfinished(), jobs.workers()
     usage = shutil.disk_usage(built.settings.home)
+    reserve = int(usage.total * built.settings.vault.reserve_share)
+    rate = workload.intake_bytes_per_hour(built.catalog, now)
     fixity = Fixity(built.vault, built.catalog, built.audit, built.actor)
     return {
         "originals": sum(states.values()),
@@ -44,15 +50,36 @@ def standing(built: Home) -> dict[str, Any]:
         "queued": unfinished.get("waiting", 0),
         "running": unfinished.get("running", 0),
         "failed": unfinished.get("failed", 0),
+        "queues": [asdict(one) for one in workload.queues(built.catalog, now)],
+        "failures": [
+            {"stage": one.stage, "reason": one.reason, "count": len(one.jobs), "last_at": one.last_at}
+            for one in workload.failures(built.catalog)
+        ],
         "workers": [one for one in workers if one["role"] == "work"],
+        "patrols": [one for one in workers if one["role"] == "patrol"],
         "watchers": [root for one in workers for root in one.get("watchers", ())],
         "index": build_follower(built).state(),
-        "vault": {"path": str(built.vault.root), "free_bytes": usage.free, "total_bytes": usage.total},
+        "vault": {
+            "path": str(built.vault.root), "free_bytes": usage.free, "total_bytes": usage.total,
+            "reserve_bytes": reserve, "intake_bytes_per_hour": rate,
+            "hours_left": None if rate is None else round(max(usage.free - reserve, 0) / rate, 1),
+        },
         "log": {"entries": built.catalog.last_event(), "second_party": second_party(built)},
-        "fixity": fixity.standing(built.catalog.now(), built.settings.fixity.every_days),
+        "fixity": fixity.standing(now, built.settings.fixity.every_days),
         "incidents": fixity.incidents(),
         "backup": last_of(built),
-    }
+        "verified": _verified(built, now),
+    }  # fmt: skip
+
+
+def _verified(built: Home, now: datetime) -> dict[str, Any] | None:
+    """The last comparison of vault, catalog and log: `at`, `age_h`, what it found; None where there was none."""
+    lines = built.catalog.events_of_type(["verify"])
+    if not lines:
+        return None
+    event = json.loads(lines[-1])
+    age_h = round((now - datetime.fromisoformat(event["at"])).total_seconds() / 3600, 2)
+    return {"at": event["at"], "age_h": age_h, "by": event["actor"], "outcome": event["outcome"], **event["facts"]}
 
 
 def second_party(built: Home) -> dict[str, Any]:

@@ -45,6 +45,10 @@ class Heard:
 class Ears(Protocol):
     """File events of one tree."""
 
+    @property
+    def attended(self) -> int | None:
+        """How many folders are heard, each of which counts against the system's limit; None where none does."""
+
     def attend(self, folder: bytes) -> None:
         """Events of this folder are heard. Raises OSError with ENOSPC or EMFILE at the system's limit."""
 
@@ -72,6 +76,10 @@ class Inotify:
         self._folders: dict[int, bytes] = {}
         self._poll = select.poll()
         self._poll.register(self._fd, select.POLLIN)
+
+    @property
+    def attended(self) -> int | None:
+        return len(self._folders)
 
     def attend(self, folder: bytes) -> None:
         wd = self._libc.inotify_add_watch(self._fd, folder, MASK)
@@ -152,6 +160,10 @@ class Watchdog:
         except OSError:
             self.close()
             raise
+
+    @property
+    def attended(self) -> int | None:
+        return None
 
     def attend(self, folder: bytes) -> None:
         """The observer follows new folders by itself."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import os
 import time
 from pathlib import Path
 from typing import Final
@@ -32,7 +33,7 @@ class Hearing:
         self.ears: Ears | None = None
         self.alarm = self.alarm_zh = ""
         self.overflows = 0
-        self.sent_at = self.seen_at = 0.0
+        self.sent_at = self.seen_at = self.heard_at = 0.0
 
     def open(self) -> None:
         """The tree is heard where it may be and the system allows it."""
@@ -64,6 +65,8 @@ class Hearing:
             self.close()
             return Heard(lost=True)
         self.overflows += heard.overflow
+        if any(path != os.fsencode(self._path / CANARY) for path in heard.paths):
+            self.heard_at = time.monotonic()
         if self._canary is not None and bytes(self._canary) in heard.paths:
             self.seen_at = time.monotonic()
         return heard

@@ -15,8 +15,14 @@ SLEPT_S: Final = 5.0  # the two clocks drift apart by this only while the machin
 
 def is_network_mount(path: Path) -> bool:
     """Whether the path lies on a file system of another machine, whose writes cause no events here."""
+    kind = mount_type(path)
+    return kind in NETWORK_TYPES or kind.startswith("fuse.sshfs")
+
+
+def mount_type(path: Path) -> str:
+    """The file system that the path lies on, as the system calls it (`ext4`, `cifs`); empty where it does not say."""
     if not sys.platform.startswith("linux"):
-        return False
+        return ""
     best, kind = "", ""
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/mounts").read_text().splitlines():
@@ -24,7 +30,7 @@ def is_network_mount(path: Path) -> bool:
             mount = mount.encode().decode("unicode_escape")
             if (f"{path.absolute()}/").startswith(mount.rstrip("/") + "/") and len(mount) >= len(best):
                 best, kind = mount, found
-    return kind in NETWORK_TYPES or kind.startswith("fuse.sshfs")
+    return kind
 
 
 class Surroundings:

@@ -25,8 +25,10 @@ from pipeline.edges.handles import NotTaken, OpenFolder
 from pipeline.errors import CasereelError, CustodyBroken, TryAgain
 from workers.bootstrap import Home
 from workers.watching.carrying import Carrying
+from workers.watching.ears import limits
 from workers.watching.hearing import Hearing
 from workers.watching.looking import Walk, ignoring, place_of, refusal_of
+from workers.watching.mounts import mount_type
 
 logger = logging.getLogger(__name__)
 
@@ -397,14 +399,17 @@ class Root:
 
     def standing(self) -> dict[str, Any]:
         """What `status` shows of it: its path, mode, alarm, counts and ages in seconds."""
-        now = time.monotonic()
-        mode = "offline" if self.offline else "events" if self.hearing.ears is not None else "polling"
+        now, ears = time.monotonic(), self.hearing.ears
+        mode = "offline" if self.offline else "events" if ears is not None else "polling"
         return {
             "source": self.source, "path": str(self.path), "mode": mode, "files": self.files,
             "waiting": len(self.tracked), "refused": len(self.refused), "overflows": self.hearing.overflows,
             "scanned_s_ago": round(now - self.scanned_at, 1) if self.scanned_at else None,
             "scan_took_s": round(self.took_s, 3),
             "canary_s_ago": round(now - self.hearing.seen_at, 1) if self.hearing.seen_at else None,
+            "event_s_ago": round(now - self.hearing.heard_at, 1) if self.hearing.heard_at else None,
+            "mount": mount_type(self.path), "watches": ears.attended if ears else None,
+            "watches_max": limits().get("max_user_watches"),
         }  # fmt: skip
 
     def stuck(self) -> int:
