@@ -49,7 +49,6 @@ NAMES: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "link": {
         "proposed": ("待确认", "proposed"), "confirmed": ("已确认", "confirmed"), "refused": ("已否定", "refused"),
     },
-<<<<<<< HEAD
     "way": {
         "inbox": ("收件文件夹", "inbox"), "upload": ("网页上传", "browser"), "folder": ("监视文件夹", "watched folder"),
         "card": ("命令行或存储卡", "command line or card"),
@@ -76,9 +75,6 @@ NAMES: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "incomplete": ("有文件没有收到，请补交", "files are missing: hand them in"),
         "wrong": ("有文件与清单不一致，请重新复制", "files are not as listed: copy them again"),
     },
-    "mode": {
-        "offline": ("离线", "offline"), "events": ("事件", "events"), "polling": ("轮询", "polling")},
-=======
     "job": {
         "waiting": ("等待", "waiting"), "running": ("进行", "running"), "done": ("完成", "done"),
         "failed": ("失败", "failed"), "cancelled": ("已取消", "cancelled"),
@@ -94,8 +90,9 @@ NAMES: Final[dict[str, dict[str, tuple[str, str]]]] = {
         **{f"stage.{name}": ("完成", "done") for name in (
             "probe", "timestamps", "link", "index", "derive", "fingerprint")},
     },
-    "mode": {"events": ("事件", "events"), "polling": ("轮询", "polling")},
->>>>>>> 1f1ded5 (web: operators see health as sentences with the fix, failures by reason, and each job with its commands)
+    "mode": {
+        "offline": ("离线", "offline"), "events": ("事件", "events"), "polling": ("轮询", "polling"),
+    },
 }  # fmt: skip
 HERE: Final = Path(__file__).parent
 CATALOG: Final = HERE / "locale" / "zh" / "LC_MESSAGES" / "pages.po"
