@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from config.settings import Settings
 from pipeline.case_numbers import comparable
-from pipeline.edges import disk
+from pipeline.edges import accounts, disk
 from pipeline.edges.audit import AuditLog
 from pipeline.edges.catalog import Catalog
 from pipeline.edges.disk import OwnedFolder
@@ -71,8 +71,15 @@ class Home:
         """This person, or who sits at this keyboard where none is named. Raises NotAllowed for one without a role."""
         from indexer.access import person_of
 
-        access = self.settings.access
-        return person_of(name, access.roles, access.units) if name else self.reviewer
+        return person_of(name, *self.roles_and_units()) if name else self.reviewer
+
+    def roles_and_units(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Role and unit by person: of the open accounts, and over them what the settings say."""
+        with self.catalog.snapshot() as connection:
+            held = [one for one in accounts.listed(connection) if one.closed_at is None]
+        said = self.settings.access
+        roles = {one.name: one.role for one in held} | dict(said.roles)
+        return roles, {one.name: one.unit for one in held if one.unit} | dict(said.units)
 
     def seen(self, ids: Sequence[str]) -> list[str]:
         """Those of these originals that the person at this keyboard may know of."""

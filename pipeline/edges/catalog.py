@@ -528,6 +528,13 @@ class Catalog:
         with self.snapshot() as connection:
             return connection.execute(sa.select(t.log_head.c.seq)).scalar() or 0
 
+    def derivatives_in_role(self, ids: Sequence[str], role: str) -> dict[str, str]:
+        """Original -> the identifier of its derivative in this role, the latest of several."""
+        made = t.derivative.c
+        query = sa.select(made.original, made.id).where(made.original.in_(ids), made.role == role).order_by(made.id)
+        with self.snapshot() as connection:
+            return {row.original: row.id for row in connection.execute(query)}
+
     def derivative_paths(self, ids: Sequence[str]) -> set[str]:
         """Where the recorded derivatives of these originals lie."""
         found: set[str] = set()

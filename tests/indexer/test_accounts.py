@@ -134,3 +134,11 @@ def test_names_are_one_person_s_and_roles_are_known_ones(accounts: Accounts) -> 
             accounts.add("管理", name, role)
     with pytest.raises(BadInput):
         accounts.renew_password("管理", "nobody")
+
+
+def test_roles_of_accounts_count_at_the_command_line_too_and_settings_over_them(home: Home, accounts: Accounts) -> None:
+    added(accounts)
+    assert (home.reviewer_named("谢敏").role, home.reviewer_named("谢敏").unit) == ("reviewer", "法制科")
+    accounts.close("管理", "谢敏")
+    with pytest.raises(NotAllowed):
+        home.reviewer_named("谢敏")

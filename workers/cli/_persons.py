@@ -45,7 +45,7 @@ def allowed(built: Home, as_: str | None, action: str) -> Person:
 
     name = (as_ or built.actor).strip()
     try:
-        found = person_of(name, built.settings.access.roles)
+        found = person_of(name, *built.roles_and_units())
         require(found, action)
     except NotAllowed as error:
         built.tell("access.refused", outcome="refused", facts={"person": name, "action": action})

@@ -89,10 +89,5 @@ def _link(q: str, given: Mapping[str, Any], sort: str | None, changes: Mapping[s
 
 def _posters(visit: Visit, found: Page) -> dict[str, str]:
     """Original -> the address of its picture."""
-    ids = [hit.original for hit in found.hits]
-    return {
-        known.original.id: f"/media/{known.original.id}/{one.id}"
-        for known in visit.desk.catalog.known_of_many(ids)
-        for one in known.derivatives
-        if one.role == "poster"
-    }
+    made = visit.desk.catalog.derivatives_in_role([hit.original for hit in found.hits], "poster")
+    return {original: f"/media/{original}/{identifier}" for original, identifier in made.items()}
