@@ -26,6 +26,8 @@ ACTIONS: Final[dict[str, frozenset[Role]]] = {
     "view": frozenset({"clerk", "reviewer", "auditor", "administrator"}),
     # The original's own bytes, out of the player and onto a disk.
     "download": frozenset({"reviewer", "administrator"}),
+    # Bookmarks, notes and nudged clocks beside an original.
+    "annotate": frozenset({"clerk", "reviewer", "administrator"}),
     "match": frozenset({"reviewer", "auditor", "administrator"}),
     "link": frozenset({"clerk", "reviewer", "administrator"}),
     "confirm": frozenset({"reviewer", "administrator"}),

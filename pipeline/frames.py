@@ -47,6 +47,14 @@ class FrameTimes:
         shown = np.searchsorted(self.copy_pts[there] * float(self.copy_unit), copy_s + 1e-6, "right") - 1
         return int(there[max(0, int(shown))])
 
+    def number_at(self, second: float) -> int:
+        """The number of the picture that the original shows so many seconds after its first. Raises ValueError where
+        it has none."""
+        if not len(self):
+            raise ValueError("the original has no pictures")
+        shown = np.searchsorted((self.pts - self.pts[0]) * float(self.unit), second + 1e-6, "right") - 1
+        return max(0, int(shown))
+
     def seconds(self, number: int) -> float:
         """Seconds from the original's first picture to this one."""
         return float(int(self.pts[number] - self.pts[0]) * self.unit)

@@ -533,6 +533,36 @@ class Alert:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Annotation:
+    """What a person keeps of an instant of an original, or of a stretch of it; never changed, only withdrawn.
+
+    at_s, to_s: seconds from its first picture; to_s None for an instant. pts, to_pts: of the pictures then shown, as
+    the original holds them, in units of pts_unit seconds (`1/90000`); None for sound. corrected_at, uncertainty_s: when
+    that was by what was decided when it was written. shared: everybody who sees the original sees it.
+    beside, offset_s: of a `nudge`, another original, and so many seconds to add to this one's clock beside it.
+    """
+
+    id: str
+    original: str
+    sha256: str
+    kind: Literal["bookmark", "note", "nudge"]
+    at_s: float
+    to_s: float | None
+    pts: int | None
+    to_pts: int | None
+    pts_unit: str | None
+    corrected_at: datetime | None
+    uncertainty_s: float | None
+    text: str
+    shared: bool
+    by: str
+    made_at: datetime
+    beside: str | None = None
+    offset_s: float | None = None
+    withdrawn_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Person:
     """Who does a deed, and in which role."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from math import floor
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -70,9 +71,16 @@ def _cue(text: str) -> str:
 
 def clock(seconds: float) -> str:
     """`00:14:03.240`, hours as many as there are; a minus before what lies before zero."""
-    whole, milliseconds = divmod(round(abs(seconds) * 1000), 1000)
+    whole, milliseconds = divmod(floor(abs(seconds) * 1000 + 0.5), 1000)
     sign = "-" if seconds < 0 and (whole or milliseconds) else ""
     return f"{sign}{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}.{milliseconds:03d}"
+
+
+def moment(at: datetime, zone: str) -> str:
+    """`2026-08-03 14:16:23.120 +08:00`: with thousandths, for what is cited."""
+    local = (at + timedelta(microseconds=500)).astimezone(ZoneInfo(zone))
+    offset = local.strftime("%z")
+    return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d} {offset[:3]}:{offset[3:]}"
 
 
 def player_of(known: Known, *, zone: str, may_take: bool) -> dict[str, Any]:

@@ -51,7 +51,7 @@ BUSY_MS: Final = 30_000
 IDLE_MS: Final = 30_000
 # The finder of links that a person decided.
 DECIDED: Final = "person"
-REVISION: Final = "0012"
+REVISION: Final = "0013"
 
 
 def make_engine(url: str, *, writes: bool) -> sa.Engine:
@@ -823,6 +823,7 @@ class Catalog:
                     if row["finder"] == DECIDED
                 ],
                 "accounts": accounts.dump(connection),
+                "annotations": _rows(connection, t.annotation, t.annotation.c.id),
                 "saved_searches": _rows(connection, t.saved_search, t.saved_search.c.id),
                 "time_corrections": _rows(connection, t.time_correction, t.time_correction.c.original),
                 **registers.dump(connection),

@@ -655,6 +655,30 @@ alert = sa.Table(
     _at("seen_at", nullable=True),
 )
 
+annotation = sa.Table(
+    "cr_annotation",
+    metadata,
+    _id(),
+    _original(),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("kind", sa.String(10), nullable=False),
+    sa.Column("at_s", sa.Float, nullable=False),
+    sa.Column("to_s", sa.Float),
+    sa.Column("pts", sa.BigInteger),
+    sa.Column("to_pts", sa.BigInteger),
+    sa.Column("pts_unit", sa.String(40)),
+    _at("corrected_at", nullable=True),
+    sa.Column("uncertainty_s", sa.Float),
+    _text("text"),
+    sa.Column("shared", sa.Boolean, nullable=False),
+    sa.Column("by", sa.String(120), nullable=False),
+    _at("made_at"),
+    sa.Column("beside", sa.String(26)),
+    sa.Column("offset_s", sa.Float),
+    _at("withdrawn_at", nullable=True),
+    _one_of("kind", ("bookmark", "note", "nudge")),
+)
+
 # Persons who sign in to the pages. password: as argon2 writes it, None until one was set; never in the log.
 account = sa.Table(
     "cr_account",

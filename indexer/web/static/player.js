@@ -3,6 +3,7 @@
 import { call } from "./pages.js";
 import { Frames, clock, fetched, length, moment } from "./frames.js";
 import { Lane, Sprites } from "./lane.js";
+import { Notes } from "./notes.js";
 
 const RATES = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4];
 
@@ -300,6 +301,7 @@ const box = document.querySelector("[data-player]");
 if (box) {
   const player = new Player(box);
   player.begin();
+  new Notes(player, document.querySelector("[data-notes]"));
   listen(player);
   window.player = player;
 }

@@ -124,3 +124,66 @@ def test_captions_hold_no_tags_and_no_blank_lines() -> None:
     assert [clock(one) for one in (0, 59.9996, 3723.04, -0.5)] == [
         "00:00:00.000", "00:01:00.000", "01:02:03.040", "-00:00:00.500",
     ]  # fmt: skip
+
+
+def test_a_note_cites_digest_picture_and_corrected_time_found_here(filmed: Home, looking: Asking, first: str) -> None:
+    address, headers = f"/api/originals/{first}/notes", {"X-CSRF-Token": looking.sign()}
+    # Picture 31 begins at 3.1 s and lasts for a tenth of a second.
+    told = looking.client.post(
+        address, json={"kind": "note", "at_s": 3.17, "to_s": 5.0, "text": " 拒不开门 "}, headers=headers
+    )
+    assert told.status_code == 201
+    note = told.json()
+    sha256 = filmed.catalog.known_of(first).original.sha256
+    assert (note["at_s"], note["pts"], note["to_pts"]) == (3.1, "00:00:03.100", "00:00:05.000")
+    assert note["text"] == "拒不开门"
+    assert note["citation"].startswith(
+        f"SHA-256 {sha256}，PTS 00:00:03.100 – 00:00:05.000，校正时间 "
+        "2021-08-03 15:00:03.100 +08:00 – 2021-08-03 15:00:05.000 +08:00 ±"
+    )
+    for wrong in (
+        {"kind": "note", "at_s": 1}, {"kind": "bookmark", "at_s": 2, "to_s": 1}, {"kind": "nudge", "at_s": 1},
+        {"kind": "bookmark", "at_s": 1, "beside": first, "offset_s": 1},
+    ):  # fmt: skip
+        assert looking.client.post(address, json=wrong, headers=headers).status_code == 400, wrong
+    assert looking.client.delete(f"{address}/{note['id']}", headers=headers).status_code == 200
+    assert looking.client.get(address).json() == []
+    types = ("annotation.made", "annotation.withdrawn")
+    assert [json.loads(line)["type"] for line in filmed.catalog.events_of_type(types)] == list(types)
+
+
+def test_a_note_is_one_s_own_until_it_is_shared_and_only_its_writer_withdraws_it(
+    filmed: Home, looking: Asking, first: str
+) -> None:
+    address, headers = f"/api/originals/{first}/notes", {"X-CSRF-Token": looking.sign()}
+    for text, shared in (("我的", False), ("大家的", True)):
+        body = {"kind": "note", "at_s": 1, "text": text, "shared": shared}
+        assert looking.client.post(address, json=body, headers=headers).status_code == 201
+    other = person(filmed, "auditor", "审计乙")
+    other.page(address, 404)
+    other.send(f"/originals/{first}/looks", purpose="抽查")
+    [seen] = json.loads(other.page(address))
+    assert (seen["text"], seen["mine"], seen["by"]) == ("大家的", False, "谢敏")
+    theirs = {"X-CSRF-Token": other.sign()}
+    assert other.client.delete(f"{address}/{seen['id']}", headers=theirs).status_code == 404
+    assert other.client.post(address, json={"kind": "bookmark", "at_s": 1}, headers=theirs).status_code == 404
+    clerk = person(filmed, "clerk", "陈登记")
+    clerk.send(f"/originals/{first}/looks", purpose="核对")
+    answer = clerk.client.delete(f"{address}/{seen['id']}", headers={"X-CSRF-Token": clerk.sign()})
+    assert (answer.status_code, answer.json()["zh"]) == (400, "您没有此标注")
+    assert len(looking.client.get(address).json()) == 2
+
+
+def test_a_picture_taken_is_an_event_before_it_is_a_file(filmed: Home, looking: Asking, first: str) -> None:
+    address, headers = f"/api/originals/{first}/snapshots", {"X-CSRF-Token": looking.sign()}
+    told = looking.client.post(address, json={"at_s": 2.55, "shown": "copy"}, headers=headers).json()
+    sha256 = filmed.catalog.known_of(first).original.sha256
+    assert told["lines"][0] == f"SHA-256 {sha256}"
+    assert told["lines"][1].startswith("PTS 00:00:02.500 · 校正时间 2021-08-03 15:00:02.500 +08:00 ±")
+    assert told["name"] == f"{sha256[:12]}-000002.500.png"
+    [event] = [json.loads(line) for line in filmed.catalog.events_of_type(["view.snapshot"])]
+    assert (event["original"], event["facts"]["at_s"], event["facts"]["shown"]) == (first, 2.5, "copy")
+    other = person(filmed, "auditor", "审计丙")
+    other.send(f"/originals/{first}/looks", purpose="抽查")
+    theirs = {"X-CSRF-Token": other.sign()}
+    assert other.client.post(address, json={"at_s": 1, "shown": "copy"}, headers=theirs).status_code == 404
