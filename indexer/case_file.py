@@ -22,7 +22,7 @@ from pipeline.edges.catalog import Catalog, in_pieces
 from pipeline.edges.registers import Linked
 from pipeline.errors import BadInput
 from pipeline.excusing import Excuse, Excuses
-from pipeline.recordings import Recording, recordings_of
+from pipeline.recordings import Recording, Segment, recordings_of
 from pipeline.records import Activity, Case
 
 # What a written record says of itself, where its text was read.
@@ -44,7 +44,7 @@ class Written:
 
 @dataclass(frozen=True, kw_only=True)
 class CaseFile:
-    """One case with all that speaks of it. activities: its own; all_activities: everybody's.
+    """One case with all that speaks of it. activities: its own; all_activities: everybody's that meet them in time.
 
     facts: original -> name -> value. beside: original -> formats of its sidecars. broken: with an open incident.
     """
@@ -55,6 +55,7 @@ class CaseFile:
     linked: tuple[Linked, ...] = ()
     shown: tuple[Shown, ...] = ()
     recordings: tuple[Recording, ...] = ()
+    photos: tuple[Segment, ...] = ()
     written: tuple[Written, ...] = ()
     excuses: tuple[Excuse, ...] = ()
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
@@ -97,14 +98,25 @@ def case_file(
         every = [one for one in every if one.original in known]
         linked = tuple(one for one in every if one.status == "confirmed" or not confirmed)
         ids = [one.original for one in linked]
-        recordings = tuple(recordings_of(segments.segments(connection, ids)))
+        files = segments.segments(connection, ids)
+        recordings = tuple(recordings_of(files))
+        own = registers.activities(connection, case=key)
         return CaseFile(
-            case=found[0], activities=tuple(registers.activities(connection, case=key)),
-            all_activities=tuple(registers.activities(connection)), linked=linked, recordings=recordings,
+            case=found[0], activities=tuple(own), all_activities=tuple(_meeting(connection, own)), linked=linked,
+            recordings=recordings, photos=tuple(one for one in files if one.kind == "photo"),
             shown=tuple(_shown(recordings, linked)), written=tuple(_written(connection, linked, zone)),
             excuses=tuple(Excuses(catalog, audit).of(keys_of(found[0]))),
             facts=_facts(connection, ids, facts), beside=_beside(connection, ids), broken=_broken(connection, ids),
         )  # fmt: skip
+
+
+def _meeting(connection: sa.Connection, own: Sequence[Activity]) -> list[Activity]:
+    """Activities of any case that meet one of these in time, these among them."""
+    ends = [(one.from_at, one.to_at or one.from_at) for one in own if one.from_at]
+    if not ends:
+        return list(own)
+    first, last = min(one for one, _ in ends), max(one for _, one in ends)
+    return registers.activities(connection, between=(first, last))
 
 
 def _shown(recordings: Sequence[Recording], linked: Sequence[Linked]) -> list[Shown]:

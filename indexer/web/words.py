@@ -93,6 +93,26 @@ NAMES: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "mode": {
         "offline": ("离线", "offline"), "events": ("事件", "events"), "polling": ("轮询", "polling"),
     },
+    # Classes of what is not shown, and what lies between two files of a recording.
+    "gap": {
+        "file_split": ("换段", "switch of files"), "pause_explained": ("已说明", "explained"),
+        "unexplained": ("未说明", "unexplained"), "clock_step": ("时钟变动", "clock was set"),
+        "outside": ("首尾之外", "before or after all footage"), "gap": ("中断", "not recorded"),
+        "missing": ("缺少文件", "files missing"), "unknown": ("时间不明", "time unknown"),
+        "overlap": ("重叠", "overlap"),
+    },
+    "required": {
+        "full": ("全程记录", "recorded throughout"), "some": ("视情况记录", "recorded where needed"),
+        "once": ("须有记录", "recorded once"),
+    },
+    "opinion": {
+        "agree": ("同意", "agree"), "disagree": ("不同意", "disagree"), "amend": ("建议修改后提交", "to be amended"),
+        "": ("已签字", "signed"),
+    },
+    "show": {
+        "all": ("全部", "all"), "coming": ("未到期", "still to come"), "past": ("已过期", "past"),
+        "undated": ("未定日期", "without a date"),
+    },
 }  # fmt: skip
 HERE: Final = Path(__file__).parent
 CATALOG: Final = HERE / "locale" / "zh" / "LC_MESSAGES" / "pages.po"

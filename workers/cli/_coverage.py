@@ -5,68 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from indexer.masking import masked
-from workers.cli import App, times
+from workers.cli import App
 
 if TYPE_CHECKING:
-    from indexer.contradictions import Contradiction
-    from indexer.coverage import Covered, Gap, Shown, Steps
-    from pipeline.excusing import Excuse
+    from indexer.coverage import Steps
     from pipeline.records import Activity
 
 CLASSES = {"file_split": "换段", "pause_explained": "已说明", "unexplained": "未说明", "clock_step": "时钟变动",
            "outside": "首尾之外"}  # fmt: skip
 REQUIRED = {"full": "全程", "some": "视情况", "once": "须有记录"}
-
-
-def duty(one: Covered, zone: str) -> dict[str, Any]:
-    """A duty as `--json` gives it."""
-    from indexer.coverage import ends_of
-
-    from_at, to_at = ends_of(one.activity)
-    statement, statement_zh = one.statement()
-    return {
-        "activity": one.activity.code, "step": one.activity.step, "from": times(from_at, zone),
-        "to": times(to_at, zone), "required": one.step.required, "fulfilled": one.fulfilled, "excused": one.excused,
-        "covered_s": round(one.covered_s, 3), "sure_s": round(one.sure_s, 3), "share": round(one.share, 4),
-        "devices": one.devices, "by_device": {name: round(value, 3) for name, value in one.by_device.items()},
-        "statement": statement, "statement_zh": statement_zh, "rule": one.step.source,
-        "gaps": [_gap(gap, zone) for gap in one.gaps],
-    }  # fmt: skip
-
-
-def _gap(one: Gap, zone: str) -> dict[str, Any]:
-    excuse = None if one.excuse is None else {name: getattr(one.excuse, name) for name in ("id", "reason", "by")}
-    return {
-        "from": times(one.from_at, zone), "to": times(one.to_at, zone), "length_s": round(one.length_s, 3),
-        "class": one.kind, "before": _beside(one.before, one.before_s), "after": _beside(one.after, one.after_s),
-        "excuse": excuse,
-    }  # fmt: skip
-
-
-def _beside(one: Shown | None, position_s: float | None) -> dict[str, Any] | None:
-    if one is None or position_s is None:
-        return None
-    return {
-        "original": one.original,
-        "name": masked(one.name),
-        "sha256": one.sha256,
-        "position_s": round(position_s, 3),
-    }
-
-
-def contradiction(one: Contradiction) -> dict[str, Any]:
-    """A contradiction as `--json` gives it."""
-    return {"code": one.code, "text": one.text, "text_zh": one.text_zh, "about": one.about, "length_s": one.length_s}
-
-
-def excuse_of(one: Excuse, zone: str) -> dict[str, Any]:
-    """A stated reason as `--json` gives it."""
-    return {
-        "excuse": one.id, "case": one.case, "step": one.step, "activity": one.activity,
-        "from": times(one.from_at, zone), "to": times(one.to_at, zone), "reason": one.reason, "told": one.told,
-        "by": one.by, "at": times(one.at, zone),
-    }  # fmt: skip
 
 
 def excuse_line(app: App, data: dict[str, Any]) -> str:

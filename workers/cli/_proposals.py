@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from workers.cli import App, app_of
 
-if TYPE_CHECKING:
-    from pipeline.edges.registers import Proposal
-
 
 def tell(number: str | None, limit: int) -> None:
     """Prints the queue."""
+    from indexer import case_json
     from indexer.access import require
     from pipeline.case_numbers import comparable
     from pipeline.edges import registers
@@ -28,17 +25,8 @@ def tell(number: str | None, limit: int) -> None:
             found = registers.proposals(connection, key=number and comparable(number), limit=limit)
         seen = set(built.seen([one.original for one in found]))
         for one in (one for one in found if one.original in seen):
-            data = _said(one, today)
+            data = case_json.proposal(one, today)
             app.emit(data, _line(app, data))
-
-
-def _said(one: Proposal, today: date) -> dict[str, Any]:
-    due = one.decision_due_on
-    return {
-        "case": one.case, "decision_due_on": due, "days_left": (date.fromisoformat(due) - today).days if due else None,
-        "original": one.original, "name": one.name, "method": one.method, "score": one.score, "activity": one.activity,
-        "from_s": one.from_s, "to_s": one.to_s, "why": one.why,
-    }  # fmt: skip
 
 
 def _line(app: App, data: dict[str, Any]) -> str:

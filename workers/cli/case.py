@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from indexer.masking import masked
-from workers.cli import SOME_FAILED, app_of, times
+from workers.cli import SOME_FAILED, app_of
 from workers.cli._persons import allowed, as_person, because
 
 if TYPE_CHECKING:
-    from pipeline.records import Activity, Case
+    from pipeline.records import Case
     from workers.bootstrap import Home
 
 
@@ -30,6 +30,7 @@ def list_() -> None:
 
     Example: casereel case list --json
     """
+    from indexer import case_json
     from pipeline.case_numbers import comparable
     from pipeline.edges import registers
     from workers.bootstrap import home
@@ -40,7 +41,7 @@ def list_() -> None:
         for one in registers.cases(connection):
             if not hidden.isdisjoint(comparable(printed) for printed, _ in one.numbers):
                 continue
-            data = _said(one)
+            data = case_json.case(one)
             app.emit(data, f"{data['case']}  {data['decision_due_on'] or '-'}  {_names(one)}  {one.title}")
 
 
@@ -51,6 +52,7 @@ def show(number: str) -> None:
 
     Example: casereel case show AJ2021-0042 --json
     """
+    from indexer import case_json
     from pipeline.case_numbers import comparable
     from pipeline.edges import registers
     from workers.bootstrap import home
@@ -65,8 +67,8 @@ def show(number: str) -> None:
             linked = registers.linked_to(connection, key)
         seen = set(built.seen([one for one, *_ in linked]))
         data = {
-            **_said(required_case(number, found)),
-            "activities": [_activity(one, zone) for one in activities],
+            **case_json.case(required_case(number, found)),
+            "activities": [case_json.activity(one, zone) for one in activities],
             "recordings": [
                 {"original": one, "name": masked(name), "status": status} for one, name, status in linked if one in seen
             ],
@@ -99,26 +101,26 @@ def coverage(number: str, confirmed: bool) -> int:
 
     Example: casereel case coverage 平商务罚字〔2021〕第3号 --json
     """
+    from indexer import case_json
     from indexer.case_file import case_file
     from indexer.contradictions import contradictions_of
-    from indexer.coverage import coverage_of, steps_of
+    from indexer.coverage import steps_of
+    from indexer.review import duties_of
     from workers.bootstrap import home
-    from workers.cli._coverage import contradiction, duty, excuse_of, page
+    from workers.cli._coverage import page
 
     app = app_of()
     with home(app.settings) as built:
         zone, rules = built.settings.time.zone, steps_of(built.settings.home)
         looks_at(built, number, "coverage")
         file = case_file(built.catalog, built.audit, number, zone=zone, confirmed=confirmed, seen=built.seen)
-        duties = [
-            coverage_of(one, file.shown, rules, file.excuses, file.seams) for one in file.activities if one.from_at
-        ]
+        duties = duties_of(file, rules)
         data = {
             "case": file.case.numbers[0][0], "rules": rules.version,
             "without_times": [one.step for one in file.activities if not one.from_at],
-            "duties": [duty(one, zone) for one in duties],
-            "excuses": [excuse_of(one, zone) for one in file.excuses],
-            "contradictions": [contradiction(one) for one in contradictions_of(file, rules, zone)],
+            "duties": [case_json.duty(one, zone) for one in duties],
+            "excuses": [case_json.excuse(one, zone) for one in file.excuses],
+            "contradictions": [case_json.contradiction(one) for one in contradictions_of(file, rules, zone)],
         }  # fmt: skip
         app.emit(data, lambda: page(app, data))
     return 0 if all(one.fulfilled for one in duties) else SOME_FAILED
@@ -156,6 +158,7 @@ def excuse(
     Example: casereel case excuse AJ2021-0042 --step 查封 --from "2021-08-03 10:10" --to "2021-08-03 10:25"
     --reason 停电
     """
+    from indexer import case_json
     from indexer.case_file import keys_of
     from indexer.coverage import steps_of
     from pipeline.case_numbers import comparable
@@ -163,7 +166,7 @@ def excuse(
     from pipeline.excusing import Excuses
     from pipeline.timing.claiming import zone_of
     from workers.bootstrap import home
-    from workers.cli._coverage import excuse_line, excuse_of, require_duty
+    from workers.cli._coverage import excuse_line, require_duty
     from workers.cli._moments import moment_of
 
     app = app_of()
@@ -183,7 +186,7 @@ def excuse(
                 from_at=moment_of(from_, zone, "--from") if from_ else None,
                 to_at=moment_of(to, zone, "--to") if to else None,
             )  # fmt: skip
-        data = {**excuse_of(one, built.settings.time.zone), "withdrawn": bool(withdraw)}
+        data = {**case_json.excuse(one, built.settings.time.zone), "withdrawn": bool(withdraw)}
         app.emit(data, lambda: excuse_line(app, data))
 
 
@@ -191,8 +194,15 @@ def excuse(
 @click.argument("number")
 @click.option("--sign", is_flag=True, help="Sign it: what the case is now is frozen with its digest.")
 @click.option("--by", metavar="PERSON", help="Who signs; a role in access.roles.")
-@click.option("--reason", default="", help="Why it is signed although something is missing.")
-def checklist(number: str, sign: bool, by: str | None, reason: str) -> int:
+@click.option(
+    "--opinion",
+    type=click.Choice(["agree", "disagree", "amend"]),
+    default="agree",
+    show_default=True,
+    help="The opinion that is signed.",
+)
+@click.option("--reason", default="", help="Why: asked where something is missing, and for any opinion but to agree.")
+def checklist(number: str, sign: bool, by: str | None, opinion: str, reason: str) -> int:
     """`checklist.toml` says what is asked of which type of case. Ends with 1 where something is missing.
 
     What changes after the signature is told, and the list is open again.
@@ -201,7 +211,7 @@ def checklist(number: str, sign: bool, by: str | None, reason: str) -> int:
     """
     from workers.cli._checklist import tell
 
-    return tell(number, sign, by, reason)
+    return tell(number, sign, by, reason, opinion)
 
 
 def looks_at(built: Home, number: str, page: str) -> None:
@@ -262,21 +272,6 @@ def required_case(number: str, found: list[Case]) -> Case:
     if not found:
         raise BadInput(f"No case has the number {number}", zh=f"没有案号为 {number} 的案件", found=number)
     return found[0]
-
-
-def _said(one: Case) -> dict[str, Any]:
-    return {
-        "case": one.numbers[0][0], "numbers": [{"number": number, "kind": kind} for number, kind in one.numbers],
-        "title": one.title, "opened_on": one.opened_on, "decision_due_on": one.decision_due_on,
-        "parties": [{"name": party.name, "identifier": party.identifier} for party in one.parties],
-    }  # fmt: skip
-
-
-def _activity(one: Activity, zone: str) -> dict[str, Any]:
-    return {
-        "activity": one.code, "step": one.step, "place": one.place, "people": one.people,
-        "from": times(one.from_at, zone), "to": times(one.to_at, zone),
-    }  # fmt: skip
 
 
 def _names(one: Case) -> str:

@@ -1,0 +1,144 @@
+"""A case as its reviewer weighs it before the decision, and the opinion that the reviewer signs.
+
+Worked out anew each time from what is registered, linked and recorded; a signature freezes the state, and what changed
+since is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from indexer.case_file import CaseFile, case_file, keys_of
+from indexer.checklist import (
+    FACTS,
+    Checklist,
+    ListRules,
+    changes_between,
+    checklist_of,
+    digest_of,
+    list_rules_of,
+    state_of,
+)
+from indexer.contradictions import Contradiction, contradictions_of
+from indexer.coverage import Covered, Steps, coverage_of, steps_of
+from pipeline.edges.audit import AuditLog
+from pipeline.edges.catalog import Catalog
+from pipeline.errors import BadInput
+from pipeline.records import Person
+from pipeline.signing import OPINIONS, Signature, Signatures
+
+Light = Literal["signed", "changed", "complete", "lacking"]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What must be recorded, and what a case must have, as it is in force in a home."""
+
+    steps: Steps
+    asked: ListRules
+
+
+@dataclass(frozen=True, kw_only=True)
+class Review:
+    """A case with all that is worked out of it. signature: the last one; zone: in which times are told."""
+
+    file: CaseFile
+    duties: tuple[Covered, ...]
+    contradictions: tuple[Contradiction, ...]
+    checklist: Checklist
+    state: Mapping[str, Any]
+    signature: Signature | None
+    zone: str
+
+    @property
+    def printed(self) -> str:
+        """The case's own number."""
+        return self.file.case.numbers[0][0]
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the state that a signature would freeze now."""
+        return digest_of(self.state)
+
+    @property
+    def holds(self) -> bool:
+        """Whether it was signed, and is as it was then."""
+        return self.signature is not None and self.signature.digest == self.digest
+
+    @cached_property
+    def changes(self) -> list[tuple[str, str]]:
+        """What changed since it was signed, in English and Chinese."""
+        return [] if self.signature is None else changes_between(self.signature.state, self.state)
+
+    @property
+    def light(self) -> Light:
+        """How it stands in one word."""
+        if self.signature is not None:
+            return "signed" if self.holds else "changed"
+        return "lacking" if self.checklist.lacking else "complete"
+
+
+def duties_of(file: CaseFile, steps: Steps) -> tuple[Covered, ...]:
+    """How far the recordings of the case show each activity that has a time."""
+    return tuple(
+        coverage_of(one, file.shown, steps, file.excuses, file.seams) for one in file.activities if one.from_at
+    )
+
+
+def rules_in(home: Path) -> Rules:
+    """The rules in force in this home. Raises BadInput where a file of its own cannot be used."""
+    return Rules(steps_of(home), list_rules_of(home))
+
+
+def review_of(
+    catalog: Catalog, audit: AuditLog, rules: Rules, number: str, *, zone: str,
+    seen: Callable[[Sequence[str]], Sequence[str]] = lambda ids: ids,
+) -> Review:  # fmt: skip
+    """The case with this number. seen: as for `case_file`. Raises BadInput where there is no such case."""
+    file = case_file(catalog, audit, number, zone=zone, facts=FACTS, seen=seen)
+    duties = duties_of(file, rules.steps)
+    contradictions = tuple(contradictions_of(file, rules.steps, zone))
+    checklist = checklist_of(file, duties, contradictions, rules.asked, rules.steps)
+    return Review(
+        file=file, duties=duties, contradictions=contradictions, checklist=checklist, zone=zone,
+        state=state_of(file, checklist, duties, rules.steps),
+        signature=next(reversed(Signatures(catalog, audit).of(keys_of(file.case))), None),
+    )  # fmt: skip
+
+
+def sign(
+    signatures: Signatures, person: Person, review: Review, *, opinion: str = "agree", reason: str = "",
+    watched: Mapping[str, float] | None = None,
+) -> Signature:  # fmt: skip
+    """The person's opinion of the case as it is now. watched: original -> seconds that this person played of it.
+
+    Raises BadInput without a reason, where something is missing or the opinion is not to agree.
+    """
+    reason, lacking = reason.strip(), review.checklist.lacking
+    if opinion not in OPINIONS:
+        raise BadInput(f"An opinion is one of {', '.join(OPINIONS)}", zh="审核意见应为同意、不同意或建议修改",
+                       found=opinion)  # fmt: skip
+    if opinion != "agree" and not reason:
+        raise BadInput("Say why you do not agree, or what is to be amended", zh="不同意或建议修改的，请说明理由")
+    if lacking and not reason:
+        raise BadInput(
+            f"{lacking} things are missing: give a reason why it is signed all the same",
+            zh=f"尚缺 {lacking} 项：如仍要签字，请说明理由", found=lacking,
+        )  # fmt: skip
+    return signatures.sign(
+        person, review.printed, review.digest, review.state, reason, opinion=opinion,
+        watched=watched_of(review.file, watched or {}),
+    )  # fmt: skip
+
+
+def watched_of(file: CaseFile, watched: Mapping[str, float]) -> list[dict[str, Any]]:
+    """What of the case was looked at, and for how many seconds, by the names of the originals."""
+    return [
+        {"original": one.original, "sha256": one.sha256, "name": one.name, "seconds": round(watched[one.original], 1)}
+        for one in sorted(file.linked, key=lambda one: one.name)
+        if one.original in watched
+    ]  # fmt: skip

@@ -1,0 +1,398 @@
+"""Cases: the list by decision date, and one case as its reviewer weighs and signs it. A look at a case is an event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from urllib.parse import quote, urlencode
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Body, Form, Query
+from fastapi.responses import JSONResponse, Response
+
+from indexer import case_json
+from indexer.caseload import Caseload, caseload_of, is_there
+from indexer.coverage import Shown
+from indexer.document import passages_of
+from indexer.masking import masked
+from indexer.review import Review, review_of, rules_in, sign
+from indexer.said_times import said_times
+from indexer.timeline import Hole, Lane, Stretch, Timeline, timeline_of
+from indexer.web import words
+from indexer.web.desk import Visit
+from indexer.web.visits import Inside
+from pipeline.case_numbers import comparable
+from pipeline.edges import registers
+from pipeline.edges.caseload import Show
+from pipeline.edges.registers import Linked, Proposal
+from pipeline.errors import BadInput, NotAllowed
+from pipeline.linking import Linking
+from pipeline.records import CaseLink, Known, Person
+from pipeline.signing import Signature, Signatures
+
+ROUTES = APIRouter(tags=["cases"])
+Opinion = Literal["agree", "disagree", "amend"]
+Deed = Literal["confirm", "refuse"]
+Number = Annotated[int, Query(ge=1, le=100_000)]
+# Pictures of so many recordings are shown; a case with more is searched.
+_POSTERS = 60
+# One sentence names so many cameras at most.
+_CAMERAS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """A time in a written record, and where recordings show that moment: original and second."""
+
+    at: datetime
+    snippet: str
+    marks: tuple[tuple[int, int], ...]
+    shown: tuple[tuple[Shown, float], ...]
+
+
+# -- the list
+
+
+@ROUTES.get("/cases", include_in_schema=False)
+def listed(visit: Inside, q: str = "", show: Show = "all", page: Number = 1) -> Response:
+    """The list."""
+    found = _caseload(visit, q, show, page)
+    return visit.page("cases.html", found=found, q=q, show=show, address=address_of,
+                      link=lambda **changes: _link(q, show, page, changes))  # fmt: skip
+
+
+@ROUTES.get("/api/cases")
+def list_api(visit: Inside, q: str = "", show: Show = "all", page: Number = 1) -> Response:
+    """A page of cases, by decision date: those to come before those that are past."""
+    found = _caseload(visit, q, show, page)
+    return JSONResponse({
+        "cases": [one.as_json() for one in found.rows], "total": found.total, "page": found.number,
+        "pages": found.pages, "tally": dict(found.tally),
+    })  # fmt: skip
+
+
+@ROUTES.get("/api/cases/lights")
+def lights(visit: Inside, case: Annotated[list[str], Query(max_length=50)]) -> Response:
+    """How each of these cases stands, in one word: worked out anew, so the list does not wait for it."""
+    visit.require("view")
+    rules, found = rules_in(visit.desk.settings.home), {}
+    for number in case:
+        if _is_there(visit, number):
+            review = review_of(visit.desk.catalog, visit.desk.audit, rules, number, zone=visit.zone,
+                               seen=visit.desk.seen)  # fmt: skip
+            found[number] = _light(visit, review)
+    return JSONResponse(found)
+
+
+def _caseload(visit: Visit, q: str, show: Show, number: int) -> Caseload:
+    visit.require("view")
+    desk = visit.desk
+    desk.tell("view.cases", facts={"words": q[:200], "show": show, "page": number})
+    return caseload_of(desk.catalog, seen=desk.seen, hidden=desk.hidden_cases(), today=_today(visit), words=q[:200],
+                       show=show, number=number)  # fmt: skip
+
+
+def _link(q: str, show: str, page: int, changes: Mapping[str, Any]) -> str:
+    values = {"q": q, "show": "" if show == "all" else show, "page": page if page > 1 else "", **changes}
+    said = urlencode({name: value for name, value in values.items() if value and value != "all"})
+    return f"/cases?{said}" if said else "/cases"
+
+
+# -- one case: the API first, for a number may hold a slash and takes all of the path
+
+
+@ROUTES.get("/api/cases/{number:path}/timeline")
+def timeline_api(visit: Inside, number: str) -> Response:
+    """Lanes on corrected time: activities, written records, each device, photos, with what is not shown."""
+    review = _looked_at(visit, number, "timeline")
+    return JSONResponse(_timeline(visit, review, timeline_of(review)))
+
+
+@ROUTES.post("/api/cases/{number:path}/links")
+def decide_api(
+    visit: Inside, number: str, originals: Annotated[list[str], Body(max_length=1000)], act: Annotated[Deed, Body()],
+    reason: Annotated[str, Body(max_length=500)],
+) -> Response:  # fmt: skip
+    """Confirms or refuses these originals, which are linked to the case or proposed for it; each is an event."""
+    links = _decide(visit, number, originals, act, reason)
+    return JSONResponse([
+        {"original": original, "case": link.case, "status": link.status, "by": link.by}
+        for original, link in zip(originals, links, strict=True)
+    ])  # fmt: skip
+
+
+@ROUTES.post("/api/cases/{number:path}/opinion")
+def sign_api(
+    visit: Inside, number: str, opinion: Annotated[Opinion, Body()], digest: Annotated[str, Body(max_length=64)],
+    reason: Annotated[str, Body(max_length=4000)] = "",
+) -> Response:  # fmt: skip
+    """Signs the opinion of the case as it stood under this digest."""
+    _sign(visit, number, opinion, digest, reason)
+    return JSONResponse(case_json.signed(_looked_at(visit, number, "opinion")))
+
+
+@ROUTES.get("/api/cases/{number:path}")
+def api(visit: Inside, number: str) -> Response:
+    """All of the case: numbers, checklist with its light, coverage, contradictions, what is linked, the signature."""
+    review = _looked_at(visit, number, "case")
+    zone = visit.zone
+    return JSONResponse({
+        **case_json.case(review.file.case), "light": _light(visit, review), "days_left": _days_left(visit, review),
+        "digest": review.digest, "checklist": case_json.checklist(review),
+        "activities": [case_json.activity(one, zone) for one in review.file.activities],
+        "duties": [case_json.duty(one, zone) for one in review.duties],
+        "excuses": [case_json.excuse(one, zone) for one in review.file.excuses],
+        "contradictions": [case_json.contradiction(one) for one in review.contradictions],
+        "written": [
+            {"original": one.original, "name": masked(one.name), "kind": one.kind,
+             "from": case_json.instant(one.from_at, zone), "to": case_json.instant(one.to_at, zone)}
+            for one in review.file.written
+        ],
+        "linked": [
+            {"original": one.original, "name": masked(one.name), "kind": one.kind, "status": one.status,
+             "sha256": one.sha256, "from_s": one.from_s, "to_s": one.to_s}
+            for one in review.file.linked
+        ],
+    })  # fmt: skip
+
+
+@ROUTES.post("/cases/{number:path}/links", include_in_schema=False)
+def decide(
+    visit: Inside, number: str, original: Annotated[list[str] | None, Form(max_length=1000)] = None,
+    act: Annotated[str, Form(max_length=10)] = "", reason: Annotated[str, Form(max_length=500)] = "",
+) -> Response:  # fmt: skip
+    """The chosen proposals are confirmed or refused, and the page comes back with the others."""
+    try:
+        _decide(visit, number, original or [], "confirm" if act == "confirm" else "refuse", reason)
+    except BadInput as error:
+        return _page(visit, number, said=_words(visit, error), status=400)
+    return visit.go(f"{address_of(number)}#proposals")
+
+
+@ROUTES.post("/cases/{number:path}/opinion", include_in_schema=False)
+def give_opinion(
+    visit: Inside, number: str, opinion: Annotated[str, Form(max_length=10)] = "",
+    digest: Annotated[str, Form(max_length=64)] = "", reason: Annotated[str, Form(max_length=4000)] = "",
+) -> Response:  # fmt: skip
+    """The opinion is signed, or the page comes back with what is still to be said."""
+    try:
+        _sign(visit, number, opinion, digest, reason)
+    except BadInput as error:
+        return _page(visit, number, said=_words(visit, error), status=400, reason=reason, opinion=opinion)
+    return visit.go(f"{address_of(number)}#opinion")
+
+
+@ROUTES.get("/cases/{number:path}", include_in_schema=False)
+def page(visit: Inside, number: str) -> Response:
+    """The case as its reviewer weighs it."""
+    return _page(visit, number)
+
+
+def address_of(number: str) -> str:
+    """Where the case is found."""
+    return f"/cases/{quote(number, safe='')}"
+
+
+# -- deeds
+
+
+def _decide(visit: Visit, number: str, originals: Sequence[str], act: Deed, reason: str) -> list[CaseLink]:
+    visit.require("confirm")
+    review = _looked_at(visit, number, "links")
+    if not {one.original for one in review.file.linked}.issuperset(originals):
+        raise NotAllowed("Nothing here")
+    if not originals:
+        raise BadInput("Choose at least one proposal", zh="请至少选择一条")
+    linking = Linking(visit.desk.catalog, visit.desk.audit)
+    deed = linking.confirm if act == "confirm" else linking.refuse
+    links = [deed(visit.person.name, one, number, reason) for one in originals]
+    visit.desk.look_anew(originals)
+    return links
+
+
+def _sign(visit: Visit, number: str, opinion: str, digest: str, reason: str) -> Signature:
+    visit.require("sign_checklist")
+    review = _looked_at(visit, number, "opinion")
+    if digest != review.digest:
+        raise BadInput(
+            "The case has changed since this page was loaded: look at it again before you sign",
+            zh="打开本页后案件已有变动：请重新查看后再签署",
+        )
+    person = Person(name=visit.person.name, role=visit.person.role)
+    signatures = Signatures(visit.desk.catalog, visit.desk.audit)
+    return sign(signatures, person, review, opinion=opinion, reason=reason,
+                watched=visit.house.accounts.watched(person.name))  # fmt: skip
+
+
+# -- what is shown
+
+
+def _looked_at(visit: Visit, number: str, page: str) -> Review:
+    """The case; the look is an event first. Raises NotAllowed where there is none for this person."""
+    visit.require("view")
+    visit.desk.tell("view.case", facts={"case": number[:200], "page": page})
+    if not _is_there(visit, number):
+        raise NotAllowed("Nothing here")
+    rules = rules_in(visit.desk.settings.home)
+    return review_of(visit.desk.catalog, visit.desk.audit, rules, number, zone=visit.zone, seen=visit.desk.seen)
+
+
+def _is_there(visit: Visit, number: str) -> bool:
+    return is_there(visit.desk.catalog, number, seen=visit.desk.seen, hidden=visit.desk.hidden_cases())
+
+
+def _page(
+    visit: Visit, number: str, *, said: str = "", status: int = 200, reason: str = "", opinion: str = ""
+) -> Response:
+    review = _looked_at(visit, number, "case")
+    known = {one.original.id: one for one in visit.desk.catalog.known_of_many(_to_read(review))}
+    films = [one for one in review.file.linked if one.kind in ("video", "audio", "photo")]
+    watched = visit.house.accounts.watched(visit.person.name)
+    shown = [*(one.original for one in films), *(one.original for one in review.file.written)]
+    own = [watched[one] for one in shown if one in watched]
+    with visit.desk.catalog.snapshot() as connection:
+        open_ = registers.proposals(connection, key=comparable(number))
+    timeline = timeline_of(review)
+    return visit.page(
+        "case.html", status, review=review, said=said, reason=reason, opinion=opinion, address=address_of(number),
+        light=_light(visit, review), days_left=_days_left(visit, review), masked=masked, data=case_json,
+        duties=[(one, case_json.duty(one, visit.zone)) for one in review.duties],
+        items=sorted(review.checklist.checked, key=lambda one: (one.there, not one.item.must)),
+        proposals=_seen(visit, open_), posters=_posters(known), timeline=timeline, lane_name=lane_name,
+        readings={one.original: _readings(visit, review, known.get(one.original)) for one in review.file.written},
+        films=_in_order(films, review), shown={one.original: one for one in review.file.shown},
+        beside=_beside(review), watched=watched,
+        seen_count=len(own), watched_s=sum(own), signed=case_json.signed(review),
+        length_s=sum((one.to_at - one.from_at).total_seconds() for one in review.file.shown),
+    )  # fmt: skip
+
+
+def _light(visit: Visit, review: Review) -> dict[str, str]:
+    """Sign and words: never by colour alone."""
+    match review.light:
+        case "signed":
+            return {"light": "signed", "sign": "✓", "words": visit.say("signed, and unchanged since")}
+        case "changed":
+            return {"light": "changed", "sign": "⚠", "words": visit.say("changed since it was signed")}
+        case "complete":
+            return {"light": "complete", "sign": "○", "words": visit.say("all there, not signed yet")}
+    count = review.checklist.lacking
+    return {"light": "lacking", "sign": "✗", "words": visit.say("{count} missing", count=count)}
+
+
+def _days_left(visit: Visit, review: Review) -> int | None:
+    return case_json.days_left(review.file.case.decision_due_on, _today(visit))
+
+
+def _today(visit: Visit) -> date:
+    return visit.desk.catalog.now().astimezone(ZoneInfo(visit.zone)).date()
+
+
+def _words(visit: Visit, error: BadInput) -> str:
+    return error.zh if visit.lang == "zh" and error.zh else error.sentence
+
+
+def _seen(visit: Visit, proposals: Sequence[Proposal]) -> list[Proposal]:
+    seen = set(visit.desk.seen([one.original for one in proposals]))
+    return [one for one in proposals if one.original in seen]
+
+
+def _to_read(review: Review) -> list[str]:
+    films = [one.original for one in review.file.linked if one.kind in ("video", "photo")]
+    return [*films[:_POSTERS], *(one.original for one in review.file.written)]
+
+
+def _posters(known: Mapping[str, Known]) -> dict[str, str]:
+    return {
+        original: f"/media/{original}/{made.id}"
+        for original, one in known.items() for made in one.derivatives if made.role == "poster"
+    }  # fmt: skip
+
+
+def _in_order(films: Sequence[Linked], review: Review) -> list[Linked]:
+    """By the time they were recorded, those without one last."""
+    at = {one.original: one.from_at.timestamp() for one in review.file.shown}
+    at |= {one.original: one.start_at.timestamp() for one in review.file.photos if one.start_at}
+    return sorted(films, key=lambda one: (at.get(one.original, float("inf")), one.name))
+
+
+def _beside(review: Review) -> dict[str, list[tuple[Shown, float]]]:
+    """Written record -> the recordings of its time, each with the second at which the record begins in it."""
+    found = {}
+    for one in review.file.written:
+        if one.from_at:
+            last = one.to_at or one.from_at
+            found[one.original] = [
+                (shown, shown.begins_s + max(0.0, (one.from_at - shown.from_at).total_seconds()))
+                for shown in sorted(review.file.shown, key=lambda shown: shown.from_at)
+                if shown.from_at <= last and shown.to_at >= one.from_at
+            ]
+    return found
+
+
+def _readings(visit: Visit, review: Review, known: Known | None) -> list[Reading]:
+    """Every time that the text of a written record tells of, and where recordings show that moment."""
+    if known is None:
+        return []
+    written = next(one for one in review.file.written if one.original == known.original.id)
+    day = written.from_at and written.from_at.astimezone(ZoneInfo(visit.zone)).date()
+    texts = [one.text for one in passages_of(known) if one.field == "document"]
+    return [
+        Reading(at=one.at, snippet=masked(one.snippet), marks=one.marks, shown=_showing(review, one.at))
+        for text in texts for one in said_times(text, day, visit.zone)
+    ]  # fmt: skip
+
+
+def _showing(review: Review, at: datetime) -> tuple[tuple[Shown, float], ...]:
+    found = [one for one in review.file.shown if one.from_at <= at <= one.to_at]
+    found.sort(key=lambda one: (one.uncertainty_s, one.from_at))
+    return tuple((one, one.begins_s + (at - one.from_at).total_seconds()) for one in found[:_CAMERAS])
+
+
+# -- the timeline
+
+
+def _timeline(visit: Visit, review: Review, timeline: Timeline) -> dict[str, Any]:
+    return {
+        "case": review.printed, "zone": visit.zone, "from": case_json.instant(timeline.from_at, visit.zone),
+        "to": case_json.instant(timeline.to_at, visit.zone), "untimed": [masked(one) for one in timeline.untimed],
+        "lanes": [_lane(visit, one) for one in timeline.lanes],
+    }  # fmt: skip
+
+
+def _lane(visit: Visit, lane: Lane) -> dict[str, Any]:
+    return {
+        "kind": lane.kind, "name": lane_name(visit, lane),
+        "stretches": [_stretch(visit, one) for one in lane.stretches],
+        "holes": [_hole(visit, one) for one in lane.holes],
+    }  # fmt: skip
+
+
+def lane_name(visit: Visit, lane: Lane) -> str:
+    """What the lane is called beside the drawing."""
+    match lane.kind:
+        case "activity":
+            return visit.say("Enforcement steps")
+        case "written":
+            return visit.say("Written records")
+        case "photo":
+            return visit.say("Photos")
+    return lane.name or visit.say("Device unknown")
+
+
+def _stretch(visit: Visit, one: Stretch) -> dict[str, Any]:
+    return {
+        "name": masked(one.name), "from": case_json.instant(one.from_at, visit.zone),
+        "to": case_json.instant(one.to_at, visit.zone), "original": one.original, "begins_s": round(one.begins_s, 3),
+        "uncertainty_s": one.uncertainty_s, "share": one.share, "fulfilled": one.fulfilled,
+    }  # fmt: skip
+
+
+def _hole(visit: Visit, one: Hole) -> dict[str, Any]:
+    return {
+        "class": one.kind, "from": case_json.instant(one.from_at, visit.zone),
+        "to": case_json.instant(one.to_at, visit.zone), "words": words.named(visit.lang, "gap", one.kind),
+        "reason": one.reason, "why": one.why_zh if visit.lang == "zh" and one.why_zh else one.why,
+    }  # fmt: skip

@@ -1,0 +1,278 @@
+"""The reviewer's case screens: the list, one case weighed, its timeline, proposals decided, the opinion signed."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from indexer.caseload import caseload_of
+from pipeline.custody.accession import Candidate
+from pipeline.edges import registers
+from pipeline.edges.audit import NewEvent
+from pipeline.linking import Linking
+from pipeline.records import Activity, Case, Facts, Party, Property
+from pipeline.restricting import Restricting
+from tests.flows.keeping import REVIEWER, filmed, link, take
+from tests.indexer.web.asking import Asking, person
+from workers.bootstrap import Home, build_accession, build_jobs
+
+CASE = "平商务罚字〔2026〕第3号"
+OTHER_WRITING = "平商务罚字[2026]3号"
+AT = f"/cases/{quote(CASE)}"
+TEN = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)  # ten o'clock in the bureau
+TEXT = "2026年3月2日10时02分，执法人员到达现场。10:12取样，电话13812345678。至11时30分结束。"
+
+
+@pytest.fixture
+def films(sqlite_home: Home, tmp_path: Path) -> list[str]:
+    """Two recordings of one device, five minutes apart, linked to a case with a duty of twenty minutes."""
+    home = sqlite_home
+    put(
+        home,
+        Case(numbers=((CASE, None),), title="违法排污案", parties=(Party(name="鑫源建材"),),
+             decision_due_on="2026-03-20"),
+        Activity(code="A1", case=CASE, step="查封", people=("王", "李"), place="城关镇", from_at=TEN,
+                 to_at=TEN + timedelta(minutes=20)),
+    )  # fmt: skip
+    found = filmed(
+        home, tmp_path / "card", ("现场一.jpg", TEN, 300.0), ("现场二.jpg", TEN + timedelta(minutes=10), 600.0),
+        register__device="ZF-1",
+    )  # fmt: skip
+    for one in found:
+        link(home, one, CASE)
+    return found
+
+
+def put(home: Home, *records: registers.Registered) -> None:
+    with home.catalog.transaction() as connection:
+        for one in records:
+            registers.put(connection, one)
+
+
+def written(home: Home, folder: Path) -> str:
+    """A written record whose text was read, linked to the case."""
+    path = folder / "现场检查笔录.txt"
+    folder.mkdir(exist_ok=True)
+    path.write_text(TEXT, encoding="utf-8")
+    jobs = build_jobs(home)
+    [receipt] = build_accession(home, jobs).take([Candidate(path=path, root=folder, source="inbox")])
+    jobs.close()
+    original = str(receipt.original)
+    facts = Facts(properties=tuple(
+        Property(name=name, found=str(value), value=value, finder="probe/1")
+        for name, value in (("document.text", [TEXT]), ("record.from", "2026-03-02T10:02:00"),
+                            ("record.to", "2026-03-02T11:30:00"))
+    ))  # fmt: skip
+    with home.catalog.transaction() as connection:
+        [seq] = home.audit.record(connection, [NewEvent(type="test", actor="tester", original=original)])
+        home.catalog.record(connection, original, "light-probe", facts, seq)
+    Linking(home.catalog, home.audit).link("李法制", original, CASE, "案卷")
+    return original
+
+
+def events(home: Home, type: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in home.catalog.events_of_type([type])]
+
+
+def digest(page: str) -> str:
+    found = re.search(r'name="digest" value="([0-9a-f]{64})"', page)
+    assert found is not None
+    return found[1]
+
+
+def data(asking: Asking, path: str) -> Any:
+    return json.loads(asking.page(path))
+
+
+def test_cases_stand_by_decision_date_with_what_is_linked_to_each(
+    sqlite_home: Home, films: list[str], tmp_path: Path
+) -> None:
+    today = sqlite_home.catalog.now().astimezone().date()
+    for number, days in ((7, 3), (8, 40), (9, -2)):
+        due = (today + timedelta(days=days)).isoformat()
+        put(sqlite_home, Case(numbers=((f"平商务罚字〔2026〕第{number}号", None),), decision_due_on=due))
+    put(sqlite_home, Case(numbers=(("平商务罚字〔2026〕第6号", None),), parties=(Party(name="鑫源物流"),)))
+    written(sqlite_home, tmp_path / "案卷")
+    Linking(sqlite_home.catalog, sqlite_home.audit).confirm("李法制", films[0], CASE, "已看")
+    reviewer = person(sqlite_home, "reviewer")
+    found = data(reviewer, "/api/cases")
+    order = [int(re.findall(r"第(\d+)号", one["case"])[0]) for one in found["cases"]]
+    assert order == [7, 8, 9, 3, 6]
+    assert found["tally"] == {"all": 5, "coming": 2, "past": 2, "undated": 1}
+    mine = found["cases"][3]
+    assert (mine["recordings"], mine["documents"], mine["proposals"]) == (2, 1, 1)
+    for asked, numbers in (
+        (f"q={OTHER_WRITING}", [3]), ("q=鑫源", [3, 6]), ("q=鑫源 排污", [3]), ("q=%25", []), ("show=undated", [6]),
+        ("show=coming&page=2", []),
+    ):  # fmt: skip
+        some = data(reviewer, f"/api/cases?{asked}")
+        assert [int(re.findall(r"第(\d+)号", one["case"])[0]) for one in some["cases"]] == numbers, asked
+    page = reviewer.page("/cases")
+    assert page.index("第7号") < page.index("第8号") < page.index("第9号") < page.index(CASE)
+    assert f'href="/cases/{quote(CASE, safe="")}"' in page
+    assert "鑫源建材" in page
+    light = data(reviewer, f"/api/cases/lights?case={quote(CASE)}&case=无此案")
+    assert {number: (one["light"], one["sign"]) for number, one in light.items()} == {CASE: ("lacking", "✗")}
+
+
+def test_the_list_turns_pages(sqlite_home: Home) -> None:
+    put(sqlite_home, *(Case(numbers=((f"AJ2026-{number:04}", None),)) for number in range(1, 31)))
+    first, second = (
+        caseload_of(sqlite_home.catalog, seen=sqlite_home.seen, hidden=frozenset(), today=TEN.date(), number=number)
+        for number in (1, 2)
+    )
+    assert (first.pages, first.total, len(first.rows), len(second.rows)) == (2, 30, 25, 5)
+    assert len({one.case.number for one in first.rows + second.rows}) == 30
+
+
+def test_a_case_tells_its_gaps_in_words_and_a_time_in_a_record_leads_to_the_second(
+    sqlite_home: Home, films: list[str], tmp_path: Path
+) -> None:
+    record = written(sqlite_home, tmp_path / "案卷")
+    reviewer = person(sqlite_home, "reviewer")
+    page = reviewer.page(f"/cases/{quote(OTHER_WRITING, safe='')}")
+    assert "75.0 %" in page
+    assert 'fill="url(#hatch-unexplained)" x="25.0%" width="25.0%"' in page
+    assert f'/originals/{films[0]}?t=300.0">现场一.jpg 5:00' in page
+    # 10:02 is the second minute of the first recording, 10:12 of the other; nothing shows 11:30.
+    assert f'/originals/{films[0]}?t=120.0">ZF-1 2:00' in page
+    assert f'/originals/{films[1]}?t=120.0">ZF-1 2:00' in page
+    assert page.count("该时刻没有音像") == 1
+    assert "138****5678" in page
+    assert "13812345678" not in page
+    assert "查封" in page
+    assert "✗ 不符合" in page
+    told = data(reviewer, f"/api{AT}")
+    assert (told["duties"][0]["share"], told["duties"][0]["gaps"][0]["class"]) == (0.75, "unexplained")
+    assert told["written"][0]["original"] == record
+    assert told["light"]["light"] == "lacking"
+    looks = [event["facts"] for event in events(sqlite_home, "view.case")]
+    assert looks == [{"case": OTHER_WRITING, "page": "case"}, {"case": CASE, "page": "case"}]
+
+
+def test_the_timeline_has_a_lane_for_each_device_and_names_what_is_not_shown(
+    sqlite_home: Home, films: list[str], tmp_path: Path
+) -> None:
+    [other] = filmed(sqlite_home, tmp_path / "two", ("侧面.jpg", TEN, 60.0), register__device="ZF-2")
+    Linking(sqlite_home.catalog, sqlite_home.audit).link("李法制", other, CASE, "同场", from_s=20.0)
+    written(sqlite_home, tmp_path / "案卷")
+    reviewer = person(sqlite_home, "reviewer")
+    found = data(reviewer, f"/api{AT}/timeline")
+    lanes = {lane["name"]: lane for lane in found["lanes"]}
+    assert list(lanes) == ["执法环节", "文字记录", "ZF-1", "ZF-2"]
+    assert [one["original"] for one in lanes["ZF-1"]["stretches"]] == films
+    assert [(one["from"], one["begins_s"]) for one in lanes["ZF-2"]["stretches"]] == [
+        ("2026-03-02T10:00:20+08:00", 20.0)
+    ]
+    [hole] = lanes["执法环节"]["holes"]
+    assert (hole["class"], hole["words"], hole["from"], hole["to"]) == (
+        "unexplained", "未说明", "2026-03-02T10:05:00+08:00", "2026-03-02T10:10:00+08:00",
+    )  # fmt: skip
+    assert (found["from"], found["to"]) == ("2026-03-02T10:00:00+08:00", "2026-03-02T11:30:00+08:00")
+    page = reviewer.page(AT)
+    assert "以表格显示时间轴" in page
+    assert "▨ 未说明" in page
+
+
+def test_proposals_are_decided_with_a_reason_by_who_may(sqlite_home: Home, films: list[str], tmp_path: Path) -> None:
+    [stranger] = take(sqlite_home, tmp_path / "other", "他案.jpg")
+    clerk, reviewer = person(sqlite_home, "clerk"), person(sqlite_home, "reviewer")
+    assert "现场一.jpg" in clerk.page(AT)
+    assert "属于本案</button>" not in clerk.page(AT)
+    assert clerk.send(f"{AT}/links", original=films[0], act="confirm", reason="已看").status_code == 404
+    assert reviewer.send(f"{AT}/links", original=stranger, act="confirm", reason="已看").status_code == 404
+    refused = reviewer.send(f"{AT}/links", original=films[0], act="refuse", reason=" ")
+    assert refused.status_code == 400
+    assert "请说明理由" in refused.text
+    assert "请至少选择一条" in reviewer.send(f"{AT}/links", act="confirm", reason="已看").text
+    assert reviewer.send(f"{AT}/links", original=films[0], act="confirm", reason="已看").status_code == 303
+    sent = {"originals": [films[1]], "act": "refuse", "reason": "他人现场"}
+    answer = reviewer.client.post(f"/api{AT}/links", json=sent, headers={"X-CSRF-Token": reviewer.sign()})
+    assert [(one["original"], one["status"], one["by"]) for one in answer.json()] == [
+        (films[1], "refused", reviewer.name)
+    ]
+    assert [event["facts"]["reason"] for event in events(sqlite_home, "link.refused")] == ["他人现场"]
+    page = reviewer.page(AT)
+    assert "没有待确认的关联" in page
+    assert "现场二.jpg" not in page
+    waiting = {row.original for row in build_jobs(sqlite_home).listed(state="waiting") if row.stage == "index"}
+    assert set(films) <= waiting
+
+
+def test_the_opinion_is_signed_with_its_reason_and_with_what_was_watched(sqlite_home: Home, films: list[str]) -> None:
+    reviewer, auditor = person(sqlite_home, "reviewer"), person(sqlite_home, "auditor")
+    reviewer.send(f"/originals/{films[0]}/looks", purpose="决定前审核")
+    watched = {"headers": {"X-CSRF-Token": reviewer.sign()}, "json": {"seconds": 75.0}}
+    assert reviewer.client.post(f"/api/originals/{films[0]}/watched", **watched).status_code == 200
+    page = reviewer.page(AT)
+    assert "已打开 1 / 2 份原件，已观看 1:15，总长 15:00" in page
+    assert 'name="opinion"' not in auditor.page(AT)
+    sign = {"opinion": "agree", "digest": digest(page)}
+    assert auditor.send(f"{AT}/opinion", **sign, reason="x").status_code == 404
+    assert "请说明理由" in reviewer.send(f"{AT}/opinion", **sign).text
+    assert "请说明理由" in reviewer.send(f"{AT}/opinion", **{**sign, "opinion": "amend"}).text
+    assert reviewer.send(f"{AT}/opinion", **{**sign, "opinion": "maybe"}, reason="x").status_code == 400
+    Linking(sqlite_home.catalog, sqlite_home.audit).confirm("李法制", films[0], CASE, "已看")
+    stale = reviewer.send(f"{AT}/opinion", **sign, reason="补正后提交")
+    assert stale.status_code == 400
+    assert "打开本页后案件已有变动" in stale.text
+    assert "补正后提交" in stale.text
+    assert events(sqlite_home, "case.checklist_signed") == []
+    sign = {"opinion": "amend", "digest": digest(stale.text), "reason": "补正后提交"}
+    assert reviewer.send(f"{AT}/opinion", **sign).status_code == 303
+    [event] = events(sqlite_home, "case.checklist_signed")
+    facts = event["facts"]
+    assert (event["actor"], facts["opinion"], facts["digest"]) == (reviewer.name, "amend", sign["digest"])
+    assert [(one["original"], one["seconds"]) for one in facts["watched"]] == [(films[0], 75.0)]
+    assert "✓ 已签署，此后无变动" in auditor.page(AT)
+    assert "✓ 建议修改后提交" in auditor.page(AT)
+    Linking(sqlite_home.catalog, sqlite_home.audit).refuse("李法制", films[1], CASE, "他案")
+    after = auditor.page(AT)
+    assert "⚠ 签署后有变动" in after
+    assert "减少现场二.jpg" in after
+    assert "已打开" not in after
+    sent = {"opinion": "disagree", "digest": data(reviewer, f"/api{AT}")["digest"], "reason": "程序不合法"}
+    assert reviewer.client.post(f"/api{AT}/opinion", json=sent).status_code == 403
+    answer = reviewer.client.post(f"/api{AT}/opinion", json=sent, headers={"X-CSRF-Token": reviewer.sign()})
+    assert (answer.status_code, answer.json()["opinion"], answer.json()["holds"]) == (200, "disagree", True)
+
+
+def test_what_a_person_may_not_know_of_is_no_case_no_count_and_no_lane(
+    sqlite_home: Home, films: list[str], tmp_path: Path
+) -> None:
+    home, secret, hidden = sqlite_home, "平商务罚字〔2026〕第5号", "平商务罚字〔2026〕第77号"
+    put(home, Case(numbers=((secret, None),), title="秘方案"))
+    [only] = take(home, tmp_path / "x", "只此一份.jpg")
+    link(home, only, hidden)
+    restricting = Restricting(home.catalog, home.audit)
+    restricting.place(REVIEWER, "商业秘密", kind="trade_secret", case=secret, units=("法制科",))
+    for original in (only, films[1]):
+        restricting.place(REVIEWER, "个人隐私", kind="personal_privacy", original=original, units=("法制科",))
+    inside, outside = person(home, "reviewer", "甲", "法制科"), person(home, "reviewer", "乙", "他科")
+    assert (data(inside, "/api/cases")["total"], data(outside, "/api/cases")["total"]) == (3, 1)
+    assert data(outside, "/api/cases")["tally"]["all"] == 1
+    assert data(outside, "/api/cases")["cases"][0]["recordings"] == 1
+    assert data(outside, "/api/cases?q=秘方")["total"] == 0
+    for number in (secret, hidden):
+        inside.page(f"/cases/{quote(number)}")
+        never = "平商务罚字〔2026〕第99号"
+        for path in ("/cases/{}", "/api/cases/{}", "/api/cases/{}/timeline"):
+            answers = [outside.client.get(path.format(quote(one))) for one in (number, never)]
+            assert [answer.status_code for answer in answers] == [404, 404], path
+            assert answers[0].text.replace(number, never) == answers[1].text
+        assert (
+            outside.send(f"/cases/{quote(number)}/links", original=only, act="confirm", reason="x").status_code == 404
+        )
+        assert data(outside, f"/api/cases/lights?case={quote(number)}") == {}
+    page = outside.page(AT)
+    assert films[1] not in page
+    assert "现场二" not in page
+    assert films[1] not in outside.page(f"/api{AT}/timeline")
+    assert outside.send(f"{AT}/links", original=films[1], act="refuse", reason="x").status_code == 404
+    person(home, "operator").page("/cases", 404)
