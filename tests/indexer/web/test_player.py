@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +13,9 @@ import imageio_ffmpeg
 import pytest
 
 from indexer.web.showing import as_vtt, clock
+from pipeline.restricting import Restricting
 from tests.conftest import QUICK
+from tests.flows.keeping import REVIEWER, link
 from tests.homes import make_home
 from tests.indexer.web.asking import Asking, person
 from workers import cli
@@ -187,3 +191,54 @@ def test_a_picture_taken_is_an_event_before_it_is_a_file(filmed: Home, looking: 
     other.send(f"/originals/{first}/looks", purpose="抽查")
     theirs = {"X-CSRF-Token": other.sign()}
     assert other.client.post(address, json={"at_s": 1, "shown": "copy"}, headers=theirs).status_code == 404
+
+
+def test_recordings_stand_side_by_side_by_corrected_clocks_with_the_last_nudge(
+    looking: Asking, first: str, second: str
+) -> None:
+    together = f"/originals/together?of={first}&of={second}"
+
+    def nudges() -> list[float]:
+        given = re.search(r'data-cameras="([^"]+)"', looking.page(together))
+        assert given is not None
+        cameras = json.loads(html.unescape(given[1]))
+        assert [one["start_ms"] for one in cameras] == [1627974000000.0, 1627974002000.0]
+        return [one["nudge_s"] for one in cameras]
+
+    assert nudges() == [0.0, 0.0]
+    headers = {"X-CSRF-Token": looking.sign()}
+    for of, beside, offset_s in ((second, first, 0.4), (first, second, 0.3)):
+        body = {"kind": "nudge", "at_s": 1, "beside": beside, "offset_s": offset_s, "shared": True}
+        assert looking.client.post(f"/api/originals/{of}/notes", json=body, headers=headers).status_code == 201
+        # What one's clock is late, the other's is early.
+        assert nudges() == ([0.0, 0.4] if of == second else [0.0, -0.3])
+
+
+def test_recordings_side_by_side_ask_for_a_purpose_and_each_is_a_look(filmed: Home, first: str, second: str) -> None:
+    other = person(filmed, "reviewer", "周审核")
+    together = f"/originals/together?of={first}&of={second}"
+    assert "为何查看" in other.page(together)
+    sent = other.send("/originals/together/looks", of=[first, second], purpose="复核", t="1.5")
+    assert sent.headers["location"] == f"{together}&t=1.5"
+    other.page(together)
+    looks = [json.loads(line) for line in filmed.catalog.events_of_type(["view.original"])]
+    assert {one["original"] for one in looks if one["actor"] == "周审核"} == {first, second}
+    other.page(f"/originals/together?of={first}&of=01ARZ3NDEKTSV4RRFFQ69G5FAV", 404)
+    other.page("/originals/together?" + "&".join([f"of={first}"] * 5), 422)
+    person(filmed, "operator", "运维乙").page(together, 404)
+
+
+def test_what_was_recorded_meanwhile_is_of_the_same_case_and_seen(
+    filmed: Home, looking: Asking, first: str, second: str
+) -> None:
+    address = f"/api/originals/{first}/meanwhile"
+    assert looking.client.get(address).json() == []
+    for one in (first, second):
+        link(filmed, one)
+    [found] = looking.client.get(address).json()
+    assert (found["original"], found["start"]) == (second, "2021-08-03 15:00:02.000 +08:00")
+    assert second in looking.page(f"/originals/together?of={first}")
+    restricting = Restricting(filmed.catalog, filmed.audit)
+    placed = restricting.place(REVIEWER, "商业秘密", kind="trade_secret", original=second, units=("他科",))
+    assert looking.client.get(address).json() == []
+    restricting.lift(REVIEWER, placed.id, "试毕")
