@@ -16,6 +16,8 @@ from itertools import pairwise
 from typing import Final
 
 from pipeline.recordings import Segment
+from pipeline.rules import NameProfile
+from pipeline.timing.names import read_name
 
 # A wider jump is another card, or a number that was set.
 HOLE_MAX: Final = 200
@@ -54,6 +56,17 @@ def holes(segments: Iterable[Segment], gone: Collection[tuple[str, str, int]] = 
             )  # fmt: skip
             if missing:
                 yield Hole(device=device, profile=profile, before=before, after=after, missing=missing)
+
+
+def numbers_of(
+    disposed: Iterable[tuple[str, str, str]], profiles: Sequence[NameProfile]
+) -> Iterator[tuple[str, str, int]]:
+    """(place, profile, number) of files that were disposed of, as far as their names tell. disposed: place, folder,
+    name."""
+    for place, folder, name in disposed:
+        reading = read_name(folder, name, profiles)
+        if reading is not None and (number := reading.marks.get("sequence", "")).isdecimal():
+            yield place, reading.profile.name, int(number)
 
 
 def _in_order(listed: Sequence[Segment]) -> list[Segment]:

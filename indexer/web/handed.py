@@ -18,11 +18,14 @@ from indexer.web.receiving import UPLOAD
 from pipeline.case_numbers import comparable, parse
 from pipeline.custody.refusals import Told, told_of
 from pipeline.edges import arrivals, drops, registers, restrictions
+from pipeline.edges import segments as edge
 from pipeline.edges.arrivals import Came, Narrowed
 from pipeline.edges.drops import Drop
 from pipeline.edges.uploads import Upload
 from pipeline.errors import BadInput
+from pipeline.holes import Hole, holes, numbers_of
 from pipeline.records import CaseLink
+from pipeline.rules import name_profiles
 
 if TYPE_CHECKING:
     from indexer.web.desk import Desk
@@ -32,6 +35,10 @@ OF_INTAKE: Final = (
     "late_", "clock_", "sequence_", "missing", "drop_", "not_on_list", "not_as_listed", "from_archive", "time_",
     "empty", "extension_mismatch", "hard_links", "holes", "incomplete", "mtime_in_future", "truncated", "zero_tail",
 )  # fmt: skip
+
+CLOCKS: Final = ("clock_eight_hours", "clock_zone_other", "sequence_conflict", "mtime_in_future")
+# Of its time, and nothing that a clerk can mend: told of where somebody asks.
+ASIDE: Final = frozenset(("clock_zone_unknown", "time_unknown", "time_conflict", "time_by_order"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,13 +136,17 @@ def screen(desk: Desk, which: Narrowed, *, before: str | None, limit: int) -> Sc
         )  # fmt: skip
 
 
-def listed(desk: Desk, which: Narrowed, limit: int) -> tuple[list[Row], int]:
-    """The arrivals that this person may know of, oldest first, and how many of them there are."""
+def receipt(desk: Desk, which: Narrowed, *, first: int, limit: int) -> tuple[list[Row], list[Refused], int]:
+    """The arrivals that this person may know of, oldest first, what was refused, and how many arrivals there are."""
     hidden = _Hidden(desk)
     with desk.catalog.snapshot() as connection:
-        found = arrivals.page(connection, which, limit=limit, oldest_first=True)
-        found = [one for one in found if one.original not in hidden.of]
-        return _rows(connection, found, hidden), arrivals.count(connection, which, hidden.originals)
+        found = arrivals.oldest(connection, which, skip=first, limit=limit)
+        rows = _rows(connection, [one for one in found if one.original not in hidden.of], hidden)
+        refused = list(_refused(desk, arrivals.refused_since(connection, which.since, desk.settings.watched), hidden))
+        root = desk.settings.watched.get(which.source or "")
+        place = str(root / which.folder if root and which.folder else root or "")
+        its = [one for one in refused if (which.until is None or one.at < which.until) and one.path.startswith(place)]
+        return rows, its if which.source is None or root else [], arrivals.count(connection, which, hidden.originals)
 
 
 def refused_again(desk: Desk, key: str) -> str:
@@ -151,6 +162,36 @@ def refused_again(desk: Desk, key: str) -> str:
     if raw is None or root is None or hidden.names(str(path)):
         raise BadInput("There is no such refused file", zh="没有此未收文件")
     return desk.take_in(path, root[1], root[0]).reason or ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checks:
+    """What somebody should ask about. clocks: original, name, text, text in Chinese."""
+
+    holes: Sequence[Hole]
+    clocks: Sequence[tuple[str, str, str, str]]
+
+
+def checks(desk: Desk, since: datetime | None, limit: int) -> Checks:
+    """Numbers that are missing among the files of a device, and clocks that somebody should look at.
+
+    What this person may not know of accounts for its number, and stands beside no hole.
+    """
+    hidden = _Hidden(desk)
+    with desk.catalog.snapshot() as connection:
+        segments = edge.segments(connection)
+        gone = frozenset(numbers_of(edge.disposed(connection), name_profiles(desk.settings.home)))
+        clocks = arrivals.questioned(connection, since, CLOCKS, limit)
+        recent = {one.original for one in segments} if since is None else arrivals.originals_since(connection, since)
+    found = [
+        one for one in holes(segments, gone)
+        if hidden.of.isdisjoint({one.before.original, one.after.original})
+        and not recent.isdisjoint({one.before.original, one.after.original})
+    ]  # fmt: skip
+    return Checks(
+        holes=found[:limit],
+        clocks=[(one, masked(name), text, zh) for one, name, text, zh in clocks if one not in hidden.of],
+    )
 
 
 class _Hidden:

@@ -56,7 +56,7 @@ NAMES: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "only": {
         "": ("全部", "all"), "unlinked": ("未关联案件", "linked to no case"),
         "proposed": ("待确认关联", "link proposed"),
-        "late": ("逾期移交", "handed in late"), "duplicate": ("重复", "duplicates"),
+        "late": ("逾期上交", "handed in late"), "duplicate": ("重复", "duplicates"),
         "attention": ("需要关注", "needs attention"),
     },
     "safe": {

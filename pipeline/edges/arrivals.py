@@ -61,15 +61,21 @@ _COLUMNS: Final = (
 )  # fmt: skip
 
 
-def page(
-    connection: sa.Connection, which: Narrowed, *, before: str | None = None, limit: int, oldest_first: bool = False
-) -> list[Came]:
+def page(connection: sa.Connection, which: Narrowed, *, before: str | None = None, limit: int) -> list[Came]:
     """At most so many, newest first. before: only those older than this one."""
-    query = sa.select(*_COLUMNS).join(t.original, t.original.c.id == t.arrival.c.original).where(*_where(which))
-    if before:
-        query = query.where(t.arrival.c.id < before)
-    order = t.arrival.c.id if oldest_first else t.arrival.c.id.desc()
-    return [Came._make(row) for row in connection.execute(query.order_by(order).limit(limit))]
+    query = _query(which).order_by(t.arrival.c.id.desc()).limit(limit)
+    rows = connection.execute(query.where(t.arrival.c.id < before) if before else query)
+    return [Came._make(row) for row in rows]
+
+
+def oldest(connection: sa.Connection, which: Narrowed, *, skip: int, limit: int) -> list[Came]:
+    """At most so many, oldest first, behind the first ones."""
+    rows = connection.execute(_query(which).order_by(t.arrival.c.id).offset(skip).limit(limit))
+    return [Came._make(row) for row in rows]
+
+
+def _query(which: Narrowed) -> sa.Select[Any]:
+    return sa.select(*_COLUMNS).join(t.original, t.original.c.id == t.arrival.c.original).where(*_where(which))
 
 
 def count(connection: sa.Connection, which: Narrowed, hidden: Sequence[str] = ()) -> int:
@@ -155,6 +161,29 @@ def caveats(connection: sa.Connection, originals: Sequence[str]) -> dict[str, li
         for row in connection.execute(query):
             found[row.original].append((row.code, row.text, row.text_zh))
     return found
+
+
+def questioned(
+    connection: sa.Connection, since: datetime | None, codes: Sequence[str], limit: int
+) -> list[tuple[str, str, str, str]]:
+    """(original, its name, text, text in Chinese) of caveats of these codes on what arrived since, newest first."""
+    caveat, original = t.caveat.c, t.original.c
+    came = sa.select(t.arrival.c.id).where(t.arrival.c.original == original.id)
+    came = came.where(t.arrival.c.id >= _first_id(since)) if since else came
+    query = (
+        sa.select(original.id, original.name, caveat.text, caveat.text_zh)
+        .join(t.caveat, caveat.original == original.id)
+        .where(caveat.code.in_(codes), original.state != "disposed", came.exists())
+        .order_by(original.id.desc(), caveat.number)
+        .limit(limit)
+    )
+    return [(row.id, row.name, row.text, row.text_zh) for row in connection.execute(query)]
+
+
+def originals_since(connection: sa.Connection, since: datetime) -> set[str]:
+    """What arrived since."""
+    query = sa.select(t.arrival.c.original).where(t.arrival.c.id >= _first_id(since))
+    return set(connection.execute(query).scalars()) - {None}
 
 
 def refused_since(

@@ -138,6 +138,8 @@ def list_findings(code: str | None, *, holes: bool, late: bool) -> None:
     """Prints what is missing in the numbers of devices, and what was handed in after the deadline."""
     from pipeline.edges import registers, segments
     from pipeline.holes import holes as holes_of
+    from pipeline.holes import numbers_of
+    from pipeline.rules import name_profiles
     from pipeline.timing.lateness import CODE
     from workers.bootstrap import home
 
@@ -145,7 +147,8 @@ def list_findings(code: str | None, *, holes: bool, late: bool) -> None:
     with home(app.settings) as built:
         with built.catalog.snapshot() as connection:
             found = segments.segments(connection)
-            gone = _gone(built, segments.disposed(connection)) if holes else set()
+            profiles = name_profiles(built.settings.home)
+            gone = set(numbers_of(segments.disposed(connection), profiles)) if holes else set()
             told = registers.told_of(connection, CODE) if late else []
         zone = built.settings.time.zone
     devices = {one.original: one.device for one in found}
@@ -159,19 +162,6 @@ def list_findings(code: str | None, *, holes: bool, late: bool) -> None:
             data = {"finding": "late_upload", "device": device, "original": original, "name": masked(name),
                     "text": text, "text_zh": text_zh}  # fmt: skip
             app.emit(data, f"{device or '-':20}  {original}  {masked(name)}  {app.in_words(text_zh, text)}")
-
-
-def _gone(built: Home, disposed: list[tuple[str, str, str]]) -> set[tuple[str, str, int]]:
-    """(place, profile, number) of what was disposed of."""
-    from pipeline.rules import name_profiles
-    from pipeline.timing.names import read_name
-
-    profiles, gone = name_profiles(built.settings.home), set()
-    for place, folder, name in disposed:
-        reading = read_name(folder, name, profiles)
-        if reading is not None and (number := reading.marks.get("sequence", "")).isdecimal():
-            gone.add((place, reading.profile.name, int(number)))
-    return gone
 
 
 def _hole(hole: Hole, zone: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Final, get_args
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -10,10 +10,13 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Form, Query
 from fastapi.responses import JSONResponse, Response
 
+from indexer.masking import masked
 from indexer.web import handed
 from indexer.web.desk import Visit, own_path
 from indexer.web.pages.original import seen
+from indexer.web.receipt import Receipt, receipt_of
 from indexer.web.visits import Inside
+from indexer.web.words import named
 from pipeline.custody.settle import IGNORED, PARTIAL_SUFFIXES
 from pipeline.edges import arrivals
 from pipeline.edges.arrivals import Narrowed, Only
@@ -22,6 +25,8 @@ from pipeline.linking import Linking
 
 ROUTES = APIRouter(tags=["hand-in"])
 PAGE: Final = 50
+RECEIPT_PART: Final = 300  # files on one receipt; more are further parts
+CHECKS_MAX: Final = 200
 DAYS: Final = (1, 7, 30, 0)  # 0: of all times
 
 
@@ -43,7 +48,7 @@ def page(
         "hand_in.html", found=found, days=days, only=only, way=way, q=q, before=before, ways=ways, done=done,
         cases=cases, spans=DAYS, onlys=[one for one in get_args(Only) if one != "broken"],
         way_of=handed.way_of, link=lambda **changes: _link(given, changes), today=_today(visit).isoformat(),
-        inbox=visit.desk.settings.inbox,
+        inbox=visit.desk.settings.inbox, receipt_of=lambda came: _place_of(visit, came), aside=handed.ASIDE,
     )  # fmt: skip
 
 
@@ -113,6 +118,63 @@ def links(
     return visit.go(own_path(back))
 
 
+@ROUTES.get("/hand-in/receipt", include_in_schema=False)
+def receipt(visit: Inside, day: str = "", way: str = "", folder: str | None = None, part: int = 1) -> Response:
+    """What came in on a day, by one way or all, to print."""
+    said, parts = _receipt(visit, day, way, folder, part)
+    given = {"day": day, "way": way, **({} if folder is None else {"folder": folder})}
+
+    def link(number: int, path: str = "/hand-in/receipt") -> str:
+        return f"{path}?" + urlencode({**given, "part": number})
+
+    return visit.page("receipt.html", receipt=said, part=part, parts=parts, part_link=link,
+                      pdf=link(part, "/hand-in/receipt.pdf"))  # fmt: skip
+
+
+@ROUTES.get("/hand-in/receipt.pdf")
+def receipt_pdf(visit: Inside, day: str = "", way: str = "", folder: str | None = None, part: int = 1) -> Response:
+    """The same on paper, with room to sign."""
+    from indexer.exporting.slip import as_pdf
+
+    said, _ = _receipt(visit, day, way, folder, part)
+    pdf = as_pdf(said, visit.lang, datetime.now(UTC))
+    headers = {"Content-Disposition": f'attachment; filename="receipt-{day or _today(visit)}.pdf"'}
+    return Response(pdf, media_type="application/pdf", headers=headers)
+
+
+def _receipt(visit: Visit, day: str, way: str, folder: str | None, part: int) -> tuple[Receipt, int]:
+    """One part of it, and how many there are. Raises BadInput for a day that is none."""
+    visit.require("ingest")
+    try:
+        on = date.fromisoformat(day) if day else _today(visit)
+        since, until = _midnight(visit, on), _midnight(visit, on + timedelta(days=1))
+    except (ValueError, OverflowError) as error:
+        raise BadInput(f"{day} is no day such as 2026-11-23", zh=f"{day} 不是日期，应如 2026-11-23") from error
+    which = Narrowed(since=since, until=until, source=way or None, folder=folder)
+    first = (max(part, 1) - 1) * RECEIPT_PART
+    rows, refused, count = handed.receipt(visit.desk, which, first=first, limit=RECEIPT_PART)
+    words = visit.say("all ways in")
+    if way:
+        words = named(visit.lang, "way", handed.way_of(way))
+        words += "".join(f" · {one}" for one in (way.partition(":")[2], folder) if one)
+    said = receipt_of(
+        visit.say, visit.time, rows, refused, is_zh=visit.lang == "zh", way=words, day=on.isoformat(), count=count,
+        first=first + 1, by=visit.person.name, at=datetime.now(UTC),
+    )  # fmt: skip
+    visit.desk.tell("view.receipt", facts={"day": on.isoformat(), "source": way, "files": len(rows)})
+    return said, max(1, -(-count // RECEIPT_PART))
+
+
+@ROUTES.get("/hand-in/checks", include_in_schema=False)
+def checks(visit: Inside, days: int = 30) -> Response:
+    """Numbers that are missing, and clocks that somebody should look at."""
+    visit.require("ingest")
+    which = _which(visit, days, "", "", "")
+    found = handed.checks(visit.desk, which.since, CHECKS_MAX)
+    visit.desk.tell("view.recordings", facts={"days": days})
+    return visit.page("hand_in_checks.html", found=found, days=days, spans=DAYS, most=CHECKS_MAX, masked=masked)
+
+
 @ROUTES.get("/hand-in/rules", include_in_schema=False)
 def rules(visit: Inside) -> Response:
     """What is taken in from which folder, when, and what is left alone."""
@@ -136,6 +198,13 @@ def _told(row: handed.Row) -> dict[str, Any]:
         "twin": row.twin and {"name": row.twin.name, "source": row.twin.source,
                               "taken_at": row.twin.taken_at.isoformat()},
     }  # fmt: skip
+
+
+def _place_of(visit: Visit, came: arrivals.Came) -> dict[str, str]:
+    """What names the receipt that this arrival stands on: of its drop folder and day, as the text one is."""
+    place = {"way": came.source, "day": visit.time(came.taken_at)[:10]}
+    is_watched = came.source in visit.desk.settings.watched
+    return {**place, "folder": came.folder.partition("/")[0]} if is_watched else place
 
 
 def _which(visit: Visit, days: int, only: str, way: str, words: str) -> Narrowed:

@@ -66,7 +66,7 @@ class Sending {
         const why = await response.clone().json().catch(() => null);
         if (why?.error && method === "POST" && path === "/api/uploads") return response;
       } catch { /* nobody answers: it is asked again */ }
-      this.tell("again", "⧗ " + said.again);
+      this.tell("again", "○ " + said.again);
       await pause(wait);
     }
   }

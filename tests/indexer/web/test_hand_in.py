@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 import time
 import zlib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
+import pypdfium2 as pdfium
 import pytest
 from PIL import Image
 
 from pipeline.restricting import Restricting
-from tests.flows.keeping import CASE, REVIEWER, link, take
+from tests.flows.keeping import CASE, REVIEWER, filmed, link, take
 from tests.indexer.web.asking import Asking, person
 from workers.bootstrap import Home
 from workers.patrol import look_after_uploads
@@ -216,3 +221,46 @@ def test_the_rules_of_every_folder_can_be_read(clerk: Asking, sqlite_home: Home)
     page = clerk.page("/hand-in/rules")
     for word in (str(sqlite_home.settings.inbox), "Thumbs.db", ".crdownload", "0.3 秒"):
         assert word in page
+
+
+def test_a_receipt_lists_a_folder_s_day_and_comes_on_paper(sqlite_home: Home, clerk: Asking) -> None:
+    inbox = sqlite_home.settings.inbox
+    for name, colour in (("一号箱/现场.jpg", "red"), ("二号箱/别处.jpg", "blue")):
+        (inbox / name).parent.mkdir()
+        (inbox / name).write_bytes(picture(colour))
+    (inbox / "一号箱" / "link.jpg").symlink_to(inbox)
+    first, *_ = [
+        str(sqlite_home.take_in(inbox / name, inbox, "inbox").original)
+        for name in ("一号箱/现场.jpg", "二号箱/别处.jpg", "一号箱/link.jpg")
+    ]
+    receipts = re.findall(r'href="(/hand-in/receipt\?way[^"]+)"', clerk.page("/hand-in"))
+    [address] = [html.unescape(one) for one in receipts if quote("一号箱") in one]
+    page, sha256 = clerk.page(address), sqlite_home.catalog.known_of(first).original.sha256
+    for word in (first, sha256, "一号箱/现场.jpg", "link.jpg", "收件文件夹"):
+        assert word in page
+    assert "别处.jpg" not in page
+    answer = clerk.client.get(address.replace("/receipt?", "/receipt.pdf?"))
+    assert answer.headers["content-type"] == "application/pdf"
+    with pdfium.PdfDocument(answer.content) as pdf:
+        text = "".join(pdf[0].get_textpage().get_text_bounded().split())
+    assert "现场.jpg" in text
+    assert sha256 in text
+    assert clerk.client.get("/hand-in/receipt?day=x").status_code == 400
+
+
+def test_missing_numbers_stand_between_their_neighbours_and_hidden_ones_are_no_hole(
+    sqlite_home: Home, clerk: Asking, tmp_path: Path
+) -> None:
+    at = datetime(2026, 8, 3, 1, tzinfo=UTC)
+    names = [f"GX0100{number}.MP4" for number in (12, 13, 15)]
+    ids = filmed(sqlite_home, tmp_path, *((name, at + timedelta(hours=n), 60.0) for n, name in enumerate(names)))
+    page = clerk.page("/hand-in/checks?days=0")
+    assert "⚠ 14<" in page
+    assert "⚠ 13<" not in page
+    assert "GX010015.MP4" in page
+    Restricting(sqlite_home.catalog, sqlite_home.audit).place(
+        REVIEWER, "商业秘密", kind="trade_secret", original=ids[1], units=("法制科",)
+    )
+    page = clerk.page("/hand-in/checks?days=0")
+    assert "没有缺号" in page
+    assert "GX0100" not in page

@@ -1,0 +1,93 @@
+"""Pages of paper: A4, with the Chinese font inside, so that they read the same on any machine.
+
+Only the glyphs that occur are embedded. A character that the font lacks is written out as its number.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from fpdf import FPDF, FontFace
+from fpdf.enums import Align, TableCellFillMode, WrapMode, XPos, YPos
+from fpdf.fonts import TTFFont
+from pylopdf_fonts_zh_cn import sans_path
+
+_FONT: Final = "sans"
+_GREY: Final = (240, 240, 240)
+_MARGIN_MM: Final = 15
+_WIDTH_MM: Final = 180
+
+
+class Paper(FPDF):
+    """A document whose pages carry its title and their number."""
+
+    def __init__(self, title: str, lang: str, made_at: datetime) -> None:
+        logging.getLogger("fontTools").setLevel(logging.ERROR)
+        super().__init__(format="A4")
+        self.title_text = title
+        self.set_margins(_MARGIN_MM, _MARGIN_MM)
+        self.set_auto_page_break(True, margin=18)
+        self.add_font(_FONT, fname=str(sans_path()))
+        self.set_font(_FONT, size=9)
+        font = self.fonts[_FONT]
+        assert isinstance(font, TTFFont)
+        self.has = font.cmap
+        self.add_page()
+        self.set_title(title)
+        self.set_lang(lang)
+        self.set_creation_date(made_at)
+
+    def footer(self) -> None:
+        self.set_y(-14)
+        self.set_font(_FONT, size=7)
+        self.cell(0, 8, f"{self.title_text}   {self.page_no()} / {{nb}}", align="C")
+        self.set_font(_FONT, size=9)
+
+    def known(self, text: str) -> str:
+        """The text with what the font cannot draw written out."""
+        return "".join(one if ord(one) in self.has else f"[U+{ord(one):04X}]" for one in text)
+
+    def line(self, text: str, size: float = 9, above: float = 0) -> None:  # type: ignore[override]
+        if above:
+            self.ln(above)
+        self.set_font(_FONT, size=size)
+        self.multi_cell(
+            0, size * 0.55, self.known(text), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT, wrapmode=WrapMode.CHAR
+        )
+        self.set_font(_FONT, size=9)
+
+    def pairs(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """A table of names and values."""
+        with self.table(
+            col_widths=(25, 75), first_row_as_headings=False, line_height=5, wrapmode=WrapMode.CHAR,
+            cell_fill_mode=TableCellFillMode.NONE,
+        ) as table:  # fmt: skip
+            for label, value in pairs:
+                row = table.row()
+                row.cell(self.known(label), style=FontFace(fill_color=_GREY))
+                row.cell(self.known(value))
+
+    def listing(self, shares: Sequence[int], rows: Sequence[Sequence[str]]) -> None:
+        """A table whose first row is its heading. shares: of the page's width."""
+        heading = FontFace(emphasis="", fill_color=_GREY)
+        with self.table(
+            col_widths=tuple(shares), headings_style=heading, line_height=5, wrapmode=WrapMode.CHAR, text_align=Align.L
+        ) as table:
+            for values in rows:
+                row = table.row()
+                for value in values:
+                    row.cell(self.known(value))
+
+    def signatures(self, labels: Sequence[str], dates: Sequence[str]) -> None:
+        """A box for each to sign in. dates: what stands in the row below."""
+        self.ln(5)
+        width = _WIDTH_MM / len(labels)
+        if self.get_y() > 240:
+            self.add_page()
+        for texts, height in ((labels, 7), ([""] * len(labels), 14), (dates, 7)):
+            for text in texts:
+                self.cell(width, height, self.known(text), border=1)
+            self.ln(height)
