@@ -8,6 +8,7 @@ import uvicorn
 
 from indexer.web.app import create_app
 from indexer.web.desk import House
+from pipeline.edges import workload
 from workers.bootstrap import Home, build_accounts, build_finder
 from workers.cli.status import standing
 
@@ -28,5 +29,6 @@ def serve(home: Home, stop: threading.Event, host: str, port: int) -> None:
 def house_of(home: Home) -> House:
     """What the pages have at hand."""
     return House(
-        accounts=build_accounts(home), finder=build_finder(home), desk_of=home.of, standing=lambda: standing(home)
-    )
+        accounts=build_accounts(home), finder=build_finder(home), desk_of=home.of, standing=lambda: standing(home),
+        counters=lambda: workload.counters(home.catalog),
+    )  # fmt: skip

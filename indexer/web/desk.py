@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pipeline.custody.accession import Receipt
     from pipeline.edges.audit import AuditLog
     from pipeline.edges.catalog import Catalog
+    from pipeline.edges.checkpoints import Checkpoints
+    from pipeline.edges.log_check import LogReport
     from pipeline.edges.uploads import Uploads
     from pipeline.edges.vault import Vault
     from pipeline.records import Known, Stated
@@ -46,6 +48,8 @@ class Desk(Protocol):
     @property
     def audit(self) -> AuditLog: ...
     @property
+    def checkpoints(self) -> Checkpoints: ...
+    @property
     def actor(self) -> str: ...
     @property
     def reviewer(self) -> Reviewer: ...
@@ -59,6 +63,7 @@ class Desk(Protocol):
     def take_in(self, path: Path, root: Path, source: str, stated: Stated | None = None) -> Receipt: ...
     def look_anew(self, originals: Sequence[str]) -> None: ...
     def at_intake(self) -> list[dict[str, Any]]: ...
+    def check_log(self) -> LogReport: ...
     def tell(
         self, type: str, *, actor: str | None = None, original: str | None = None, outcome: str = "done",
         facts: Any = None,
@@ -68,12 +73,13 @@ class Desk(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class House:
     """The application's parts, the same for everybody. desk_of: the home as this person may use it; standing: as
-    `status --json` prints it."""
+    `status --json` prints it; counters: of jobs, by stage."""
 
     accounts: Accounts
     finder: Finder
     desk_of: Callable[[Reviewer], Desk]
     standing: Callable[[], dict[str, Any]]
+    counters: Callable[[], dict[str, dict[str, float]]]
     parts: dict[str, Any] = field(default_factory=dict)
 
 

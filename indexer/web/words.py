@@ -85,7 +85,26 @@ NAMES: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "index": ("编入索引", "index"), "derive": ("生成预览", "derive"), "fingerprint": ("提取特征", "fingerprint"),
     },
     "level": {"alarm": ("告警", "alarm"), "notice": ("留意", "notice"), "well": ("正常", "well")},
+    "log": {
+        "all": ("全部", "all"), "looks": ("查看", "looks"), "searches": ("检索", "searches"),
+        "exports": ("导出与下载", "exports and downloads"), "sign_ins": ("登录与账户", "sign-ins and accounts"),
+        "work": ("任务操作", "jobs"), "custody": ("保管", "custody"),
+    },
+    "outcome": {"done": ("完好", "well"), "refused": ("被拒", "refused"), "failed": ("失败", "failed")},
+    "key": {
+        "first": ("首个密钥", "the first"), "rotation": ("更换", "rotated"), "lost": ("丢失后更换", "after a loss"),
+    },
     "event": {
+        "view.original": ("查看原件", "looked at"), "view.downloaded": ("下载原件", "downloaded"),
+        "view.record": ("查看信息", "read its record"), "view.case": ("打开案件", "opened a case"),
+        "view.log": ("查阅日志", "read the log"), "search": ("检索", "searched"), "match": ("比对", "matched"),
+        "session.begun": ("登录", "signed in"), "session.ended": ("退出", "signed out"),
+        "session.refused": ("登录被拒", "sign-in refused"), "account.locked": ("账户锁定", "account locked"),
+        "arrival.accepted": ("入库", "taken into custody"), "export.requested": ("申请导出", "asked for an export"),
+        "export.approved": ("批准导出", "approved an export"), "export.sealed": ("封存导出包", "sealed an export"),
+        "verify": ("整体核验", "verified all"), "log.checked": ("核验日志", "checked the log"),
+        "backup.done": ("备份", "backed up"), "fixity.batch": ("复核", "read again"),
+        "fixity.broken": ("字节不符", "bytes do not hold"),
         "job.failed": ("失败", "failed"), "job.retry": ("重试", "tried again"), "job.cancel": ("取消", "cancelled"),
         **{f"stage.{name}": ("完成", "done") for name in (
             "probe", "timestamps", "link", "index", "derive", "fingerprint")},

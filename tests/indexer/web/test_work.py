@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
 from indexer import health
+from indexer.web.app import create_app
 from pipeline.edges.workload import gist
 from pipeline.restricting import Restricting
 from tests.flows.keeping import REVIEWER, take
-from tests.indexer.web.asking import person
+from tests.indexer.web.asking import ROLES, nobody, person
 from workers.bootstrap import Home, build_jobs
 from workers.cli.status import standing
+from workers.serve import house_of
 
 
 def fail(home: Home, original: str, reason: str, stage: str = "probe", detail: str | None = None) -> str:
@@ -152,3 +155,19 @@ def test_a_job_shows_its_commands_and_what_happened_and_no_content(sqlite_home: 
     page = operator.page(f"/work/jobs/{job}")
     assert "拆除现场" not in page
     assert "moov atom" not in page
+
+
+def test_figures_are_for_this_machine_and_for_operators(sqlite_home: Home, tmp_path: Path) -> None:
+    [original] = take(sqlite_home, tmp_path / "card", "拆除现场.jpg")
+    fail(sqlite_home, original, "RuntimeError: it fell")
+    here = TestClient(create_app(house_of(sqlite_home)), client=("127.0.0.1", 5))
+    answer = here.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert 'casereel_task_total{stage="probe",state="failed"} 1\n' in answer.text
+    assert 'casereel_queue_length{type="heavy",stage="derive"} 1\n' in answer.text
+    assert "casereel_storage_free_bytes " in answer.text
+    assert original not in answer.text
+    assert here.get("/metrics", headers={"X-Forwarded-For": "10.0.0.9"}).status_code == 404
+    assert nobody(sqlite_home).get("/metrics").status_code == 404
+    for role in ROLES:
+        person(sqlite_home, role).page("/metrics", 200 if role in ("operator", "administrator") else 404)

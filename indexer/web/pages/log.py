@@ -1,0 +1,216 @@
+"""The log for auditors: who did what, who looked at what and why, the chain's state, access to be asked about.
+
+Administrators read it too. What they may not know of is not in it for them: entries about a restricted original are
+absent, and what other entries tell of one, or of a restricted case, is left out.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse, Response
+
+from indexer import unusual
+from indexer.masking import masked
+from indexer.web.desk import Visit
+from indexer.web.visits import Inside
+from pipeline.case_numbers import comparable, parse
+from pipeline.edges import events
+from pipeline.edges.events import Entry, Wanted
+from pipeline.errors import BadInput
+
+ROUTES = APIRouter(tags=["log"])
+PAGE: Final = 50
+# What an auditor asks for together -> types of entries; one that ends in a point stands for all that begin so.
+GROUPS: Final[dict[str, tuple[str, ...]]] = {
+    "all": (),
+    "looks": ("view.original", "view.downloaded"),
+    "searches": ("search", "suggest", "match"),
+    "exports": ("export.", "view.downloaded"),
+    "sign_ins": ("session.", "account."),
+    "work": ("job.", "jobs."),
+    "custody": ("arrival.", "fixity.", "disposal.", "hold.", "backup.", "verify"),
+}
+UNUSUAL_DAYS: Final = 30
+UNUSUAL_MOST: Final = 20_000
+_IDENTIFIER: Final = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{26}\b")
+Short = Annotated[str, Query(max_length=120)]
+Before = Annotated[int | None, Query(ge=1, le=2**53)]
+
+
+@ROUTES.get("/log", include_in_schema=False)
+def page(
+    visit: Inside, show: Short = "all", person: Short = "", type: Short = "", original: Short = "", since: Short = "",
+    until: Short = "", before: Before = None,
+) -> Response:  # fmt: skip
+    """The entries of one group, the latest first; looks with their purpose and how long they lasted."""
+    visit.require("read_events")
+    given = {"show": show, "person": person, "type": type, "original": original, "since": since, "until": until}
+    said, entries, more = "", list[Entry](), None
+    try:
+        entries, more = _found(visit, given, before)
+    except BadInput as error:
+        said = error.zh if visit.lang == "zh" and error.zh else error.sentence
+    desk = visit.desk
+    names = {one: masked(name) for one, name in desk.catalog.names({e.original for e in entries if e.original}).items()}
+    watched = events.watched_s(desk.catalog, [one for one in entries if one.type == "view.original"])
+    return visit.page(
+        "log.html", status=400 if said else 200, entries=entries, given=given, more=more, said=said, names=names,
+        watched=watched, groups=list(GROUPS), types=events.types(desk.catalog), told=_told,
+        people=[one.name for one in visit.house.accounts.listed()],
+        link=lambda **changes: _link(given, changes),
+    )  # fmt: skip
+
+
+@ROUTES.get("/api/log")
+def api(
+    visit: Inside, show: Short = "all", person: Short = "", type: Short = "", original: Short = "", since: Short = "",
+    until: Short = "", before: Before = None,
+) -> Response:  # fmt: skip
+    """The same as data; `before` of the answer asks for the next page."""
+    visit.require("read_events")
+    given = {"show": show, "person": person, "type": type, "original": original, "since": since, "until": until}
+    entries, more = _found(visit, given, before)
+    watched = events.watched_s(visit.desk.catalog, [one for one in entries if one.type == "view.original"])
+    return JSONResponse({
+        "entries": [
+            {"seq": one.seq, "at": one.at.isoformat(), "type": one.type, "actor": one.actor, "original": one.original,
+             "outcome": one.outcome, "facts": one.facts, "watched_s": watched.get(one.seq)}
+            for one in entries
+        ],
+        "before": more,
+    })  # fmt: skip
+
+
+@ROUTES.get("/log/unusual", include_in_schema=False)
+def unusual_page(visit: Inside) -> Response:
+    """What the rules find in the last days."""
+    visit.require("read_events")
+    visit.desk.tell("view.log", facts={"show": "unusual"})
+    return visit.page("log_unusual.html", found=_unusual(visit), rules=unusual.RULES, days=UNUSUAL_DAYS)
+
+
+@ROUTES.get("/api/log/unusual")
+def api_unusual(visit: Inside) -> Response:
+    """The same as data: rule, person, moment, numbers of the entries."""
+    visit.require("read_events")
+    visit.desk.tell("view.log", facts={"show": "unusual"})
+    return JSONResponse([
+        {"rule": one.rule, "person": one.person, "at": one.at.isoformat(), "entries": list(one.seqs)}
+        for one in _unusual(visit)
+    ])  # fmt: skip
+
+
+@ROUTES.get("/log/chain", include_in_schema=False)
+def chain_page(visit: Inside) -> Response:
+    """What stands for the log: its last check, signed heads, keys, second party."""
+    visit.require("read_events")
+    return _chain(visit, None)
+
+
+@ROUTES.post("/log/chain", include_in_schema=False)
+def check_chain(visit: Inside) -> Response:
+    """Computes the whole chain again, and says what it found."""
+    visit.require("read_events")
+    visit.require("verify")
+    report = visit.desk.check_log()
+    visit.desk.tell(
+        "log.checked", outcome="failed" if report.faults else "done",
+        facts={"entries": report.entries, "signed_heads": report.signed_heads, "faults": len(report.faults)},
+    )  # fmt: skip
+    return _chain(visit, report)
+
+
+def _chain(visit: Visit, report: Any) -> Response:
+    desk, data = visit.desk, visit.house.standing()
+    checks = events.find(desk.catalog, Wanted(types=("verify", "log.checked")), 1)
+    return visit.page(
+        "log_chain.html", data=data, last=checks[0] if checks else None, latest=desk.checkpoints.latest(),
+        heads=len(desk.checkpoints.sizes()), keys=desk.checkpoints.key_changes(), report=report,
+    )  # fmt: skip
+
+
+def _found(visit: Visit, given: dict[str, str], before: int | None) -> tuple[list[Entry], int | None]:
+    """The page's entries, and where the next begins; reading the log is an entry too."""
+    if given["show"] not in GROUPS:
+        raise BadInput(f"There is no group '{given['show']}'", zh="没有此分组", found=given["show"])
+    zone = ZoneInfo(visit.zone)
+    wanted = Wanted(
+        actor=given["person"].strip(), types=(given["type"],) if given["type"] else GROUPS[given["show"]],
+        original=given["original"].strip().upper(), from_at=_day(given["since"], zone),
+        to_at=_day(given["until"], zone, days=1), before=before,
+    )  # fmt: skip
+    found = events.find(visit.desk.catalog, wanted, PAGE + 1)
+    more = found[PAGE - 1].seq if len(found) > PAGE else None
+    asked = {name: value for name, value in given.items() if value and value != "all"}
+    visit.desk.tell("view.log", facts={**asked, **({"before": before} if before else {})})
+    return list(_as_seen(visit, found[:PAGE])), more
+
+
+def _day(said: str, zone: ZoneInfo, days: int = 0) -> datetime | None:
+    if not said.strip():
+        return None
+    try:
+        return datetime.combine(date.fromisoformat(said.strip()) + timedelta(days=days), time(), zone)
+    except (ValueError, OverflowError) as error:
+        raise BadInput(f"'{said}' is no date: write 2026-08-03", zh=f"“{said}”不是日期：请写成 2026-08-03") from error
+
+
+def _as_seen(visit: Visit, entries: Sequence[Entry]) -> Iterator[Entry]:
+    """The entries as this person may know of them."""
+    desk = visit.desk
+    texts = {one.seq: json.dumps(one.facts, ensure_ascii=False) for one in entries}
+    named = {one.seq: set(_IDENTIFIER.findall(texts[one.seq])) for one in entries}
+    every = desk.catalog.names({one.original for one in entries if one.original}.union(*named.values()))
+    hidden, cases = every.keys() - set(desk.seen(sorted(every))), desk.hidden_cases()
+    for one in entries:
+        if one.original in hidden:
+            continue
+        tells = named[one.seq] & hidden or (cases and not cases.isdisjoint(_cases_in(one.facts)))
+        yield replace(one, facts={}) if tells else one
+
+
+def _cases_in(facts: Any) -> Iterator[str]:
+    """Every text of the facts, and every case number in one, as numbers are compared."""
+    match facts:
+        case str():
+            yield comparable(facts)
+            yield from (one.key for one in parse(facts))
+        case dict():
+            yield from (key for value in facts.values() for key in _cases_in(value))
+        case list():
+            yield from (key for value in facts for key in _cases_in(value))
+
+
+def _unusual(visit: Visit) -> list[unusual.Finding]:
+    desk = visit.desk
+    since = desk.catalog.now() - timedelta(days=UNUSUAL_DAYS)
+    wanted = Wanted(types=(*unusual.LOOKS, *unusual.REFUSALS), from_at=since)
+    entries = list(_as_seen(visit, events.find(desk.catalog, wanted, UNUSUAL_MOST)))
+    cases = events.cases_of(desk.catalog, sorted({one.original for one in entries if one.original}))
+    opened: dict[str, set[str]] = {}
+    for one in events.find(desk.catalog, Wanted(types=("view.case",)), UNUSUAL_MOST):
+        opened.setdefault(one.actor, set()).add(comparable(str(one.facts.get("case", ""))))
+    return unusual.find(entries, cases, {who: frozenset(keys) for who, keys in opened.items()}, visit.zone)
+
+
+def _told(facts: dict[str, Any]) -> str:
+    """The facts of an entry in one line."""
+    parts = (f"{name}: {_one(value)}" for name, value in facts.items() if name != "purpose" and value not in (None, ""))
+    return masked("; ".join(parts))[:400]
+
+
+def _one(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _link(given: dict[str, str], changes: dict[str, Any]) -> str:
+    return "/log?" + urlencode({name: value for name, value in {**given, **changes}.items() if value})
