@@ -137,7 +137,7 @@ def _holes(recording: Recording) -> Iterator[Hole]:
     by_id: dict[str, Segment] = {one.original: one for one in recording.segments}
     for seam in recording.seams:
         ends = _ends(seam, by_id)
-        if seam.kind not in ("file_split", "overlap") and ends is not None:
+        if ends is not None:
             yield Hole(kind=seam.kind, from_at=ends[0], to_at=ends[1], why=seam.why, why_zh=seam.why_zh)
 
 

@@ -318,16 +318,21 @@ def _in_order(films: Sequence[Linked], review: Review) -> list[Linked]:
     return sorted(films, key=lambda one: (at.get(one.original, float("inf")), one.name))
 
 
-def _beside(review: Review) -> dict[str, list[tuple[Shown, float]]]:
-    """Written record -> the recordings of its time, each with the second at which the record begins in it."""
+def _beside(review: Review) -> dict[str, list[tuple[Shown, float, int]]]:
+    """Written record -> of each device that recorded at its time: the first file, the second at which the record
+    begins in it, and how many files there are.
+    """
     found = {}
     for one in review.file.written:
         if one.from_at:
             last = one.to_at or one.from_at
+            by_device: dict[str, list[Shown]] = {}
+            for shown in sorted(review.file.shown, key=lambda shown: shown.from_at):
+                if shown.from_at <= last and shown.to_at >= one.from_at:
+                    by_device.setdefault(shown.device or shown.original, []).append(shown)
             found[one.original] = [
-                (shown, shown.begins_s + max(0.0, (one.from_at - shown.from_at).total_seconds()))
-                for shown in sorted(review.file.shown, key=lambda shown: shown.from_at)
-                if shown.from_at <= last and shown.to_at >= one.from_at
+                (its[0], its[0].begins_s + max(0.0, (one.from_at - its[0].from_at).total_seconds()), len(its))
+                for its in by_device.values()
             ]
     return found
 

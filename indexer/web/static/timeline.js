@@ -172,7 +172,8 @@ function draw(box, data) {
 
   function hole(each, top) {
     const part = seen(each);
-    if (!part) return [];
+    // A switch of files is milliseconds long: it is drawn where the zoom comes to it.
+    if (!part || (each.class === "file_split" && part.wide <= LEAST_PX)) return [];
     const told = `${each.words} ${length(each.high - each.low)} ${said.full(each.low)} – ${said.full(each.high)} ${each.reason || each.why}`;
     const made = [element("rect", { class: "hole", x: part.from, y: top, width: part.wide, height: BAR_PX, fill: `url(#hatch-${each.class})` }, element("title", {}, told))];
     if (part.wide > 56) {

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -20,7 +21,7 @@ from tests.indexer.web.asking import OWN, person, served
 from workers.bootstrap import Home, build_follower
 
 # Pages that need a name in their address, with what stands for it.
-NAMED = ("/originals/{original}",)
+NAMED = ("/originals/{original}", f"/cases/{quote(CASE)}")
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def browser() -> Iterator[Any]:
 
 
 def addresses(original: str) -> list[str]:
-    """Every page that a person can come to by its address alone, and those of one original."""
+    """Every page that a person can come to by its address alone, and those of one original and its case."""
     plain = [
         route.path
         for module in modules()
