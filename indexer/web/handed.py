@@ -7,7 +7,8 @@ that name no case hidden from them.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -36,9 +37,31 @@ OF_INTAKE: Final = (
     "empty", "extension_mismatch", "hard_links", "holes", "incomplete", "mtime_in_future", "truncated", "zero_tail",
 )  # fmt: skip
 
+KEPT_S: Final = 10.0
+MANY: Final = 5_000  # arrivals; fewer are counted anew each time
 CLOCKS: Final = ("clock_eight_hours", "clock_zone_other", "sequence_conflict", "mtime_in_future")
 # Of its time, and nothing that a clerk can mend: told of where somebody asks.
 ASIDE: Final = frozenset(("clock_zone_unknown", "time_unknown", "time_conflict", "time_by_order"))
+
+
+class Kept:
+    """Figures that take long to count, for a few seconds: pages that follow what arrives do not count each time."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Any, tuple[float, Any]] = {}
+
+    def of(self, key: Any, count: Callable[[], Any]) -> Any:
+        """What was counted last, or is counted now."""
+        at, found = self._kept.get(key, (-KEPT_S, None))
+        if time.monotonic() - at >= KEPT_S:
+            found = count()
+            self._kept = {one: its for one, its in self._kept.items() if time.monotonic() - its[0] < KEPT_S}
+            self._kept[key] = (time.monotonic(), found)
+        return found
+
+    def forget(self) -> None:
+        """Everything is counted anew, for somebody changed it."""
+        self._kept = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +128,7 @@ class Screen:
     after: str | None
 
 
-def screen(desk: Desk, which: Narrowed, *, before: str | None, limit: int) -> Screen:
+def screen(desk: Desk, which: Narrowed, kept: Kept, *, before: str | None, limit: int) -> Screen:
     """What this person is told. Without a `since` it is of all times."""
     hidden = _Hidden(desk)
     period = Narrowed(since=which.since)
@@ -123,12 +146,18 @@ def screen(desk: Desk, which: Narrowed, *, before: str | None, limit: int) -> Sc
         def counted(only: arrivals.Only) -> int:
             return arrivals.count(connection, Narrowed(since=period.since, only=only), hidden.originals)
 
+        def lately(only: arrivals.Only) -> int:
+            if every < MANY:
+                return counted(only)
+            return int(kept.of((only, period.since, hidden.of), lambda: counted(only)))
+
+        every = counted("")
         beyond = sum(int(root.get("waiting", 0)) for root in watched) - len(named)
         stuck = [one for one in uploads if one.state in ("interrupted", "refused")]
         summed = Sum(
-            safe=counted("") - counted("broken"), way=len(waiting) + max(beyond, 0) + len(uploads) - len(stuck),
+            safe=every - counted("broken"), way=len(waiting) + max(beyond, 0) + len(uploads) - len(stuck),
             needs=len([one for one in refused if one.is_there]) + len(broken) + len(lists) + len(stuck),
-            unlinked=counted("unlinked"), proposed=counted("proposed"), late=counted("late"),
+            unlinked=lately("unlinked"), proposed=lately("proposed"), late=lately("late"),
         )  # fmt: skip
         return Screen(
             sum=summed, refused=refused, broken=_rows(connection, broken, hidden), lists=lists, uploads=uploads,

@@ -25,8 +25,10 @@ from pipeline.linking import Linking
 
 ROUTES = APIRouter(tags=["hand-in"])
 PAGE: Final = 50
+ONLYS: Final = tuple(one for one in get_args(Only) if one != "broken")
 RECEIPT_PART: Final = 300  # files on one receipt; more are further parts
 CHECKS_MAX: Final = 200
+TOLD_MAX: Final = 10_000
 DAYS: Final = (1, 7, 30, 0)  # 0: of all times
 
 
@@ -38,15 +40,17 @@ def page(
     """The page."""
     visit.require("ingest")
     which = _which(visit, days, only, way, q)
-    found = handed.screen(visit.desk, which, before=before, limit=PAGE)
-    visit.desk.tell("view.arrivals", facts={"shown": len(found.rows)})
+    found = handed.screen(visit.desk, which, _kept(visit), before=before, limit=PAGE)
+    _tell(visit, found)
     with visit.desk.catalog.snapshot() as connection:
         ways = arrivals.sources(connection)
-        cases = [one for one in arrivals.cases_used(connection, visit.person.name) if visit.desk.is_case_seen(one)]
+        person = visit.person.name
+        cases = _kept(visit).of(("cases", person), lambda: arrivals.cases_used(connection, person))
     given = {"days": str(days), "only": only, "way": way, "q": q}
     return visit.page(
         "hand_in.html", found=found, days=days, only=only, way=way, q=q, before=before, ways=ways, done=done,
-        cases=cases, spans=DAYS, onlys=[one for one in get_args(Only) if one != "broken"],
+        cases=[*filter(visit.desk.is_case_seen, cases)],
+        spans=DAYS, onlys=ONLYS,
         way_of=handed.way_of, link=lambda **changes: _link(given, changes), today=_today(visit).isoformat(),
         inbox=visit.desk.settings.inbox, receipt_of=lambda came: _place_of(visit, came), aside=handed.ASIDE,
     )  # fmt: skip
@@ -60,8 +64,8 @@ def api(
 ) -> Response:  # fmt: skip
     """What the page shows: the figures of its sentence, what needs a hand, what is on its way, and the list."""
     visit.require("ingest")
-    found = handed.screen(visit.desk, _which(visit, days, only, way, q), before=before, limit=limit)
-    visit.desk.tell("view.arrivals", facts={"shown": len(found.rows)})
+    found = handed.screen(visit.desk, _which(visit, days, only, way, q), _kept(visit), before=before, limit=limit)
+    _tell(visit, found)
     summed = found.sum
     return JSONResponse({
         "received": summed.received, "safe": summed.safe, "on_the_way": summed.way, "needs": summed.needs,
@@ -115,6 +119,7 @@ def links(
             case _:
                 raise BadInput("This is not done here", zh="没有此操作")
     visit.desk.look_anew(chosen)
+    _kept(visit).forget()
     return visit.go(own_path(back))
 
 
@@ -185,6 +190,23 @@ def rules(visit: Inside) -> Response:
         "hand_in_rules.html", settings=desk.settings, watched=watched, partial=PARTIAL_SUFFIXES,
         ignored=(*IGNORED, *desk.settings.watch.ignore),
     )  # fmt: skip
+
+
+def _kept(visit: Visit) -> handed.Kept:
+    kept: handed.Kept = visit.house.parts.setdefault("arrivals counted", handed.Kept())
+    return kept
+
+
+def _tell(visit: Visit, found: handed.Screen) -> None:
+    """The look is an event, once for what it shows: a page that follows what arrives is no new look each time."""
+    shown = (visit.here.session.csrf, tuple(row.came.id for row in found.rows))
+    told: dict[int, None] = visit.house.parts.setdefault("arrivals told", {})
+    if hash(shown) in told:
+        return
+    visit.desk.tell("view.arrivals", facts={"shown": len(found.rows)})
+    while len(told) >= TOLD_MAX:
+        told.pop(next(iter(told)), None)
+    told[hash(shown)] = None
 
 
 def _told(row: handed.Row) -> dict[str, Any]:

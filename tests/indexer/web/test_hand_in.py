@@ -168,6 +168,9 @@ def test_the_sentence_counts_what_is_safe_and_what_needs_a_hand(sqlite_home: Hom
     assert "它是链接、快捷方式或设备，不是文件" in page
     assert f'href="/originals/{first}"' in page
     assert "内容重复，没有问题" in page
+    looks = sqlite_home.catalog.events_of_type(["view.arrivals"])
+    clerk.page("/hand-in")
+    assert sqlite_home.catalog.events_of_type(["view.arrivals"]) == looks
     told = clerk.client.get("/api/hand-in").json()
     assert (told["received"], told["safe"], told["needs"], told["unlinked"]) == (3, 2, 1, 2)
     assert told["arrivals"][0]["twin"]["name"] == "现场.jpg"
