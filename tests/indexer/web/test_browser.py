@@ -47,7 +47,7 @@ def addresses(original: str) -> list[str]:
         if "GET" in route.methods
         and "{" not in route.path
         and not route.include_in_schema
-        and route.path not in ("/", "/sign-in")
+        and route.path not in ("/", "/sign-in", "/originals/together")
     ]
     return [*plain, *(one.format(original=original) for one in NAMED)]
 
