@@ -47,7 +47,9 @@ class Signatures:
 
     def of(self, keys: Collection[str]) -> list[Signature]:
         """Those of the case with these numbers, oldest first."""
-        events = [json.loads(line) for line in self._catalog.events_of_type([SIGNED])]
+        # Each holds a whole state: those of other cases are not even read.
+        named = [f'"case_key":{json.dumps(key)}' for key in keys]
+        events = [json.loads(line) for line in self._catalog.events_of_type([SIGNED], holding=named)]
         return [_read(event) for event in events if event["facts"]["case_key"] in keys]
 
     def sign(

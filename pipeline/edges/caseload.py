@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from pipeline.case_numbers import comparable, folded
 from pipeline.edges import restrictions
 from pipeline.edges import tables as t
+from pipeline.edges.catalog import in_pieces
 
 Show = Literal["all", "coming", "past", "undated"]
 
@@ -52,7 +53,7 @@ def restricted(connection: sa.Connection) -> list[str]:
     heads = sa.select(sa.func.coalesce(original.parent, original.id)).where(original.id.in_(sa.select(named.c[0])))
     query = sa.select(original.id).where(sa.func.coalesce(original.parent, original.id).in_(heads))
     found = list(connection.execute(query).scalars())
-    return [one for one in found if restrictions.on_originals(connection, [one])]
+    return sorted(one for some in in_pieces(found) for one in restrictions.on_originals(connection, some))
 
 
 def page(
@@ -84,8 +85,8 @@ def tally(
 ) -> dict[Show, int]:  # fmt: skip
     """How many cases there are of each sort."""
     day, visible = today.isoformat(), _visible(hidden, unseen)
-    sort = sa.case((_DUE.is_(None), "undated"), (day > _DUE, "past"), else_="coming")
-    rows = connection.execute(sa.select(sort, sa.func.count()).select_from(t.case).where(*visible).group_by(sort))
+    sort = sa.case((_DUE.is_(None), "undated"), (day > _DUE, "past"), else_="coming").label("sort")
+    rows = connection.execute(sa.select(sort, sa.func.count()).select_from(t.case).where(*visible).group_by("sort"))
     found: dict[Any, int] = dict.fromkeys(("coming", "past", "undated"), 0) | {row[0]: row[1] for row in rows}
     return {"all": sum(found.values()), **found}
 

@@ -505,10 +505,12 @@ class Catalog:
         query = sa.select(t.original.c.id, t.original.c.kind).where(t.original.c.id.not_in(sa.select(t.job.c.original)))
         return [(row.id, row.kind) for row in connection.execute(query)]
 
-    def events_of_type(self, types: Sequence[str]) -> list[str]:
-        """The log's lines of these types, oldest first."""
+    def events_of_type(self, types: Sequence[str], holding: Sequence[str] = ()) -> list[str]:
+        """The log's lines of these types, oldest first. holding: only those in which one of these texts stands."""
+        query = sa.select(t.event.c.line).where(t.event.c.type.in_(types)).order_by(t.event.c.seq)
+        if holding:
+            query = query.where(sa.or_(*(t.event.c.line.contains(one, autoescape=True) for one in holding)))
         with self.snapshot() as connection:
-            query = sa.select(t.event.c.line).where(t.event.c.type.in_(types)).order_by(t.event.c.seq)
             return list(connection.execute(query).scalars())
 
     def doubt_the_dead(self, count: int = 100) -> int:

@@ -121,13 +121,19 @@ def test_cases_stand_by_decision_date_with_what_is_linked_to_each(
     assert {number: (one["light"], one["sign"]) for number, one in light.items()} == {CASE: ("lacking", "✗")}
 
 
-def test_the_list_turns_pages(sqlite_home: Home) -> None:
-    put(sqlite_home, *(Case(numbers=((f"AJ2026-{number:04}", None),)) for number in range(1, 31)))
+def test_the_list_turns_pages_and_is_ordered_alike_by_both_databases(home: Home) -> None:
+    dates = ("2026-03-01", "2026-03-05", None, "2026-02-01", "2026-03-04", "2026-02-20")
+    put(home, *(
+        Case(numbers=((f"AJ2026-{number:04}", None),), decision_due_on=dates[number % 6]) for number in range(1, 31)
+    ))  # fmt: skip
     first, second = (
-        caseload_of(sqlite_home.catalog, seen=sqlite_home.seen, hidden=frozenset(), today=TEN.date(), number=number)
+        caseload_of(home.catalog, seen=home.seen, hidden=frozenset(), today=TEN.date(), number=number)
         for number in (1, 2)
     )
     assert (first.pages, first.total, len(first.rows), len(second.rows)) == (2, 30, 25, 5)
+    assert first.tally == {"all": 30, "coming": 10, "past": 15, "undated": 5}
+    due = [one.case.due_on for one in first.rows + second.rows]
+    assert due == [one for date in (dates[4], dates[1], dates[0], dates[5], dates[3], dates[2]) for one in [date] * 5]
     assert len({one.case.number for one in first.rows + second.rows}) == 30
 
 
