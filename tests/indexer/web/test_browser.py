@@ -23,6 +23,9 @@ from workers.bootstrap import Home, build_follower
 # Pages that need a name in their address, with what stands for it.
 NAMED = ("/originals/{original}", f"/cases/{quote(CASE)}")
 
+# They lead elsewhere, need recordings named, or are for programs.
+NOT_ASKED = ("/", "/sign-in", "/originals/together", "/metrics")
+
 
 @pytest.fixture
 def browser() -> Iterator[Any]:
@@ -47,7 +50,7 @@ def addresses(original: str) -> list[str]:
         if "GET" in route.methods
         and "{" not in route.path
         and not route.include_in_schema
-        and route.path not in ("/", "/sign-in", "/originals/together")
+        and route.path not in NOT_ASKED
     ]
     return [*plain, *(one.format(original=original) for one in NAMED)]
 
