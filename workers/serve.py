@@ -11,11 +11,13 @@ from indexer.web.desk import House
 from pipeline.edges import workload
 from workers.bootstrap import Home, build_accounts, build_finder
 from workers.cli.status import standing
+from workers.matching import Matching
 
 
 def serve(home: Home, stop: threading.Event, host: str, port: int) -> None:
     """Serves until told to stop."""
-    app = create_app(house_of(home))
+    matching = Matching(home)
+    app = create_app(house_of(home, matching))
     server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False))
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.run, daemon=True)
@@ -24,11 +26,13 @@ def serve(home: Home, stop: threading.Event, host: str, port: int) -> None:
         pass
     server.should_exit = True
     thread.join(timeout=5)
+    matching.close()
 
 
-def house_of(home: Home) -> House:
+def house_of(home: Home, matching: Matching | None = None) -> House:
     """What the pages have at hand."""
     return House(
         accounts=build_accounts(home), finder=build_finder(home), desk_of=home.of, standing=lambda: standing(home),
         counters=lambda: workload.counters(home.catalog),
+        match=(matching or Matching(home)).ask,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from urllib.parse import urlsplit
 
 from fastapi import Request
@@ -26,6 +26,7 @@ from pipeline.errors import NotAllowed
 
 if TYPE_CHECKING:
     from config.settings import Settings
+    from indexer.match import Answer
     from pipeline.custody.accession import Receipt
     from pipeline.edges.audit import AuditLog
     from pipeline.edges.catalog import Catalog
@@ -73,13 +74,15 @@ class Desk(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class House:
     """The application's parts, the same for everybody. desk_of: the home as this person may use it; standing: as
-    `status --json` prints it; counters: of jobs, by stage."""
+    `status --json` prints it; counters: of jobs, by stage; match: where a file comes from, for this
+    person."""
 
     accounts: Accounts
     finder: Finder
     desk_of: Callable[[Reviewer], Desk]
     standing: Callable[[], dict[str, Any]]
     counters: Callable[[], dict[str, dict[str, float]]]
+    match: Callable[[Reviewer, BinaryIO, str, int], Answer]
     parts: dict[str, Any] = field(default_factory=dict)
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import html
 import json
+import random
 import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import imageio_ffmpeg
 import pytest
+from PIL import Image, ImageDraw
 
 from indexer.web.showing import as_vtt, clock
 from pipeline.restricting import Restricting
@@ -23,7 +26,18 @@ from workers.bootstrap import Home, build_home
 
 # Each picture is as bright as its number says, so that a browser's own pixels tell which one is shown.
 FIRST, SECOND = "DSJ_HA1234567_000123_20210803150000_0001.mp4", "DSJ_HA7654321_000321_20210803150002_0001.mp4"
+PHOTO = "IMG_20210803_150001.jpg"
 STEP, PICTURES = 8, 24
+
+
+def scene(seed: int) -> Image.Image:
+    """A picture with shapes of its own, as photos have them."""
+    chance, image = random.Random(seed), Image.new("RGB", (640, 480), "white")
+    draw = ImageDraw.Draw(image)
+    for _ in range(40):
+        x, y, side = chance.randrange(640), chance.randrange(480), chance.randrange(20, 200)
+        draw.ellipse((x, y, x + side, y + side // 2), fill=tuple(chance.randrange(256) for _ in range(3)))
+    return image
 
 
 def counted(path: Path, *, rate: int, length_s: int, taken: str) -> Path:
@@ -49,6 +63,7 @@ def filmed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     counted(folder / "card" / SECOND, rate=15, length_s=7, taken="2021-08-03T07:00:02Z")
     subtitles = "1\n00:00:01,000 --> 00:00:02,500\n请出示<b>营业执照</b>\n"
     (folder / "card" / SECOND).with_suffix(".srt").write_text(subtitles, encoding="utf-8")
+    scene(3).save(folder / "card" / PHOTO, quality=90)
     settings = load(folder / "home", QUICK)
     make_home(settings)
     assert cli.run(["--home", str(settings.home), "--quiet", "ingest", str(folder / "card"), "--wait"]) == 0
@@ -242,3 +257,30 @@ def test_what_was_recorded_meanwhile_is_of_the_same_case_and_seen(
     placed = restricting.place(REVIEWER, "商业秘密", kind="trade_secret", original=second, units=("他科",))
     assert looking.client.get(address).json() == []
     restricting.lift(REVIEWER, placed.id, "试毕")
+
+
+def test_a_photo_is_traced_to_its_original_and_nothing_of_it_is_kept(
+    filmed: Home, reviewer: Asking, tmp_path: Path
+) -> None:
+    def asked(path: Path, asking: Asking = reviewer) -> Any:
+        with path.open("rb") as stream:
+            sign = {"X-CSRF-Token": asking.sign()}
+            return asking.client.post("/api/match", files={"file": (path.name, stream)}, headers=sign)
+
+    passed_on, stranger, text = tmp_path / "passed on.jpg", tmp_path / "stranger.jpg", tmp_path / "a.txt"
+    scene(3).resize((400, 300)).save(passed_on, quality=60)
+    scene(4).save(stranger)
+    text.write_text("no picture", encoding="utf-8")
+    [row] = asked(passed_on).json()["rows"]
+    known = filmed.catalog.known_of(filmed.find_original(PHOTO))
+    assert (row["original"], row["by"], row["name"]) == (known.original.id, "photo", PHOTO)
+    assert asked(stranger).json() == {"rows": [], "not_asked": []}
+    assert asked(text).status_code == 400
+    assert asked(passed_on, person(filmed, "clerk", "登记乙")).status_code == 404
+    Restricting(filmed.catalog, filmed.audit).place(
+        REVIEWER, "商业秘密", kind="trade_secret", original=known.original.id, units=("他科",)
+    )
+    assert asked(passed_on).json()["rows"] == []
+    events = [json.loads(line) for line in filmed.catalog.events_of_type(["match"])]
+    assert [one["facts"]["hits"] for one in events] == [[known.original.id], [], []]
+    assert list((filmed.settings.home / "scratch").glob("asked-*")) == []
