@@ -159,7 +159,8 @@ def _detail(visit: Visit, job: str) -> dict[str, Any]:
     ]  # fmt: skip
     return {
         "one": one, "turn": turn, "name": masked(one.name) if is_seen else "", "kind": known.original.kind,
-        "sha256": known.original.sha256, "detail": one.detail if is_seen else None, "made": made, "history": history,
+        "sha256": known.original.sha256 if is_seen else "",
+        "detail": one.detail if is_seen else None, "made": made, "history": history,
         "reason": one.reason if is_seen else workload.gist(one.reason),
     }  # fmt: skip
 
