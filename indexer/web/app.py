@@ -95,8 +95,8 @@ async def _in_thread(act: Callable[..., Any], *arguments: Any) -> Any:
 async def _with_headers(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
     response = await answer(request)
     for name, value in HEADERS.items():
-        if not (name == "Cache-Control" and "cache-control" in response.headers):
-            response.headers[name] = value
+        # Bytes of exhibits come with a stricter policy of their own.
+        response.headers.setdefault(name, value)
     return response
 
 

@@ -36,8 +36,8 @@ from tests.flows.running import digests_below
 from workers.bootstrap import Home, build_accession, build_home, build_jobs, make_home
 from workers.patrol import round_of
 
-CUTS = 200 if FULL else 15
-ROW_CUTS = 200 if FULL else 15
+CUTS = 200 if FULL else 10
+ROW_CUTS = 200 if FULL else 10
 
 
 @dataclass

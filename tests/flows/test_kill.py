@@ -24,7 +24,7 @@ from workers.bootstrap import Home, build_home
 
 FULL = os.environ.get("CASEREEL_TEST_COUNTS") == "full"
 # Kills on each of the two databases, and the files that flow in meanwhile.
-KILLS, FILES = (1000, 300) if FULL else (40, 60)
+KILLS, FILES = (1000, 300) if FULL else (28, 42)
 PAUSE_S = (0.05, 0.6)
 
 

@@ -132,6 +132,8 @@ def test_e7_a_used_up_limit_is_polling_with_an_alarm_that_names_the_line(
 
 def test_events_that_never_come_are_noticed_by_the_canary(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     class Mute:
+        attended = None
+
         def attend(self, _folder: bytes) -> None: ...
         def heard(self, timeout_s: float) -> Any:
             time.sleep(timeout_s)

@@ -24,7 +24,7 @@ from workers.bootstrap import Home, build_follower
 NAMED = ("/originals/{original}", f"/cases/{quote(CASE)}")
 
 # They lead elsewhere, need recordings named, or are for programs.
-NOT_ASKED = ("/", "/sign-in", "/originals/together", "/metrics")
+NOT_ASKED = ("/", "/sign-in", "/originals/together", "/metrics", "/api/openapi.json")
 
 
 @pytest.fixture
