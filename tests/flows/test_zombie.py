@@ -35,7 +35,7 @@ from workers.bootstrap import Home, build_home
 from workers.patrol import round_of
 
 # Woken workers on each of the two databases.
-CYCLES = 500 if os.environ.get("CASEREEL_TEST_COUNTS") == "full" else 5
+CYCLES = 500 if os.environ.get("CASEREEL_TEST_COUNTS") == "full" else 8
 WORKERS, AT_ONCE = 6, 4
 LEASE_S = 3.0
 # The goal: what a stopped worker had in hand is for others to do within the lease and so much. When one of them is
