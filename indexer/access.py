@@ -13,7 +13,7 @@ from itertools import combinations
 from typing import Final, Literal, cast, get_args
 
 from indexer.tree import Either, Exact, Node
-from pipeline.errors import BadInput, NotAllowed
+from pipeline.errors import NotAllowed
 from pipeline.records import Known, Restriction
 
 Role = Literal["clerk", "reviewer", "operator", "auditor", "administrator"]
@@ -99,17 +99,6 @@ def may(reviewer: Reviewer, action: str, known: Known | None = None) -> bool:
 def sees(reviewer: Reviewer, restrictions: Iterable[Restriction]) -> bool:
     """Whether this person may know of what is restricted so."""
     return not _passes(reviewer).isdisjoint(audience_of(restrictions))
-
-
-def require_seen(reviewer: Reviewer, known: Known, said: str) -> None:
-    """Raises BadInput where this person may not know of the original, in the words for one that is not there."""
-    if not sees(reviewer, known.restrictions):
-        raise absent(said)
-
-
-def absent(said: str) -> BadInput:
-    """What is said of an original that is not there, and of one that the person may not know of."""
-    return BadInput(f"Nothing in custody is called '{said}' / 库中没有此名称或编号的原件", found=said)
 
 
 def visible(reviewer: Reviewer) -> Node:

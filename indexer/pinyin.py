@@ -43,13 +43,8 @@ def spellings(texts: Iterable[str]) -> tuple[str, ...]:
     The last two characters are spelt only in full, or by initials where they are all there is: `ly` asks for 李雨 and
     for no company that ends like it.
     """
-    return tuple(sorted({spelling for text in texts for spelling in _of_text(text)}))
-
-
-@lru_cache(maxsize=1024)
-def _of_text(text: str) -> frozenset[str]:
-    # Remembered, for the recordings of one case are indexed one after another.
-    return frozenset(spelling for name in _names(text) for spelling in _of_name(name))
+    names = {name for text in texts for name in _names(text)}
+    return tuple(sorted({spelling for name in names for spelling in _of_name(name)}))
 
 
 def _names(text: str) -> Iterator[str]:

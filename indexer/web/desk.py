@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -21,8 +22,9 @@ from indexer import access
 from indexer.access import Reviewer
 from indexer.accounts import Accounts, SignedIn
 from indexer.finding import Finder
+from indexer.naming import Lang
 from indexer.web import words
-from pipeline.errors import NotAllowed
+from pipeline.errors import CasereelError, NotAllowed
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -93,7 +95,7 @@ class Visit:
     request: Request
     house: House
     signed: SignedIn | None
-    lang: words.Lang
+    lang: Lang
 
     @property
     def here(self) -> SignedIn:
@@ -132,6 +134,15 @@ class Visit:
         """The sentence in this person's language; `text` is the English one, `{name}` what is put in."""
         said = words.translations(self.lang).gettext(text)
         return said.format(**values) if values else said
+
+    def words_of(self, error: CasereelError) -> str:
+        """The error's sentence in this person's language, English where it has no other."""
+        return error.zh if self.lang == "zh" and error.zh else error.sentence
+
+    @property
+    def today(self) -> date:
+        """The day in the bureau's zone, by the catalog's clock."""
+        return self.desk.catalog.now().astimezone(ZoneInfo(self.zone)).date()
 
     def time(self, at: datetime | None) -> str:
         """In the bureau's zone, with its offset."""

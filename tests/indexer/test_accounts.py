@@ -12,10 +12,9 @@ from indexer.accounts import FAILURES, LOCKED_MIN, Accounts
 from pipeline.edges.accounts import Account
 from pipeline.errors import BadInput, NotAllowed
 from tests.flows.keeping import take
+from tests.indexer.web.asking import OWN
 from workers.bootstrap import Home, build_accounts, build_home
 from workers.rebuild import rebuild_catalog
-
-OWN = "gut gehütet 7"
 
 
 @pytest.fixture

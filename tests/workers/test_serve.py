@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.custody.accession import Candidate
-from tests.indexer.web.asking import served
+from tests.indexer.web.asking import OWN, served
 from tests.samples import making
 from workers.bootstrap import Home, build_accession, build_accounts, build_jobs
 from workers.keeping import build_fixity
@@ -27,7 +27,7 @@ def reader(home: Home, address: str, role: str = "operator") -> Callable[[str], 
     accounts = build_accounts(home)
     account, once = accounts.add("管理", f"某{role}", role)
     signed, token = accounts.sign_in(account.name, once)
-    accounts.change_password(signed, once, "gut gehütet 7")
+    accounts.change_password(signed, once, OWN)
 
     def read(path: str) -> str:
         asked = urllib.request.Request(f"{address}{path}", headers={"Cookie": f"casereel={token}"})

@@ -21,6 +21,7 @@ from typing import Any, Final
 import click
 
 from config.settings import Settings, SettingsError, load
+from indexer.naming import Lang
 from pipeline.errors import BadInput, CasereelError, CustodyBroken, NotAllowed, TryAgain
 
 ALL_WELL, SOME_FAILED, WRONG_USE, NOT_FIT, CUSTODY_BROKEN, FORBIDDEN, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
@@ -51,7 +52,7 @@ class App:
     as_json: bool
     quiet: bool
     no_progress: bool
-    lang: str
+    lang: Lang
     failed: int = 0
     _settings: Settings | None = None
 
@@ -164,7 +165,7 @@ def _begin(
     home: Path | None, config: Path | None, as_json: bool | None, quiet: bool | None, no_progress: bool | None,
     lang: str | None,
 ) -> None:  # fmt: skip
-    lang = lang or os.environ.get("CASEREEL_LANG") or ("zh" if os.environ.get("LANG", "").startswith("zh") else "en")
+    asked = lang or os.environ.get("CASEREEL_LANG") or os.environ.get("LANG", "")
     chosen = home or Path(os.environ.get("CASEREEL_HOME") or "casereel-home")
     variable = os.environ.get("CASEREEL_CONFIG")
     context = click.get_current_context()
@@ -174,7 +175,7 @@ def _begin(
         as_json=bool(as_json),
         quiet=bool(quiet),
         no_progress=bool(no_progress),
-        lang=lang,
+        lang="zh" if asked.startswith("zh") else "en",
     )
 
 

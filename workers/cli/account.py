@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from indexer.naming import NAMES, named
 from workers.cli import app_of, times
 
-_ROLES = {"clerk": "登记员", "reviewer": "审核员", "operator": "运维员", "auditor": "审计员", "administrator": "管理员"}
+if TYPE_CHECKING:
+    from indexer.accounts import Accounts
+    from workers.bootstrap import Home
 
 
 @click.group(short_help="Who signs in to the pages, in which role and unit.")
@@ -25,60 +30,44 @@ def list_() -> None:
 
     Example: casereel account list
     """
-    from indexer.access import require
-    from workers.bootstrap import build_accounts, home
-
     app = app_of()
-    with home(app.settings) as built:
-        require(built.reviewer, "manage_people")
+    with _accounts() as (built, accounts):
         zone = built.settings.time.zone
-        for one in build_accounts(built).listed():
+        for one in accounts.listed():
             data: dict[str, Any] = {
                 "name": one.name, "role": one.role, "unit": one.unit, "must_change": one.must_change,
                 "locked_until": times(one.locked_until_at, zone), "closed_at": times(one.closed_at, zone),
             }  # fmt: skip
             state = app.in_words("已关闭", "closed") if one.closed_at else ""
-            app.emit(
-                data, f"{one.name}  {app.in_words(_ROLES[one.role], one.role)}  {one.unit or '-'}  {state}".rstrip()
-            )
+            app.emit(data, f"{one.name}  {named(app.lang, 'role', one.role)}  {one.unit or '-'}  {state}".rstrip())
 
 
 @account.command(short_help="Add an account; its one-time password is printed once.")
 @click.argument("name")
-@click.option("--role", type=click.Choice(list(_ROLES)), required=True, help="What the person may do.")
+@click.option("--role", type=click.Choice(list(NAMES["role"])), required=True, help="What the person may do.")
 @click.option("--unit", default="", help="The person's unit; restrictions name units.")
 def add(name: str, role: str, unit: str) -> None:
     """Adds an account.
 
     Example: casereel account add 谢敏 --role reviewer --unit 法制科
     """
-    from indexer.access import require
-    from workers.bootstrap import build_accounts, home
-
-    app = app_of()
-    with home(app.settings) as built:
-        require(built.reviewer, "manage_people")
-        made, password = build_accounts(built).add(built.actor, name, role, unit or None)
+    with _accounts() as (built, accounts):
+        made, password = accounts.add(built.actor, name, role, unit or None)
         _tell_password(made.name, password)
 
 
 @account.command(short_help="Change an account's role and unit.")
 @click.argument("name")
-@click.option("--role", type=click.Choice(list(_ROLES)), required=True, help="What the person may do.")
+@click.option("--role", type=click.Choice(list(NAMES["role"])), required=True, help="What the person may do.")
 @click.option("--unit", default="", help="The person's unit; restrictions name units.")
 def change(name: str, role: str, unit: str) -> None:
     """Changes role and unit; open sessions of the account end.
 
     Example: casereel account change 谢敏 --role auditor
     """
-    from indexer.access import require
-    from workers.bootstrap import build_accounts, home
-
-    app = app_of()
-    with home(app.settings) as built:
-        require(built.reviewer, "manage_people")
-        changed = build_accounts(built).change(built.actor, name, role, unit or None)
-        app.emit({"name": changed.name, "role": changed.role, "unit": changed.unit}, changed.name)
+    with _accounts() as (built, accounts):
+        changed = accounts.change(built.actor, name, role, unit or None)
+        app_of().emit({"name": changed.name, "role": changed.role, "unit": changed.unit}, changed.name)
 
 
 @account.command(short_help="A new one-time password; undoes a lock and opens a closed account again.")
@@ -88,13 +77,8 @@ def password(name: str) -> None:
 
     Example: casereel account password 谢敏
     """
-    from indexer.access import require
-    from workers.bootstrap import build_accounts, home
-
-    app = app_of()
-    with home(app.settings) as built:
-        require(built.reviewer, "manage_people")
-        _tell_password(name, build_accounts(built).renew_password(built.actor, name))
+    with _accounts() as (built, accounts):
+        _tell_password(name, accounts.renew_password(built.actor, name))
 
 
 @account.command(short_help="Close an account.")
@@ -104,14 +88,22 @@ def close(name: str) -> None:
 
     Example: casereel account close 谢敏
     """
+    with _accounts() as (built, accounts):
+        closed = accounts.close(built.actor, name)
+        app_of().emit(
+            {"name": closed.name, "closed_at": times(closed.closed_at, built.settings.time.zone)}, closed.name
+        )
+
+
+@contextmanager
+def _accounts() -> Iterator[tuple[Home, Accounts]]:
+    """The home and its accounts. Raises NotAllowed where this person may not manage them."""
     from indexer.access import require
     from workers.bootstrap import build_accounts, home
 
-    app = app_of()
-    with home(app.settings) as built:
+    with home(app_of().settings) as built:
         require(built.reviewer, "manage_people")
-        closed = build_accounts(built).close(built.actor, name)
-        app.emit({"name": closed.name, "closed_at": times(closed.closed_at, built.settings.time.zone)}, closed.name)
+        yield built, build_accounts(built)
 
 
 def _tell_password(name: str, password: str) -> None:

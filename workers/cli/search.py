@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from indexer.naming import named
 from workers.cli import App, app_of
 
 if TYPE_CHECKING:
     from indexer.search import Page
 
-_FACETS = {
-    "case": "案件", "party": "当事人", "device": "设备", "officer": "执法人员", "person": "人物", "kind": "类型",
-    "stage": "步骤", "place": "地点", "link": "关联", "retention": "保管类别",
-}  # fmt: skip
 # Values of one facet on a person's screen; with --json all are there.
 _SHOWN = 8
 
@@ -84,7 +81,7 @@ def _counts(app: App, page: Page) -> str:
         values = [f"{value} {count}" for value, count in list(counts.items())[:_SHOWN]]
         rest = [f"… +{len(counts) - _SHOWN}"] if len(counts) > _SHOWN else []
         if values:
-            lines.append(f"{app.in_words(_FACETS[name], name)}: {', '.join([*values, *rest])}")
+            lines.append(f"{named(app.lang, 'field', name)}: {', '.join([*values, *rest])}")
     return "\n".join(lines)
 
 

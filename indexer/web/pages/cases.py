@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
@@ -17,10 +17,10 @@ from indexer.caseload import Caseload, caseload_of, is_there
 from indexer.coverage import Shown
 from indexer.document import passages_of
 from indexer.masking import masked
+from indexer.naming import named
 from indexer.review import Review, review_of, rules_in, sign
 from indexer.said_times import said_times
 from indexer.timeline import Hole, Lane, Stretch, Timeline, timeline_of
-from indexer.web import words
 from indexer.web.desk import Visit
 from indexer.web.visits import Inside
 from pipeline.case_numbers import comparable
@@ -90,7 +90,7 @@ def _caseload(visit: Visit, q: str, show: Show, number: int) -> Caseload:
     visit.require("view")
     desk = visit.desk
     desk.tell("view.cases", facts={"words": q[:200], "show": show, "page": number})
-    return caseload_of(desk.catalog, seen=desk.seen, hidden=desk.hidden_cases(), today=_today(visit), words=q[:200],
+    return caseload_of(desk.catalog, seen=desk.seen, hidden=desk.hidden_cases(), today=visit.today, words=q[:200],
                        show=show, number=number)  # fmt: skip
 
 
@@ -167,7 +167,7 @@ def decide(
     try:
         _decide(visit, number, original or [], "confirm" if act == "confirm" else "refuse", reason)
     except BadInput as error:
-        return _page(visit, number, said=_words(visit, error), status=400)
+        return _page(visit, number, said=visit.words_of(error), status=400)
     return visit.go(f"{address_of(number)}#proposals")
 
 
@@ -180,7 +180,7 @@ def give_opinion(
     try:
         _sign(visit, number, opinion, digest, reason)
     except BadInput as error:
-        return _page(visit, number, said=_words(visit, error), status=400, reason=reason, opinion=opinion)
+        return _page(visit, number, said=visit.words_of(error), status=400, reason=reason, opinion=opinion)
     return visit.go(f"{address_of(number)}#opinion")
 
 
@@ -283,15 +283,7 @@ def _light(visit: Visit, review: Review) -> dict[str, str]:
 
 
 def _days_left(visit: Visit, review: Review) -> int | None:
-    return case_json.days_left(review.file.case.decision_due_on, _today(visit))
-
-
-def _today(visit: Visit) -> date:
-    return visit.desk.catalog.now().astimezone(ZoneInfo(visit.zone)).date()
-
-
-def _words(visit: Visit, error: BadInput) -> str:
-    return error.zh if visit.lang == "zh" and error.zh else error.sentence
+    return case_json.days_left(review.file.case.decision_due_on, visit.today)
 
 
 def _seen(visit: Visit, proposals: Sequence[Proposal]) -> list[Proposal]:
@@ -398,6 +390,6 @@ def _stretch(visit: Visit, one: Stretch) -> dict[str, Any]:
 def _hole(visit: Visit, one: Hole) -> dict[str, Any]:
     return {
         "class": one.kind, "from": case_json.instant(one.from_at, visit.zone),
-        "to": case_json.instant(one.to_at, visit.zone), "words": words.named(visit.lang, "gap", one.kind),
+        "to": case_json.instant(one.to_at, visit.zone), "words": named(visit.lang, "gap", one.kind),
         "reason": one.reason, "why": one.why_zh if visit.lang == "zh" and one.why_zh else one.why,
     }  # fmt: skip

@@ -11,12 +11,12 @@ from fastapi import APIRouter, Form, Query
 from fastapi.responses import JSONResponse, Response
 
 from indexer.masking import masked
+from indexer.naming import named
 from indexer.web import handed
 from indexer.web.desk import Visit, own_path
 from indexer.web.pages.original import seen
 from indexer.web.receipt import Receipt, receipt_of
 from indexer.web.visits import Inside
-from indexer.web.words import named
 from pipeline.custody.settle import IGNORED, PARTIAL_SUFFIXES
 from pipeline.edges import arrivals
 from pipeline.edges.arrivals import Narrowed, Only
@@ -51,7 +51,7 @@ def page(
         "hand_in.html", found=found, days=days, only=only, way=way, q=q, before=before, ways=ways, done=done,
         cases=[*filter(visit.desk.is_case_seen, cases)],
         spans=DAYS, onlys=ONLYS,
-        way_of=handed.way_of, link=lambda **changes: _link(given, changes), today=_today(visit).isoformat(),
+        way_of=handed.way_of, link=lambda **changes: _link(given, changes), today=visit.today.isoformat(),
         inbox=visit.desk.settings.inbox, receipt_of=lambda came: _place_of(visit, came), aside=handed.ASIDE,
     )  # fmt: skip
 
@@ -143,7 +143,7 @@ def receipt_pdf(visit: Inside, day: str = "", way: str = "", folder: str | None 
 
     said, _ = _receipt(visit, day, way, folder, part)
     pdf = as_pdf(said, visit.lang, datetime.now(UTC))
-    headers = {"Content-Disposition": f'attachment; filename="receipt-{day or _today(visit)}.pdf"'}
+    headers = {"Content-Disposition": f'attachment; filename="receipt-{day or visit.today}.pdf"'}
     return Response(pdf, media_type="application/pdf", headers=headers)
 
 
@@ -151,7 +151,7 @@ def _receipt(visit: Visit, day: str, way: str, folder: str | None, part: int) ->
     """One part of it, and how many there are. Raises BadInput for a day that is none."""
     visit.require("ingest")
     try:
-        on = date.fromisoformat(day) if day else _today(visit)
+        on = date.fromisoformat(day) if day else visit.today
         since, until = _midnight(visit, on), _midnight(visit, on + timedelta(days=1))
     except (ValueError, OverflowError) as error:
         raise BadInput(f"{day} is no day such as 2026-11-23", zh=f"{day} 不是日期，应如 2026-11-23") from error
@@ -232,15 +232,11 @@ def _place_of(visit: Visit, came: arrivals.Came) -> dict[str, str]:
 def _which(visit: Visit, days: int, only: str, way: str, words: str) -> Narrowed:
     if only not in get_args(Only):
         raise BadInput(f"There is no filter {only}", zh=f"没有筛选条件 {only}")
-    first = _today(visit) - timedelta(days=min(max(days, 1), 36500) - 1)
+    first = visit.today - timedelta(days=min(max(days, 1), 36500) - 1)
     return Narrowed(
         since=_midnight(visit, first) if days > 0 else None, source=way or None, words=words.strip(),
         only=only,  # type: ignore[arg-type]
     )  # fmt: skip
-
-
-def _today(visit: Visit) -> Any:
-    return datetime.now(UTC).astimezone(ZoneInfo(visit.zone)).date()
 
 
 def _midnight(visit: Visit, day: Any) -> datetime:

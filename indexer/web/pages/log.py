@@ -58,7 +58,7 @@ def page(
     try:
         entries, more = _found(visit, given, before)
     except BadInput as error:
-        said = error.zh if visit.lang == "zh" and error.zh else error.sentence
+        said = visit.words_of(error)
     desk = visit.desk
     names = {one: masked(name) for one, name in desk.catalog.names({e.original for e in entries if e.original}).items()}
     watched = events.watched_s(desk.catalog, [one for one in entries if one.type == "view.original"])

@@ -42,7 +42,7 @@ def act(visit: Inside, name: Field = "", role: Field = "clerk", unit: Field = ""
             case _:
                 raise BadInput("This is not done here", zh="没有此操作")
     except BadInput as error:
-        return _page(visit, said=error.zh if visit.lang == "zh" and error.zh else error.sentence)
+        return _page(visit, said=visit.words_of(error))
     return _page(visit, told=name, password=password)
 
 

@@ -34,7 +34,7 @@ def page(visit: Inside, q: str = "", after: str | None = None, sort: str | None 
     try:
         found = _found(visit, q, given, after=after, sort=sort)
     except BadInput as error:
-        said = error.zh if visit.lang == "zh" and error.zh else error.sentence
+        said = visit.words_of(error)
     return visit.page(
         "search.html", q=q, given=given, found=found, said=said, sort=sort,
         posters=_posters(visit, found) if found else {}, link=lambda **changes: _link(q, given, sort, changes),

@@ -31,7 +31,7 @@ def sign_in(visit: AnyVisit, name: Field = "", password: Field = "", next: Field
     try:
         _, token = visit.house.accounts.sign_in(name, password)
     except NotAllowed as refused:
-        said = refused.zh if visit.lang == "zh" else refused.sentence
+        said = visit.words_of(refused)
         return visit.page("sign_in.html", status=403, next=own_path(next), said=said, name=name)
     response = visit.go(own_path(next))
     secure = visit.request.url.scheme == "https"
@@ -71,5 +71,5 @@ def change_password(visit: AnyVisit, old: Field = "", new: Field = "", again: Fi
             raise BadInput("The two new passwords differ", zh="两次输入的新密码不一致")
         visit.house.accounts.change_password(visit.here, old, new)
     except BadInput as error:
-        return visit.page("password.html", status=400, said=error.zh if visit.lang == "zh" else error.sentence)
+        return visit.page("password.html", status=400, said=visit.words_of(error))
     return visit.go("/")

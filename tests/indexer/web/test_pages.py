@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from babel.messages.pofile import read_po
 
+from indexer.naming import NAMES
 from indexer.web.app import HEADERS, modules
 from indexer.web.desk import own_path
-from indexer.web.words import CATALOG, NAMES, language_of
+from indexer.web.words import CATALOG, language_of
 from pipeline.restricting import Restricting
 from scripts._words import sentences
 from tests.flows.keeping import REVIEWER, take
