@@ -42,7 +42,7 @@ def page(visit: Inside, said: Annotated[str, Query(max_length=200)] = "") -> Res
     )
 
 
-@ROUTES.get("/work/jobs", include_in_schema=False)
+@ROUTES.get("/jobs", include_in_schema=False)
 def jobs_page(
     visit: Inside, state: Annotated[str, Query(max_length=20)] = "failed",
     stage: Annotated[str, Query(max_length=40)] = "", reason: Annotated[str, Query(max_length=400)] = "",
@@ -57,20 +57,20 @@ def jobs_page(
     )  # fmt: skip
 
 
-@ROUTES.get("/work/jobs/{job}", include_in_schema=False)
+@ROUTES.get("/jobs/{job}", include_in_schema=False)
 def job_page(visit: Inside, job: str, said: Annotated[str, Query(max_length=200)] = "") -> Response:
     """One job with everything that was noted of it."""
     visit.require("manage_work")
     return visit.page("job.html", told=_told(visit, said), **_detail(visit, job))
 
 
-@ROUTES.post("/work/retry", include_in_schema=False)
+@ROUTES.post("/jobs/retry", include_in_schema=False)
 def retry(visit: Inside, job: Field = "", stage: Field = "", reason: Field = "", back: Field = "/work") -> Response:
     """Tries the job again, or every one of the group."""
     return _act(visit, "retry", [job] if job else _of_group(visit, stage, reason), back)
 
 
-@ROUTES.post("/work/cancel", include_in_schema=False)
+@ROUTES.post("/jobs/cancel", include_in_schema=False)
 def cancel(visit: Inside, job: Field, back: Field = "/work") -> Response:
     """Stops this step alone; the original stays in custody, and its other steps go on."""
     return _act(visit, "cancel", [job], back)
@@ -169,7 +169,7 @@ def _act(visit: Visit, verb: Verb, jobs: list[str], back: str) -> Response:
     visit.require("manage_work")
     done, refused = _operating(visit.desk).act(visit.person.name, verb, jobs[:AT_ONCE])
     left = len(jobs) - len(jobs[:AT_ONCE])
-    at = back if back.startswith("/work") else "/work"
+    at = back if back.startswith(("/work", "/jobs")) else "/work"
     return visit.go(f"{at}{'&' if '?' in at else '?'}said={verb}-{len(done)}-{len(refused)}-{left}")
 
 

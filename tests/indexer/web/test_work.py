@@ -119,7 +119,7 @@ def test_failures_are_grouped_by_reason_and_a_group_is_tried_again_at_once(sqlit
     page = operator.page("/work")
     assert "RuntimeError: … is too odd" in page
     assert "3 项失败，共 2 种原因" in page
-    answer = operator.send("/work/retry", stage="probe", reason="RuntimeError: … is too odd")
+    answer = operator.send("/jobs/retry", stage="probe", reason="RuntimeError: … is too odd")
     assert "2 项任务重新等待" in operator.page(answer.headers["location"])
     assert [group["count"] for group in standing(sqlite_home)["failures"]] == [1]
     told = [json.loads(line) for line in sqlite_home.catalog.events_of_type(["job.retry"])]
@@ -129,7 +129,7 @@ def test_failures_are_grouped_by_reason_and_a_group_is_tried_again_at_once(sqlit
 def test_cancelling_stops_one_step_and_leaves_the_others(sqlite_home: Home, tmp_path: Path) -> None:
     [original] = take(sqlite_home, tmp_path / "card", "a.jpg")
     operator = person(sqlite_home, "operator")
-    assert operator.send("/work/cancel", job=f"{original}-heavy-derive").status_code == 303
+    assert operator.send("/jobs/cancel", job=f"{original}-heavy-derive").status_code == 303
     states = {one.job: one.state for one in build_jobs(sqlite_home).listed(original=original)}
     assert states.pop(f"{original}-heavy-derive") == "cancelled"
     assert set(states.values()) == {"waiting"}
@@ -143,16 +143,18 @@ def test_a_job_shows_its_commands_and_what_happened_and_no_content(sqlite_home: 
     [original] = take(sqlite_home, tmp_path / "card", "拆除现场.jpg")
     job = fail(sqlite_home, original, "RuntimeError: it fell", detail="$ ffmpeg -i x\nexit 1\nmoov atom not found")
     operator = person(sqlite_home, "operator")
-    page = operator.page(f"/work/jobs/{job}")
+    page = operator.page(f"/jobs/{job}")
     assert "moov atom not found" in page
     assert "拆除现场.jpg" in page
     assert "/media/" not in page
-    assert "拆除现场" not in operator.page("/work/jobs?state=failed") + operator.page("/work")
-    operator.page("/work/jobs/nothing", 404)
+    assert "拆除现场" not in operator.page("/jobs?state=failed") + operator.page("/work")
+    for path in ("/work", "/jobs?state=failed", f"/jobs/{job}"):
+        assert '<a href="/work" aria-current="page">' in operator.page(path), path
+    operator.page("/jobs/nothing", 404)
     Restricting(sqlite_home.catalog, sqlite_home.audit).place(
         REVIEWER, "商业秘密", kind="trade_secret", original=original, units=("法制科",)
     )
-    page = operator.page(f"/work/jobs/{job}")
+    page = operator.page(f"/jobs/{job}")
     assert "拆除现场" not in page
     assert "moov atom" not in page
 
