@@ -3,13 +3,16 @@
 Between two measurements the offset is interpolated, beyond them carried on; the farther from a measurement, the less
 sure. Where it changed faster than a clock can drift, somebody set the clock at a moment that nobody noted: between
 the two measurements either offset may hold, and the uncertainty says so. A noted setting begins a new stretch.
+A measurement less sure than what the surer ones say of its moment is left out: it would only bend the line.
 """
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from pipeline.records import ClockOffset
@@ -37,7 +40,7 @@ class DeviceClock:
     """One device's clock. offsets: its measurements, in any order."""
 
     def __init__(self, offsets: Sequence[ClockOffset]) -> None:
-        self._offsets = sorted(offsets, key=lambda one: one.at)
+        self._offsets = _telling(tuple(offsets))
 
     def off_at(self, shown_at: datetime) -> Off | None:
         """How far the clock was off when it showed this; None where nothing is known of it then."""
@@ -50,20 +53,43 @@ class DeviceClock:
 
     def true_at(self, true_at: datetime) -> Off | None:
         """How far the clock was off at this true moment; None where nothing is known of it then."""
-        before = [one for one in self._offsets if one.at <= true_at]
-        after = [one for one in self._offsets if one.at > true_at]
-        left = before[-1] if before else None
-        # A setting ends what was known before it.
-        right = after[0] if after and after[0].how != "set" else None
-        if left and right:
-            return _between(left, right, true_at) if _drifts(left, right) else _either(left, right, true_at)
-        if left:
-            slope = _slope(before[-2], left) if len(before) > 1 else None
-            return _beyond(left, true_at, slope)
-        if right:
-            drifting = len(after) > 1 and after[1].how != "set"
-            return _beyond(right, true_at, _slope(right, after[1]) if drifting else None)
-        return None
+        return _off(self._offsets, true_at)
+
+
+@lru_cache(maxsize=256)  # asked for each of a device's recordings
+def _telling(offsets: tuple[ClockOffset, ...]) -> Sequence[ClockOffset]:
+    """The measurements that tell something, by their moments: settings, and what the surer ones do not say already."""
+    kept = sorted((one for one in offsets if one.how == "set"), key=_moment)
+    for one in sorted((one for one in offsets if one.how != "set"), key=lambda one: (one.uncertainty_s, one.at)):
+        said = _off(kept, one.at)
+        if said is None or said.uncertainty_s >= one.uncertainty_s or not _agree(said, one):
+            insort(kept, one, key=_moment)
+    return kept
+
+
+def _agree(said: Off, one: ClockOffset) -> bool:
+    return abs(said.offset_s - one.offset_s) <= said.uncertainty_s + one.uncertainty_s
+
+
+def _moment(one: ClockOffset) -> datetime:
+    return one.at
+
+
+def _off(offsets: Sequence[ClockOffset], true_at: datetime) -> Off | None:
+    before = [one for one in offsets if one.at <= true_at]
+    after = [one for one in offsets if one.at > true_at]
+    left = before[-1] if before else None
+    # A setting ends what was known before it.
+    right = after[0] if after and after[0].how != "set" else None
+    if left and right:
+        return _between(left, right, true_at) if _drifts(left, right) else _either(left, right, true_at)
+    if left:
+        slope = _slope(before[-2], left) if len(before) > 1 else None
+        return _beyond(left, true_at, slope)
+    if right:
+        drifting = len(after) > 1 and after[1].how != "set"
+        return _beyond(right, true_at, _slope(right, after[1]) if drifting else None)
+    return None
 
 
 def _between(left: ClockOffset, right: ClockOffset, at: datetime) -> Off:

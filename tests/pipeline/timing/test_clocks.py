@@ -66,6 +66,18 @@ def test_a_jump_that_nobody_noted_leaves_both_offsets_possible():
     assert off(clock, 11)[0] == 3600.0
 
 
+def test_a_doubtful_measurement_among_surer_ones_bends_nothing_and_tells_what_they_do_not():
+    two, doubtful = [measured(0, 10.0), measured(10, 30.0)], measured(5, 45.0, 30.0, how="compared")
+    assert [off([*two, doubtful], day) for day in (2, 5, 8)] == [off(two, day) for day in (2, 5, 8)]
+    assert off([two[0], measured(40, 150.0, 30.0, how="compared")], 40) == (150.0, 30.0)
+
+
+def test_a_doubtful_measurement_that_contradicts_the_surer_ones_leaves_both_offsets_possible():
+    clock = [measured(0, 10.0), measured(10, 10.0), measured(5, 3610.0, 30.0, how="compared")]
+    assert off(clock, 5) == (3610.0, 3600.0 + 30.0)
+    assert off(clock, 1) == (10.0, 3600.0 + 0.5)
+
+
 def test_what_it_showed_is_looked_up_by_what_was_true():
     year_s = 365 * 86400.0
     clock = DeviceClock([measured(0, -5 * year_s, how="set"), measured(100, -5 * year_s + 50)])
