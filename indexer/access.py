@@ -24,7 +24,10 @@ ACTIONS: Final[dict[str, frozenset[Role]]] = {
     "ingest": frozenset({"clerk", "reviewer", "administrator"}),
     "search": frozenset({"clerk", "reviewer", "auditor", "administrator"}),
     "view": frozenset({"clerk", "reviewer", "auditor", "administrator"}),
-    # The original's own bytes, out of the player and onto a disk.
+    # Looking, keeping a picture, taking an original's file, and a sealed package out of the house are four rights. The
+    # last two take the approval of a second person (`approving.py`).
+    "view_original": frozenset({"reviewer", "administrator"}),
+    "copy": frozenset({"reviewer", "administrator"}),
     "download": frozenset({"reviewer", "administrator"}),
     # Bookmarks, notes and nudged clocks beside an original.
     "annotate": frozenset({"clerk", "reviewer", "administrator"}),

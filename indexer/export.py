@@ -1,6 +1,6 @@
 """Export packages: what of a case goes out, sealed so that an outsider can check it with standard tools.
 
-    request -> approve            where `export.approval` is on: by a second person, who did not film it
+    request -> approve            where `export.approval` is on: by a person of another unit than the one that filmed it
     begun                         the event is durable before the first byte is copied
     copied, read back             each file against the digest it was taken in under
     sealed                        the event names the payload manifest's digest; the log's head is signed over it
@@ -13,11 +13,10 @@ What dies on the way leaves a hidden `.partial` folder and a row that the next e
 from __future__ import annotations
 
 import contextlib
-import getpass
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -30,11 +29,11 @@ from ulid import ULID
 from config.settings import Settings
 from indexer import access
 from indexer.access import Reviewer
-from indexer.document import officer_of
+from indexer.approving import APPROVED_D, Approvals, login, nothing_of, purpose_of
 from indexer.exporting import listing, printed, proofs, report, selection
 from indexer.exporting.listing import Held, Way
 from indexer.exporting.selection import Missing, Part, Selection, What
-from pipeline.edges import disk, drops, exports, failpoint
+from pipeline.edges import disk, exports, failpoint
 from pipeline.edges.attested import Attested
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.bag import TAG_MANIFEST, Bag, pack, partial_of, read_back
@@ -107,53 +106,16 @@ class _Work:
         return sum(json.loads(line)["seq"] <= newest for line in self.lines.values())
 
 
-class Exporter:
-    """Makes the packages of one home."""
+class Exporter(Approvals):
+    """Makes the packages of one home, and knows what was approved."""
 
     def __init__(
-        self, settings: Settings, vault: Vault, catalog: Catalog, audit: AuditLog, checkpoints: Checkpoints
-    ) -> None:
-        self._settings = settings
-        self._vault = vault
-        self._catalog = catalog
-        self._audit = audit
-        self._checkpoints = checkpoints
+        self, settings: Settings, vault: Vault, catalog: Catalog, audit: AuditLog, checkpoints: Checkpoints,
+        units: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:  # fmt: skip
+        super().__init__(catalog, audit, vault, units)
+        self._settings, self._checkpoints = settings, checkpoints
         self._locks = settings.home / "scratch"
-
-    # -- request and approval
-
-    def request(self, reviewer: Reviewer, said: str, purpose: str, *, with_proposed: bool = False) -> Export:
-        """A request for exporting the case as it is now waits for a second person. Raises NotAllowed, BadInput."""
-        access.require(reviewer, "export")
-        chosen = self._selected(reviewer, said, with_proposed=with_proposed, with_proxies=False)
-        identifier = str(ULID())
-        self._tell("export.requested", reviewer, self._asked_facts(identifier, chosen, _purpose(purpose)))
-        return self._found(identifier)
-
-    def decide(self, reviewer: Reviewer, identifier: str, *, approve: bool, reason: str = "") -> Export:
-        """The request is approved or refused by this person.
-
-        Raises NotAllowed for the person who asked, and for an officer who recorded any of it: who filmed cannot
-        approve the copying-out.
-        """
-        access.require(reviewer, "approve_export")
-        asked = self._found(identifier)
-        if asked.state != "requested":
-            raise BadInput(f"The export {asked.id} is not waiting for approval: it is {asked.state}", found=asked.state)
-        if approve:
-            self._require_second(reviewer, asked)
-        said = {"export": asked.id, "login": login(), "selection": asked.selection, "reason": reason}
-        self._tell("export.approved" if approve else "export.refused", reviewer, said)
-        return self._found(identifier)
-
-    def _require_second(self, reviewer: Reviewer, asked: Export) -> None:
-        if reviewer.name == asked.asked_by:
-            raise NotAllowed(f"{reviewer.name} asked for this export; another person must approve it", found=asked.id)
-        chosen = self._catalog.known_of_many(sorted(self._catalog.linked_to(asked.case_key)))
-        if reviewer.name in {officer_of(known) for known in chosen}:
-            raise NotAllowed(
-                f"{reviewer.name} recorded some of it; a person who did not must approve the export", found=asked.id
-            )
 
     # -- making
 
@@ -169,7 +131,7 @@ class Exporter:
             reviewer, asked.case, with_proposed=asked.with_proposed, with_proxies=asked.with_proxies
         )
         if not chosen.parts:
-            raise BadInput(_nothing(chosen), found=[asdict(one) for one in chosen.missing])
+            raise nothing_of(chosen)
         approved = self._approved(reviewer, asked, chosen)
         self._drop_unfinished_zips(_folder(asked.to))
         disk.require_room(_folder(asked.to), chosen.size_bytes + PAYLOAD_ROOM, 0.0)
@@ -182,7 +144,7 @@ class Exporter:
         moved: Callable[[int], None],
     ) -> Made:  # fmt: skip
         final = asked.to.absolute() / f"export-{identifier}"
-        facts = self._asked_facts(identifier, chosen, approved.purpose if approved else _purpose(asked.purpose))
+        facts = self._asked_facts(identifier, chosen, approved.purpose if approved else purpose_of(asked.purpose))
         self._tell("export.begun", reviewer, {**facts, "folder": str(final)})
         failpoint.at("export.begun")
         try:
@@ -349,12 +311,6 @@ class Exporter:
 
     # -- afterwards
 
-    def listed(self, reviewer: Reviewer) -> list[Export]:
-        """Every request and package of cases that this person may know of, newest first."""
-        access.require(reviewer, "export")
-        hidden = self._hidden_cases(reviewer)
-        return [one for one in exports.listed(self._catalog) if one.case_key not in hidden]
-
     def size_of(self, reviewer: Reviewer, asked: Asked) -> int:
         """Bytes of originals that an export would copy now."""
         return self._selected(reviewer, asked.case, with_proposed=asked.with_proposed, with_proxies=False).size_bytes
@@ -404,31 +360,18 @@ class Exporter:
 
     # -- what all of them need
 
-    def _selected(self, reviewer: Reviewer, said: str, *, with_proposed: bool, with_proxies: bool) -> Selection:
-        case = selection.case_of(said, self._catalog, self._hidden_cases(reviewer))
-        return selection.select(
-            case, self._catalog, with_proposed=with_proposed, with_proxies=with_proxies, disposed=self._disposed,
-            may_view=lambda known: access.may(reviewer, "view", known), awaited=self._awaited,
-        )  # fmt: skip
-
-    def _hidden_cases(self, reviewer: Reviewer) -> frozenset[str]:
-        its = self._catalog.restrictions_on_cases()
-        return frozenset(key for key, found in its.items() if not access.sees(reviewer, found))
-
-    def _awaited(self, originals: Sequence[str]) -> list[tuple[str, str]]:
-        with self._catalog.snapshot() as connection:
-            return list(drops.awaited(connection, originals))
-
-    def _disposed(self, sha256: str) -> str | None:
-        tombstone = self._vault.tombstone(sha256)
-        return None if tombstone is None else str(tombstone.get("reason", ""))
-
     def _approved(self, reviewer: Reviewer, asked: Asked, chosen: Selection) -> Export | None:
         """The approval that this export uses; None where none is asked for. Raises NotAllowed."""
         if asked.request:
             found = self._found(asked.request)
             if found.state != "approved":
                 raise NotAllowed(f"The export {found.id} is not approved: it is {found.state}", found=found.state)
+            if not self.is_in_time(found):
+                raise NotAllowed(
+                    f"What {found.decided_by} approved had to be used within {APPROVED_D} days: ask again with "
+                    "`casereel export request`",
+                    zh=f"批准后 {APPROVED_D} 天内有效，现已过期：请重新申请", found=found.id,
+                )  # fmt: skip
             if (found.case_key, found.selection) != (chosen.case.key, chosen.digest):
                 raise NotAllowed(
                     f"What {found.decided_by} approved is not what the case holds now: ask again with "
@@ -439,37 +382,18 @@ class Exporter:
         if not self._settings.export.approval:
             return None
         for one in exports.listed(self._catalog, states=("approved",)):
-            if (one.case_key, one.selection, one.asked_by) == (chosen.case.key, chosen.digest, reviewer.name):
+            is_for_it = (one.case_key, one.selection, one.asked_by) == (chosen.case.key, chosen.digest, reviewer.name)
+            if is_for_it and self.is_in_time(one):
                 return one
         raise NotAllowed(
             "An export needs a second person's approval here (export.approval): ask with `casereel export request`, "
             "then another person runs `casereel export approve`"
         )
 
-    def _asked_facts(self, identifier: str, chosen: Selection, purpose: str) -> dict[str, Any]:
-        return {
-            "export": identifier, "case": chosen.case.printed, "case_key": chosen.case.key, "purpose": purpose,
-            "selection": chosen.digest, "files": len(chosen.parts), "size_bytes": chosen.size_bytes, "login": login(),
-            "missing": [{"what": one.what, "original": one.original} for one in chosen.missing],
-        }  # fmt: skip
-
-    def _found(self, identifier: str) -> Export:
-        wanted = identifier.strip().upper()
-        found = exports.found(self._catalog, wanted)
-        if found is None:
-            raise BadInput(f"There is no export {identifier}: see `casereel export list`", found=identifier)
-        return found
-
     def _fail(self, actor: str, identifier: str, error: BaseException) -> None:
         why = error.sentence if isinstance(error, CasereelError) else type(error).__name__
         with contextlib.suppress(CasereelError):
             self._tell_as(actor, "export.failed", {"export": identifier, "why": why}, outcome="failed")
-
-    def _tell(self, type: str, reviewer: Reviewer, facts: dict[str, Any]) -> None:
-        self._tell_as(reviewer.name, type, facts)
-
-    def _tell_as(self, actor: str, type: str, facts: dict[str, Any], outcome: str = "done") -> None:
-        exports.tell(self._catalog, self._audit, [NewEvent(type=type, actor=actor, facts=facts, outcome=outcome)])
 
     @contextlib.contextmanager
     def _owned(self, identifier: str) -> Iterator[None]:
@@ -479,19 +403,6 @@ class Exporter:
         with lock.acquire(timeout=0):
             yield
         Path(lock.lock_file).unlink(missing_ok=True)
-
-
-def login() -> str:
-    """The system's own name of the account at this keyboard."""
-    with contextlib.suppress(OSError, KeyError):
-        return getpass.getuser()
-    return "unknown"
-
-
-def _purpose(said: str) -> str:
-    if not said.strip():
-        raise BadInput("Say with --purpose what the package is for; it goes into the log and the report")
-    return " ".join(said.split())
 
 
 def _folder(folder: Path) -> Path:
@@ -504,16 +415,6 @@ def _folder(folder: Path) -> Path:
         except FileExistsError as error:
             raise BadInput(f"{folder} is no folder: name another with --to", path=str(folder)) from error
     return folder
-
-
-def _nothing(chosen: Selection) -> str:
-    proposed = sum(one.what == "proposed" for one in chosen.missing)
-    if proposed:
-        return (
-            f"No recording of {chosen.case.printed} is confirmed; {proposed} are proposed. "
-            "To export them too, named as proposed, add --with-proposed"
-        )
-    return f"Nothing of {chosen.case.printed} can be exported: {len(chosen.missing)} parts are missing"
 
 
 def _info(told: report.Told, key: Any) -> dict[str, str]:

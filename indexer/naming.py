@@ -72,6 +72,11 @@ NAMES: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "exports": ("导出与下载", "exports and downloads"), "sign_ins": ("登录与账户", "sign-ins and accounts"),
         "work": ("任务操作", "jobs"), "custody": ("保管", "custody"),
     },
+    "export": {
+        "requested": ("待审批", "waits for approval"), "approved": ("已批准", "approved"),
+        "refused": ("未批准", "refused"), "writing": ("正在写出", "being written"), "sealed": ("已封存", "sealed"),
+        "finished": ("已完成", "finished"), "failed": ("失败", "failed"),
+    },
     "outcome": {"done": ("完好", "well"), "refused": ("被拒", "refused"), "failed": ("失败", "failed")},
     "key": {
         "first": ("首个密钥", "the first"), "rotation": ("更换", "rotated"), "lost": ("丢失后更换", "after a loss"),
@@ -83,7 +88,8 @@ NAMES: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "session.begun": ("登录", "signed in"), "session.ended": ("退出", "signed out"),
         "session.refused": ("登录被拒", "sign-in refused"), "account.locked": ("账户锁定", "account locked"),
         "arrival.accepted": ("入库", "taken into custody"), "export.requested": ("申请导出", "asked for an export"),
-        "export.approved": ("批准导出", "approved an export"), "export.sealed": ("封存导出包", "sealed an export"),
+        "export.approved": ("批准导出", "approved an export"), "export.refused": ("不批准导出", "refused an export"),
+        "export.sealed": ("封存导出包", "sealed an export"),
         "verify": ("整体核验", "verified all"), "log.checked": ("核验日志", "checked the log"),
         "backup.done": ("备份", "backed up"), "fixity.batch": ("复核", "read again"),
         "fixity.broken": ("字节不符", "bytes do not hold"),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from indexer.access import Reviewer
     from indexer.accounts import Accounts
     from indexer.alerting import Saved
+    from indexer.approving import Approvals
     from indexer.document import Document
     from indexer.export import Exporter
     from indexer.finding import Finder
@@ -185,6 +186,12 @@ class Home:
         finally:
             jobs.close()
 
+    def approvals(self) -> Approvals:
+        """What persons ask to copy out, and who approves it."""
+        from indexer.approving import Approvals
+
+        return Approvals(self.catalog, self.audit, self.vault, lambda: self.roles_and_units()[1])
+
     def at_intake(self) -> list[dict[str, Any]]:
         """What every living process says of the folders it watches and of the files it waits for."""
         return [one for one in build_jobs(self).workers() if one.get("watchers")]
@@ -320,7 +327,9 @@ def build_exporter(home: Home) -> Exporter:
     """What makes export packages."""
     from indexer.export import Exporter
 
-    return Exporter(home.settings, home.vault, home.catalog, home.audit, home.checkpoints)
+    return Exporter(
+        home.settings, home.vault, home.catalog, home.audit, home.checkpoints, lambda: home.roles_and_units()[1]
+    )
 
 
 def build_context(home: Home, *, at_once: bool = False) -> tuple[Context, OwnedFolder]:

@@ -69,14 +69,17 @@ class Selection:
     @property
     def digest(self) -> str:
         """SHA-256 over the sorted digests of the parts: what an approval approves."""
-        return hashlib.sha256(
-            "".join(sorted(f"{part.known.original.sha256}\n" for part in self.parts)).encode()
-        ).hexdigest()
+        return digest_over(part.known.original.sha256 for part in self.parts)
 
     @property
     def size_bytes(self) -> int:
         """Bytes of all parts together."""
         return sum(part.known.original.size_bytes for part in self.parts)
+
+
+def digest_over(digests: Iterable[str]) -> str:
+    """SHA-256 over these digests, sorted, one a line."""
+    return hashlib.sha256("".join(sorted(f"{one}\n" for one in digests)).encode()).hexdigest()
 
 
 def case_of(said: str, catalog: Cases, hidden: Container[str] = frozenset()) -> Case:

@@ -51,7 +51,7 @@ BUSY_MS: Final = 30_000
 IDLE_MS: Final = 30_000
 # The finder of links that a person decided.
 DECIDED: Final = "person"
-REVISION: Final = "0013"
+REVISION: Final = "0014"
 
 
 def make_engine(url: str, *, writes: bool) -> sa.Engine:

@@ -36,10 +36,12 @@ TYPES: Final = (*_STATE_OF, "export.received")
 class Export:
     """One export package, asked for, approved, written or handed over.
 
+    original: the one whose bytes are asked for, of which no package is made; else None, and case_key names the case.
     selection: the digest over what was asked for; folder: where it was written; manifest: its digest.
     """
 
     id: str
+    original: str | None
     case_key: str
     printed: str
     purpose: str
@@ -100,9 +102,10 @@ def _ask(connection: sa.Connection, event: Mapping[str, Any], at: datetime) -> N
         return
     connection.execute(
         sa.insert(tables.export).values(
-            id=facts["export"], case_key=facts["case_key"], printed=facts["case"], purpose=facts["purpose"],
-            state=state, selection=facts["selection"], files=facts["files"], size_bytes=facts["size_bytes"], missing=0,
-            folder=facts.get("folder"), asked_by=event["actor"], asked_login=facts["login"], asked_at=at,
+            id=facts["export"], original=event["original"], case_key=facts["case_key"], printed=facts["case"],
+            purpose=facts["purpose"], state=state, selection=facts["selection"], files=facts["files"],
+            size_bytes=facts["size_bytes"], missing=0, folder=facts.get("folder"), asked_by=event["actor"],
+            asked_login=facts["login"], asked_at=at,
         )
     )  # fmt: skip
 
@@ -118,11 +121,13 @@ def _row(identifier: str) -> sa.Update:
     return sa.update(tables.export).where(tables.export.c.id == identifier)
 
 
-def listed(catalog: Catalog, *, states: tuple[str, ...] = ()) -> list[Export]:
-    """The exports, newest first; states: those in one of these only."""
+def listed(catalog: Catalog, *, states: tuple[str, ...] = (), original: str | None = None) -> list[Export]:
+    """The exports, newest first; states: those in one of these only; original: those of its bytes only."""
     query = sa.select(tables.export).order_by(tables.export.c.id.desc())
     if states:
         query = query.where(tables.export.c.state.in_(states))
+    if original:
+        query = query.where(tables.export.c.original == original)
     with catalog.snapshot() as connection:
         return [_export(row) for row in connection.execute(query)]
 

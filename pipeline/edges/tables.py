@@ -543,6 +543,7 @@ export = sa.Table(
     "cr_export",
     metadata,
     _id(),
+    _original(nullable=True),
     sa.Column("case_key", sa.String(160), nullable=False, index=True),
     _text("printed"),
     _text("purpose"),

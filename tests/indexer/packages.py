@@ -24,12 +24,13 @@ CLERK = Reviewer(name="张三", role="reviewer")
 SECOND = Reviewer(name="李四", role="reviewer")
 
 
-def take(home: Home, paths: Sequence[Path], *, officer: str | None = None) -> list[str]:
+def take(
+    home: Home, paths: Sequence[Path], *, officer: str | None = None, device: str | None = None
+) -> list[str]:  # fmt: skip
     """The files are originals, and nothing of their work waits any more."""
     jobs = build_jobs(home)
-    given = [
-        Candidate(path=one, root=one.parent, source="inbox", stated=Stated(case=CASE, officer=officer)) for one in paths
-    ]
+    stated = Stated(case=CASE, officer=officer, device=device)
+    given = [Candidate(path=one, root=one.parent, source="inbox", stated=stated) for one in paths]
     receipts = build_accession(home, jobs).take(given)
     jobs.close()
     with home.catalog.transaction() as connection:
@@ -50,11 +51,11 @@ def link(
         home.catalog.record(connection, original, "light-link", Facts(links=(found,), **facts), seq)
 
 
-def with_photos(home: Home, folder: Path, count: int = 2, *, officer: str | None = None) -> list[str]:
-    """A case with so many photos under Chinese names."""
+def with_photos(home: Home, folder: Path, count: int = 2, **stated: str) -> list[str]:
+    """A case with so many photos under Chinese names. stated: `officer` or `device`."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [making.photo(folder / f"现场{number}.jpg", number, size=(32, 24)) for number in range(count)]
-    originals = take(home, paths, officer=officer)
+    originals = take(home, paths, **stated)
     for one in originals:
         link(home, one)
     return originals

@@ -98,7 +98,7 @@ def request(case: str, purpose: str, with_proposed: bool) -> None:
 @click.option("--refuse", is_flag=True, help="Refuse instead.")
 @click.option("--reason", default="", help="Why; goes into the log.")
 def approve(id: str, refuse: bool, reason: str) -> None:
-    """Approves the request ID. Not who asked, and nobody who recorded any of it, may approve.
+    """Approves the request ID. Not who asked, nobody who recorded any of it, and no unit that filmed it may approve.
 
     Example: casereel export approve 01KAMZ5V2WQ8 --reason 已核对案卷
     """
@@ -106,7 +106,10 @@ def approve(id: str, refuse: bool, reason: str) -> None:
     with _opened() as (built, exporter, reviewer):
         decided = exporter.decide(reviewer, id, approve=not refuse, reason=reason)
         said = app.in_words("已拒绝", "refused") if refuse else app.in_words("已批准", "approved")
-        app.emit(_row(decided, built.settings.time.zone), f"{said}: {decided.id}  {decided.printed}  {decided.purpose}")
+        app.emit(
+            _row(decided, built.settings.time.zone),
+            f"{said}: {decided.id}  {decided.printed or decided.original}  {decided.purpose}",
+        )
 
 
 @export.command(short_help="Record who received a package.")
@@ -134,7 +137,9 @@ def list_() -> None:
     with _opened() as (built, exporter, reviewer):
         for one in exporter.listed(reviewer):
             row = _row(one, built.settings.time.zone)
-            app.emit(row, f"{one.id}  {one.state:9}  {one.printed}  {one.purpose}  {one.received_by or ''}")
+            app.emit(
+                row, f"{one.id}  {one.state:9}  {one.printed or one.original}  {one.purpose}  {one.received_by or ''}"
+            )
 
 
 @export.command(short_help="Check a package, as its own verify.py does.")
@@ -200,6 +205,7 @@ def _page(app: App, made: Made, zone: str) -> str:
 
 def _row(one: Export, zone: str) -> dict[str, Any]:
     names = (
+        "original",
         "case_key",
         "purpose",
         "state",

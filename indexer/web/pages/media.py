@@ -1,6 +1,7 @@
 """The bytes of derivatives and originals, in ranges, each after a check: who may see it, and that a look was begun.
 
-A poster is shown beside hits, before any look. Bytes of originals are given under their own permission.
+A poster is shown beside hits, before any look. An original is played under a right of its own, and its file leaves only
+by an approved request.
 """
 
 from __future__ import annotations
@@ -40,10 +41,16 @@ def derivative(visit: Inside, original: str, derivative: str) -> Response:
 
 @ROUTES.get("/media/{original}/bytes/original")
 def original_bytes(visit: Inside, original: str) -> Response:
-    """The original's own bytes, as a download; an event of its own, durable before the first byte."""
+    """The original's own bytes, as a download, for whose request another person approved (`/exports`); an event of its
+    own, durable before the first byte."""
     known = looked_at(visit, original)
     visit.require("download")
-    visit.desk.tell("view.downloaded", original=known.original.id, facts={"purpose": visit.here.session.purpose})
+    granted = visit.desk.approvals().in_force(visit.person, known.original.id)
+    if granted is None:
+        raise NotAllowed("No approved request")
+    visit.desk.tell(
+        "view.downloaded", original=known.original.id, facts={"purpose": granted.purpose, "export": granted.id}
+    )
     with visit.desk.vault.opened(known.original.sha256) as path:
         return FileResponse(
             path, media_type="application/octet-stream", filename=known.original.name, headers=_CONTAINED,
@@ -53,10 +60,10 @@ def original_bytes(visit: Inside, original: str) -> Response:
 
 @ROUTES.get("/media/{original}/bytes/shown")
 def original_shown(visit: Inside, original: str) -> Response:
-    """The original's own bytes, or ranges of them, for the player; who is given them could keep them, so the right is
-    that of downloading. An event of its own, once a look, durable before the first byte."""
+    """The original's own bytes, or ranges of them, for the player, under a right of its own. An event, once a look,
+    durable before the first byte."""
     known = looked_at(visit, original)
-    visit.require("download")
+    visit.require("view_original")
     mime = own_mime(known)
     if mime is None:
         raise NotAllowed("Browsers do not show it")

@@ -74,7 +74,7 @@ def withdraw(visit: Inside, original: str, note: str) -> Response:
 @ROUTES.post("/api/originals/{original}/snapshots")
 def take(visit: Inside, original: str, taken: Taken) -> Response:
     """The lines below a picture that is about to be kept as a file; an event of its own, durable before it is."""
-    visit.require("download")
+    visit.require("copy")
     known = looked_at(visit, original)
     instant = instants_of(known, visit.desk.vault)(taken.at_s)
     visit.desk.tell("view.snapshot", original=known.original.id, facts={

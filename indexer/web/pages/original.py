@@ -30,10 +30,12 @@ def page(visit: Inside, original: str, t: float = 0.0) -> Response:
         if not visit.here.session.purpose:
             return visit.page("purpose.html", known=known, name=masked(known.original.name), t=t)
         accounts.begin_look(visit.here, identifier, visit.here.session.purpose)
-    may_take = visit.may("download")
+    may_take = visit.may("view_original")
+    granted = visit.desk.approvals().in_force(visit.person, identifier) if visit.may("download") else None
     return visit.page(
         "original.html", known=known, t=t, player=player_of(known, zone=visit.zone, may_take=may_take),
-        own=own_address(known) if may_take and own_mime(known) else None, **_facts(known),
+        own=own_address(known) if may_take and own_mime(known) else None, granted=granted,
+        **_facts(known),
     )  # fmt: skip
 
 
@@ -62,7 +64,7 @@ def watched(visit: Inside, original: str, seconds: Annotated[float, Body(embed=T
 def player(visit: Inside, original: str) -> Response:
     """What a player needs: addresses, the clock of its first picture, what browsers play. For who has begun a look."""
     known = looked_at(visit, original)
-    return JSONResponse(player_of(known, zone=visit.zone, may_take=visit.may("download")))
+    return JSONResponse(player_of(known, zone=visit.zone, may_take=visit.may("view_original")))
 
 
 @ROUTES.get("/api/originals/{original}/captions")

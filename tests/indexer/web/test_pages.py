@@ -95,12 +95,6 @@ def test_the_purpose_is_asked_before_the_first_look_and_each_look_is_an_event(sq
     assert "为何查看" not in reviewer.page(f"/originals/{original}")
     [event] = [json.loads(line) for line in sqlite_home.catalog.events_of_type(["view.original"])]
     assert (event["actor"], event["facts"]["purpose"]) == (reviewer.name, "决定前审核")
-    answer = reviewer.client.get(f"/media/{original}/bytes/original", headers={"Range": "bytes=0-1"})
-    assert (answer.status_code, answer.content) == (206, b"\xff\xd8")
-    assert answer.headers["content-disposition"].startswith("attachment")
-    assert answer.headers["content-security-policy"].startswith("sandbox")
-    person(sqlite_home, "auditor").page(f"/media/{original}/bytes/original", 404)
-    assert len(sqlite_home.catalog.events_of_type(["view.downloaded"])) == 1
 
 
 def test_what_another_site_sends_is_refused(sqlite_home: Home) -> None:

@@ -1,0 +1,105 @@
+"""Copying out on the pages: the request, the word of another unit, the file for who asked; and four separate rights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from indexer.access import ACTIONS
+from pipeline.edges import registers
+from pipeline.records import Device
+from tests.indexer.packages import CASE, with_photos
+from tests.indexer.web.asking import Asking, person
+from workers.bootstrap import Home, build_follower
+
+
+@pytest.fixture
+def original(sqlite_home: Home, tmp_path: Path) -> str:
+    with sqlite_home.catalog.transaction() as connection:
+        registers.put(connection, Device(code="ZF-1", unit="市场科"))
+    [identifier] = with_photos(sqlite_home, tmp_path / "card", 1, device="ZF-1")
+    build_follower(sqlite_home).follow()
+    return identifier
+
+
+def looks(asking: Asking, original: str) -> None:
+    assert asking.send(f"/originals/{original}/looks", purpose="核对", keep="1").status_code == 303
+
+
+def requests(asking: Asking) -> list[dict[str, str]]:
+    return list(asking.client.get("/api/exports").json())
+
+
+def test_the_file_of_an_original_takes_the_word_of_another_unit(sqlite_home: Home, original: str) -> None:
+    market = person(sqlite_home, "reviewer", "王五", "市场科")
+    same = person(sqlite_home, "reviewer", "钱七", "市场科")
+    legal = person(sqlite_home, "reviewer", "李四", "法制科")
+    file = f"/media/{original}/bytes/original"
+    looks(market, original)
+    market.page(file, 404)
+    assert f"/exports?original={original}" in market.page(f"/originals/{original}")
+    assert market.send("/exports", original=original, purpose=" ").status_code == 400
+    assert market.send("/exports", original=original, purpose="当事人申请查阅").status_code == 303
+    [request] = requests(legal)
+    decision = f"/exports/{request['export']}/decision"
+
+    for refused, why in ((market, "他人审批"), (same, "其他科室")):
+        assert why in refused.page("/exports")
+        answer = refused.send(decision, act="approve")
+        assert (answer.status_code, why in answer.text) == (400, True)
+    assert "摄录科室：市场科" in legal.page("/exports")
+    assert legal.send(decision, act="refuse").status_code == 400  # without a reason
+    assert legal.send(decision, act="approve", reason="已核对").status_code == 303
+
+    answer = market.client.get(file, headers={"Range": "bytes=0-1"})
+    assert (answer.status_code, answer.content) == (206, b"\xff\xd8")
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert answer.headers["content-security-policy"].startswith("sandbox")
+    assert file in market.page(f"/originals/{original}")
+    looks(legal, original)
+    legal.page(file, 404)  # it was approved for who asked
+    told = [json.loads(line) for line in sqlite_home.catalog.events_of_type(
+        ["export.requested", "export.approved", "view.downloaded"])]  # fmt: skip
+    assert [(one["type"], one["actor"], one["original"]) for one in told] == [
+        ("export.requested", "王五", original), ("export.approved", "李四", original),
+        ("view.downloaded", "王五", original),
+    ]  # fmt: skip
+    assert told[2]["facts"] == {"purpose": "当事人申请查阅", "export": request["export"]}
+
+
+def test_a_package_of_a_case_is_asked_for_and_its_command_told(sqlite_home: Home, original: str) -> None:
+    assert original
+    market, legal = person(sqlite_home, "reviewer", "王五"), person(sqlite_home, "reviewer", "李四", "法制科")
+    assert market.send("/exports", case="没有此案", purpose="复议").status_code == 400
+    assert market.send("/exports", case=CASE, purpose="行政复议答复").status_code == 303
+    [request] = requests(legal)
+    assert (request["case"], request["files"], request["state"]) == (CASE, 1, "requested")
+    assert legal.send(f"/exports/{request['export']}/decision", act="approve").status_code == 303
+    assert f"--request {request['export']}" in market.page("/exports")
+    assert "--request" not in legal.page("/exports")
+    legal.page("/exports/01ARZ3NDEKTSV4RRFFQ69G5FAV/decision", 405)
+    assert legal.send("/exports/01ARZ3NDEKTSV4RRFFQ69G5FAV/decision", act="approve").status_code == 404
+
+
+def test_looking_keeping_a_picture_and_taking_the_file_are_three_rights_beside_exporting(
+    sqlite_home: Home, original: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking = person(sqlite_home, "reviewer")
+    looks(asking, original)
+    deeds = {
+        "view_original": lambda: asking.client.get(f"/media/{original}/bytes/shown").status_code,
+        "copy": lambda: asking.client.post(
+            f"/api/originals/{original}/snapshots", json={"at_s": 0, "shown": "copy"},
+            headers={"X-CSRF-Token": asking.sign()}).status_code,
+        "download": lambda: asking.send("/exports", original=original, purpose="核对").status_code,
+        "export": lambda: asking.send("/exports", case=CASE, purpose="核对").status_code,
+    }  # fmt: skip
+    for lacking in deeds:
+        with monkeypatch.context() as patch:
+            patch.setitem(ACTIONS, lacking, frozenset())
+            answered = {right for right, deed in deeds.items() if deed() == 404}
+        assert answered == {lacking}
+    types = [json.loads(line)["type"] for line in sqlite_home.audit.lines()]
+    assert {"view.original", "view.original_bytes", "view.snapshot", "export.requested"} <= set(types)
