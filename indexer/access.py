@@ -41,6 +41,8 @@ ACTIONS: Final[dict[str, frozenset[Role]]] = {
     "approve_export": frozenset({"reviewer", "administrator"}),
     "verify": frozenset({"reviewer", "operator", "auditor", "administrator"}),
     "read_events": frozenset({"auditor", "administrator"}),
+    # Figures of units and devices, for case-file evaluation.
+    "read_statistics": frozenset({"auditor", "administrator"}),
     "manage_work": frozenset({"operator", "administrator"}),
     "manage_people": frozenset({"administrator"}),
     "register": frozenset({"operator", "administrator"}),

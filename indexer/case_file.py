@@ -104,7 +104,7 @@ def case_file(
         return CaseFile(
             case=found[0], activities=tuple(own), all_activities=tuple(_meeting(connection, own)), linked=linked,
             recordings=recordings, photos=tuple(one for one in files if one.kind == "photo"),
-            shown=tuple(_shown(recordings, linked)), written=tuple(_written(connection, linked, zone)),
+            shown=tuple(shown_of(recordings, linked)), written=tuple(_written(connection, linked, zone)),
             excuses=tuple(Excuses(catalog, audit).of(keys_of(found[0]))),
             facts=_facts(connection, ids, facts), beside=_beside(connection, ids), broken=_broken(connection, ids),
         )  # fmt: skip
@@ -119,7 +119,7 @@ def _meeting(connection: sa.Connection, own: Sequence[Activity]) -> list[Activit
     return registers.activities(connection, between=(first, last))
 
 
-def _shown(recordings: Sequence[Recording], linked: Sequence[Linked]) -> list[Shown]:
+def shown_of(recordings: Sequence[Recording], linked: Sequence[Linked]) -> list[Shown]:
     """The stretches of recordings that belong to the case: of a link about a part, that part."""
     by_original = {one.original: one for one in linked}
     found = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal, get_args
@@ -229,16 +229,31 @@ def _places(given: _Given) -> Lacks:
             yield f"{one.step} ({one.code}) lacks its place", f"{one.step}（{one.code}）缺少地点"
 
 
+def has_device(facts: Mapping[str, Any]) -> bool:
+    """Whether it is known which registered device made it."""
+    return bool(facts.get("register.device"))
+
+
+def has_maker(facts: Mapping[str, Any]) -> bool:
+    """Whether it is known who made it."""
+    return any(facts.get(name) for name in FACTS if name.endswith(".officer"))
+
+
+def is_in_writing(name: str, beside: Iterable[str], documents: Iterable[str]) -> bool:
+    """Whether the words of this recording are in writing. beside: formats of its sidecars; documents: their names."""
+    stem = PurePosixPath(name).stem
+    return bool(_TEXTS & set(beside)) or any(stem in one for one in documents)
+
+
 def _devices(given: _Given) -> Lacks:
     for one in given.films:
-        if not given.file.facts.get(one.original, {}).get("register.device"):
+        if not has_device(given.file.facts.get(one.original, {})):
             yield f"{one.name}: no registered device", f"{one.name}：未能确定登记的设备"
 
 
 def _carriers(given: _Given) -> Lacks:
     for one in given.films:
-        facts = given.file.facts.get(one.original, {})
-        if not any(facts.get(name) for name in FACTS if name.endswith(".officer")):
+        if not has_maker(given.file.facts.get(one.original, {})):
             yield f"{one.name}: nobody is known to have made it", f"{one.name}：制作人不明"
 
 
@@ -276,9 +291,7 @@ def _digests(given: _Given) -> Lacks:
 def _transcripts(given: _Given) -> Lacks:
     written = [one.name for one in given.file.linked if one.kind == "document"]
     for one in given.films:
-        stem = PurePosixPath(one.name).stem
-        has = _TEXTS & set(given.file.beside.get(one.original, ())) or any(stem in name for name in written)
-        if one.kind == "audio" and not has:
+        if one.kind == "audio" and not is_in_writing(one.name, given.file.beside.get(one.original, ()), written):
             yield f"{one.name}: its words are not in writing", f"{one.name}：没有文字记录"
 
 

@@ -210,6 +210,12 @@ def coverage_of(
     )  # fmt: skip
 
 
+def unexplained_of(covered: Covered, rules: Steps) -> tuple[Gap, ...]:
+    """The gaps that a duty to record throughout does not allow, and for which nobody stated a reason."""
+    first, last = ends_of(covered.activity)
+    return tuple(gap for gap in covered.gaps if _breaks(gap, first, last, rules))
+
+
 def _concerns(excuse: Excuse, activity: Activity, step: Step, rules: Steps) -> bool:
     if excuse.activity is not None:
         return excuse.activity == activity.code
@@ -346,8 +352,10 @@ def _all_stated(gaps: Sequence[Gap]) -> bool:
 
 def _is_whole(gaps: Sequence[Gap], first: datetime, last: datetime, rules: Steps) -> bool:
     """Whether nothing is missing but what switching files, people at the door, and stated reasons take."""
-    return all(
-        gap.kind in ("file_split", "pause_explained")
-        or ((gap.from_at == first or gap.to_at == last) and gap.length_s <= rules.edge_s)
-        for gap in gaps
-    )
+    return not any(_breaks(gap, first, last, rules) for gap in gaps)
+
+
+def _breaks(gap: Gap, first: datetime, last: datetime, rules: Steps) -> bool:
+    if gap.kind in ("file_split", "pause_explained"):
+        return False
+    return not ((gap.from_at == first or gap.to_at == last) and gap.length_s <= rules.edge_s)

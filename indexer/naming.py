@@ -84,7 +84,8 @@ NAMES: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "event": {
         "view.original": ("查看原件", "looked at"), "view.downloaded": ("下载原件", "downloaded"),
         "view.record": ("查看信息", "read its record"), "view.case": ("打开案件", "opened a case"),
-        "view.log": ("查阅日志", "read the log"), "search": ("检索", "searched"), "match": ("比对", "matched"),
+        "view.log": ("查阅日志", "read the log"), "view.statistics": ("查阅统计", "read statistics"),
+        "search": ("检索", "searched"), "match": ("比对", "matched"),
         "session.begun": ("登录", "signed in"), "session.ended": ("退出", "signed out"),
         "session.refused": ("登录被拒", "sign-in refused"), "account.locked": ("账户锁定", "account locked"),
         "arrival.accepted": ("入库", "taken into custody"), "export.requested": ("申请导出", "asked for an export"),

@@ -208,18 +208,31 @@ def linked_to(connection: sa.Connection, key: str) -> list[tuple[str, str, str]]
 
 def links_of(connection: sa.Connection, key: str) -> list[Linked]:
     """What belongs to the case with this number, or is proposed for it; sidecars go with their recordings."""
+    rows = connection.execute(_linked().where(t.case_link.c.case == case_with(key)))
+    return [_linked_of(row) for row in rows]
+
+
+def links_of_cases(connection: sa.Connection, cases: Sequence[str]) -> dict[str, list[Linked]]:
+    """The same of several cases, by identifier."""
+    found: dict[str, list[Linked]] = defaultdict(list)
+    for row in connection.execute(_linked().where(t.case_link.c.case.in_(cases))):
+        found[row.case].append(_linked_of(row))
+    return found
+
+
+def _linked() -> sa.Select[Any]:
     link, original = t.case_link.c, t.original.c
-    query = (
+    return (
         sa.select(original.id, original.name, original.sha256, original.kind, link.status, link.method, link.by,
-                  link.activity, link.from_s, link.to_s)
+                  link.activity, link.from_s, link.to_s, link.case)
         .join(t.case_link, link.original == original.id)
-        .where(link.case == case_with(key), link.status != "refused", original.state != "disposed")
+        .where(link.status != "refused", original.state != "disposed")
         .order_by(original.id)
     )  # fmt: skip
-    return [
-        Linked(original=row.id, **{name: getattr(row, name) for name in Linked._fields if name != "original"})
-        for row in connection.execute(query)
-    ]
+
+
+def _linked_of(row: Any) -> Linked:
+    return Linked(original=row.id, **{name: getattr(row, name) for name in Linked._fields if name != "original"})
 
 
 def proposals(connection: sa.Connection, *, key: str | None = None, limit: int = 100) -> list[Proposal]:
