@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from indexer.case_json import days_left
 from pipeline.case_numbers import comparable
-from pipeline.edges import caseload
+from pipeline.edges import caseload, restrictions
 from pipeline.edges.caseload import Listed, Show
 from pipeline.edges.catalog import Catalog
 
@@ -58,7 +58,7 @@ def caseload_of(
 ) -> Caseload:  # fmt: skip
     """This page, from 1. seen: those of these originals that whoever asks may know of; hidden: keys of cases."""
     with catalog.snapshot() as connection:
-        restricted = caseload.restricted(connection)
+        restricted = restrictions.restricted_originals(connection)
     unseen = set(restricted) - set(seen(restricted))
     with catalog.snapshot() as connection:
         rows, total = caseload.page(
@@ -90,7 +90,7 @@ def is_there(catalog: Catalog, number: str, *, seen: Seen, hidden: frozenset[str
     if key in hidden:
         return False
     with catalog.snapshot() as connection:
-        restricted = caseload.restricted(connection)
+        restricted = restrictions.restricted_originals(connection)
     unseen = set(restricted) - set(seen(restricted))
     with catalog.snapshot() as connection:
         return caseload.is_there(connection, key, unseen)

@@ -35,6 +35,8 @@ LINES_PER_FILE: Final = 100_000
 BATCH: Final = 500
 GRACE_S: Final = 30.0
 MOST_FAULTS: Final = 200
+# Most entries are shorter.
+_END_BYTES: Final = 16 << 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,34 +144,24 @@ class AuditLog:
 
     def _append_missing(self) -> None:
         tail = self._read_tail()
-        self._require_same_past(tail)
+        columns = (tables.event.c.seq, tables.event.c.line, tables.event.c.hash)
+        is_first = tail.seq > 0
         while True:
+            # The first time with the line that the files end with, to be compared.
+            query = sa.select(*columns).where(tables.event.c.seq > tail.seq - is_first)
             with self._engine.connect() as connection:
-                rows = connection.execute(
-                    sa.select(tables.event.c.seq, tables.event.c.line, tables.event.c.hash)
-                    .where(tables.event.c.seq > tail.seq)
-                    .order_by(tables.event.c.seq)
-                    .limit(BATCH)
-                ).all()
-            if not rows:
+                rows = connection.execute(query.order_by(tables.event.c.seq).limit(BATCH)).all()
+            count = len(rows)
+            if is_first:
+                _require_same_past(tail, rows[0] if rows else None)
+                rows, is_first = rows[1:], False
+            if rows:
+                tail = self._append(tail, rows)
+            # What is committed from now on has a writer of its own.
+            if count < BATCH:
                 break
-            tail = self._append(tail, rows)
         self._tail = tail
         self._durable_seq = tail.seq
-
-    def _require_same_past(self, tail: _Tail) -> None:
-        """Returns where the catalog holds the files' last line. An older catalog must not write on."""
-        if tail.seq == 0:
-            return
-        with self._engine.connect() as connection:
-            held = connection.execute(sa.select(tables.event.c.hash).where(tables.event.c.seq == tail.seq)).scalar()
-        if held != tail.hash:
-            raise CustodyBroken(
-                f"Entry {tail.seq} of the audit log is not in the catalog as it stands in the files: "
-                "the catalog is older than the log; run `casereel rebuild catalog`",
-                expected=tail.hash,
-                found=held,
-            )
 
     def _append(self, tail: _Tail, rows: Sequence[Any]) -> _Tail:
         first = json.loads(rows[0].line)
@@ -217,15 +209,13 @@ class AuditLog:
             return known
         files = self.files()
         while files:
-            data = files[-1].read_bytes()
-            whole = data[: data.rfind(b"\n") + 1]
-            if len(whole) < len(data):
+            whole_bytes, size_bytes, last = _end_of(files[-1])
+            if whole_bytes < size_bytes:
                 with files[-1].open("r+b") as stream:
-                    stream.truncate(len(whole))
+                    stream.truncate(whole_bytes)
                     os.fsync(stream.fileno())
-            if whole:
-                last = whole.rstrip(b"\n").rsplit(b"\n", 1)[-1].decode()
-                return _Tail(files[-1], len(whole), json.loads(last)["seq"], _hash(last))
+            if whole_bytes:
+                return _Tail(files[-1], whole_bytes, json.loads(last)["seq"], _hash(last))
             files.pop()
         return _Tail(self._file_of(1), 0, 0, FIRST_PREV)
 
@@ -301,6 +291,36 @@ class AuditLog:
         files = self.files()
         data = files[-1].read_bytes() if files else b""
         return data[data.rfind(b"\n") + 1 :]
+
+
+def _require_same_past(tail: _Tail, row: Any) -> None:
+    """Returns where the catalog's row is the files' last line. An older catalog must not write on."""
+    held = row.hash if row is not None and row.seq == tail.seq else None
+    if held != tail.hash:
+        raise CustodyBroken(
+            f"Entry {tail.seq} of the audit log is not in the catalog as it stands in the files: "
+            "the catalog is older than the log; run `casereel rebuild catalog`",
+            expected=tail.hash,
+            found=held,
+        )
+
+
+def _end_of(file: Path) -> tuple[int, int, str]:
+    """(bytes up to the end of the last whole line, bytes of the file, that line without its newline).
+
+    From its end: other processes write into it, and whoever writes next looks where it ends now.
+    """
+    with file.open("rb") as stream:
+        size_bytes = at = stream.seek(0, os.SEEK_END)
+        data, step = b"", _END_BYTES
+        while True:
+            at, step = max(0, at - step), 2 * step
+            stream.seek(at)
+            data = stream.read(size_bytes - at)
+            end = data.rfind(b"\n")
+            begin = data.rfind(b"\n", 0, max(end, 0)) + 1
+            if at == 0 or begin:
+                return at + end + 1, size_bytes, data[begin : max(end, 0)].decode("utf-8", "surrogateescape")
 
 
 def _rows_after(seq: int) -> sa.Select[Any]:

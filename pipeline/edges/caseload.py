@@ -9,9 +9,7 @@ from typing import Any, Final, Literal, NamedTuple
 import sqlalchemy as sa
 
 from pipeline.case_numbers import comparable, folded
-from pipeline.edges import restrictions
 from pipeline.edges import tables as t
-from pipeline.edges.catalog import in_pieces
 
 Show = Literal["all", "coming", "past", "undated"]
 
@@ -36,24 +34,6 @@ class LinkedKind(NamedTuple):
 
 
 _DUE: Final = t.case.c.decision_due_on
-
-
-def restricted(connection: sa.Connection) -> list[str]:
-    """Originals that are restricted by themselves, their family or a case: whoever lists cases asks for these."""
-    in_force = t.restriction.c.lifted_at.is_(None)
-    link, number, original = t.case_link.c, t.case_number.c, t.original.c
-    by_case = (
-        sa.select(link.original)
-        .join(t.case_number, number.case == link.case)
-        .join(t.restriction, t.restriction.c.case_key == number.key)
-        .where(in_force)
-    )
-    own = sa.select(t.restriction.c.original).where(in_force, t.restriction.c.original.is_not(None))
-    named = sa.union(by_case, own).subquery()
-    heads = sa.select(sa.func.coalesce(original.parent, original.id)).where(original.id.in_(sa.select(named.c[0])))
-    query = sa.select(original.id).where(sa.func.coalesce(original.parent, original.id).in_(heads))
-    found = list(connection.execute(query).scalars())
-    return sorted(one for some in in_pieces(found) for one in restrictions.on_originals(connection, some))
 
 
 def page(

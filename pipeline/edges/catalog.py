@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import re
 import sqlite3
 import time
 from collections import defaultdict
@@ -51,6 +52,8 @@ BUSY_MS: Final = 30_000
 IDLE_MS: Final = 30_000
 # The finder of links that a person decided.
 DECIDED: Final = "person"
+# So much of a digest names an original.
+_DIGEST_BEGUN: Final = re.compile(r"[0-9a-zA-Z]{8,64}")
 REVISION: Final = "0014"
 
 
@@ -278,17 +281,12 @@ class Catalog:
         """
         with self.snapshot() as connection:
             wanted = said.strip()
-            found = connection.execute(
-                sa.select(t.original.c.id).where(
-                    sa.or_(
-                        t.original.c.id == wanted.upper(),
-                        t.original.c.sha256.startswith(wanted.lower(), autoescape=True)
-                        if len(wanted) >= 8
-                        else t.original.c.sha256 == wanted.lower(),
-                    )
-                )
-            ).scalars().all()  # fmt: skip
-            found = seen(found)
+            its = [t.original.c.id == wanted.upper()]
+            if _DIGEST_BEGUN.fullmatch(wanted):
+                # From there to there, and not by LIKE, which asks no index.
+                first, digest = wanted.lower(), t.original.c.sha256
+                its.append(sa.and_(digest >= first, digest < first.ljust(65, "z")))
+            found = seen(connection.execute(sa.select(t.original.c.id).where(sa.or_(*its))).scalars().all())
             if not found:
                 found = connection.execute(
                     sa.select(t.arrival.c.original)
@@ -536,6 +534,14 @@ class Catalog:
         query = sa.select(made.original, made.id).where(made.original.in_(ids), made.role == role).order_by(made.id)
         with self.snapshot() as connection:
             return {row.original: row.id for row in connection.execute(query)}
+
+    def derivative_of(self, original_id: str, derivative_id: str) -> Derivative | None:
+        """The original's derivative with this identifier."""
+        made = t.derivative.c
+        query = sa.select(t.derivative).where(made.id == derivative_id, made.original == original_id)
+        with self.snapshot() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else _record(Derivative, row)
 
     def derivative_paths(self, ids: Sequence[str]) -> set[str]:
         """Where the recorded derivatives of these originals lie."""

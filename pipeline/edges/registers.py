@@ -260,6 +260,8 @@ def links_among(connection: sa.Connection, ids: Sequence[str] | None) -> dict[st
     """Original -> its links, of these or of all."""
     query = sa.select(t.case_link).order_by(t.case_link.c.id)
     found: dict[str, tuple[CaseLink, ...]] = defaultdict(tuple)
+    if ids is not None and not ids:
+        return found
     for row in connection.execute(query if ids is None else query.where(t.case_link.c.original.in_(ids))):
         values = {one.name: getattr(row, one.name) for one in fields(CaseLink) if one.name != "case"}
         found[row.original] += (CaseLink(**values, case=row.printed),)

@@ -247,10 +247,11 @@ def _page(
     visit: Visit, number: str, *, said: str = "", status: int = 200, reason: str = "", opinion: str = ""
 ) -> Response:
     review = _looked_at(visit, number, "case")
-    known = {one.original.id: one for one in visit.desk.catalog.known_of_many(_to_read(review))}
+    written = [one.original for one in review.file.written]
+    known = {one.original.id: one for one in visit.desk.catalog.known_of_many(written)} if written else {}
     films = [one for one in review.file.linked if one.kind in ("video", "audio", "photo")]
     watched = visit.house.accounts.watched(visit.person.name)
-    shown = [*(one.original for one in films), *(one.original for one in review.file.written)]
+    shown = [*(one.original for one in films), *written]
     own = [watched[one] for one in shown if one in watched]
     with visit.desk.catalog.snapshot() as connection:
         open_ = registers.proposals(connection, key=comparable(number))
@@ -260,7 +261,7 @@ def _page(
         light=_light(visit, review), days_left=_days_left(visit, review), masked=masked, data=case_json,
         duties=[(one, case_json.duty(one, visit.zone)) for one in review.duties],
         items=sorted(review.checklist.checked, key=lambda one: (one.there, not one.item.must)),
-        proposals=_seen(visit, open_), posters=_posters(known), timeline=timeline, lane_name=lane_name,
+        proposals=_seen(visit, open_), posters=_posters(visit, review), timeline=timeline, lane_name=lane_name,
         readings={one.original: _readings(visit, review, known.get(one.original)) for one in review.file.written},
         films=_in_order(films, review), shown={one.original: one for one in review.file.shown},
         beside=_beside(review), watched=watched,
@@ -291,16 +292,11 @@ def _seen(visit: Visit, proposals: Sequence[Proposal]) -> list[Proposal]:
     return [one for one in proposals if one.original in seen]
 
 
-def _to_read(review: Review) -> list[str]:
-    films = [one.original for one in review.file.linked if one.kind in ("video", "photo")]
-    return [*films[:_POSTERS], *(one.original for one in review.file.written)]
-
-
-def _posters(known: Mapping[str, Known]) -> dict[str, str]:
-    return {
-        original: f"/media/{original}/{made.id}"
-        for original, one in known.items() for made in one.derivatives if made.role == "poster"
-    }  # fmt: skip
+def _posters(visit: Visit, review: Review) -> dict[str, str]:
+    films = [one.original for one in review.file.linked if one.kind in ("video", "photo")][:_POSTERS]
+    pictured = [*films, *(one.original for one in review.file.written)]
+    made = visit.desk.catalog.derivatives_in_role(pictured, "poster")
+    return {original: f"/media/{original}/{identifier}" for original, identifier in made.items()}
 
 
 def _in_order(films: Sequence[Linked], review: Review) -> list[Linked]:

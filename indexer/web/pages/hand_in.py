@@ -17,6 +17,7 @@ from indexer.web.desk import Visit, own_path
 from indexer.web.pages.original import seen
 from indexer.web.receipt import Receipt, receipt_of
 from indexer.web.visits import Inside
+from pipeline.case_numbers import comparable
 from pipeline.custody.settle import IGNORED, PARTIAL_SUFFIXES
 from pipeline.edges import arrivals
 from pipeline.edges.arrivals import Narrowed, Only
@@ -42,6 +43,7 @@ def page(
     which = _which(visit, days, only, way, q)
     found = handed.screen(visit.desk, which, _kept(visit), before=before, limit=PAGE)
     _tell(visit, found)
+    hidden = visit.desk.hidden_cases()
     with visit.desk.catalog.snapshot() as connection:
         ways = arrivals.sources(connection)
         person = visit.person.name
@@ -49,7 +51,7 @@ def page(
     given = {"days": str(days), "only": only, "way": way, "q": q}
     return visit.page(
         "hand_in.html", found=found, days=days, only=only, way=way, q=q, before=before, ways=ways, done=done,
-        cases=[*filter(visit.desk.is_case_seen, cases)],
+        cases=[one for one in cases if comparable(one) not in hidden],
         spans=DAYS, onlys=ONLYS,
         way_of=handed.way_of, link=lambda **changes: _link(given, changes), today=visit.today.isoformat(),
         inbox=visit.desk.settings.inbox, receipt_of=lambda came: _place_of(visit, came), aside=handed.ASIDE,

@@ -11,7 +11,7 @@ from typing import Final
 from fastapi import APIRouter
 from fastapi.responses import FileResponse, Response
 
-from indexer.web.pages.original import looked_at, seen
+from indexer.web.pages.original import looked_at, seen_id
 from indexer.web.showing import own_mime
 from indexer.web.visits import Inside
 from pipeline.errors import NotAllowed
@@ -29,11 +29,12 @@ _KEPT: Final = {"Cache-Control": "private, max-age=300"}
 @ROUTES.get("/media/{original}/{derivative}")
 def derivative(visit: Inside, original: str, derivative: str) -> Response:
     """The derivative's bytes, or the ranges of them asked for. 404 where it does not exist for this person."""
-    known = seen(visit, original)
-    made = next((one for one in known.derivatives if one.id == derivative), None)
+    # A player asks for ranges many times a second: nothing else of the original is read.
+    identifier = seen_id(visit, original)
+    made = visit.desk.catalog.derivative_of(identifier, derivative)
     if made is None:
         raise NotAllowed("No such derivative")
-    if made.role not in BEFORE_A_LOOK and not visit.house.accounts.looks_at(visit.here, known.original.id):
+    if made.role not in BEFORE_A_LOOK and not visit.house.accounts.looks_at(visit.here, identifier):
         raise NotAllowed("No look was begun")
     path = visit.desk.vault.derivative_path(made.path)
     return FileResponse(path, media_type=made.mime, headers=_CONTAINED | _KEPT, stat_result=path.stat())

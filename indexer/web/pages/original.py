@@ -96,13 +96,18 @@ def api(visit: Inside, original: str) -> Response:
     })  # fmt: skip
 
 
-def seen(visit: Visit, said: str) -> Known:
-    """The original where this person may see it. Raises NotAllowed, as if it did not exist."""
+def seen_id(visit: Visit, said: str) -> str:
+    """The identifier of the original where this person may see it. Raises NotAllowed, as if it did not exist."""
     visit.require("view")
     try:
-        identifier = visit.desk.find_original(said)
+        return visit.desk.find_original(said)
     except BadInput as error:
         raise NotAllowed("Nothing here") from error
+
+
+def seen(visit: Visit, said: str) -> Known:
+    """The original where this person may see it. Raises NotAllowed, as if it did not exist."""
+    identifier = seen_id(visit, said)
     known = visit.desk.known_as_seen(identifier)
     if not access.may(visit.person, "view", known):
         raise NotAllowed("Not seen")
