@@ -98,24 +98,31 @@ class Screen:
 
 
 @contextlib.contextmanager
-def screen() -> Iterator[Screen]:
-    """An open page. The test is skipped where there is no Chromium, and fails in CI."""
+def chromium() -> Iterator[Any]:
+    """The running browser. The test is skipped where there is none, and fails in CI."""
     program = shutil.which(PROGRAM)
     if program is None:
         say = pytest.fail if os.environ.get("CI") else pytest.skip
         say("Chromium is not installed; on Debian: apt-get install chromium")
     from playwright.sync_api import sync_playwright
 
-    files: dict[str, Path] = {}
-    with _served(files) as address, sync_playwright() as driver:
+    with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=program, args=list(ARGUMENTS))
         try:
-            page = browser.new_page()
-            page.set_default_timeout(0)
-            page.goto(address + "/")
-            yield Screen(page, files, address)
+            yield browser
         finally:
             browser.close()
+
+
+@contextlib.contextmanager
+def screen() -> Iterator[Screen]:
+    """An open page, in a browser of its own."""
+    files: dict[str, Path] = {}
+    with _served(files) as address, chromium() as browser:
+        page = browser.new_page()
+        page.set_default_timeout(0)
+        page.goto(address + "/")
+        yield Screen(page, files, address)
 
 
 @contextlib.contextmanager

@@ -43,7 +43,7 @@ QUICK = {
 LONGEST_FIRST = (
     "test_corpus", "test_kill", "test_zombie", "test_faults", "test_demo", "test_disposal_interleavings",
     "test_hostile", "test_cli", "test_registers", "test_sources", "test_power_cut", "test_steps", "test_clock_jumps",
-    "test_disposal_kills", "test_match", "test_promptness", "test_network", "test_agreement",
+    "test_disposal_kills", "test_match", "test_promptness", "test_in_step", "test_network", "test_agreement",
 )  # fmt: skip
 
 

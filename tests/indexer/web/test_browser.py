@@ -5,8 +5,6 @@ Pictures of all pages are left beside the test's other files.
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from indexer.web.app import modules
-from tests.browsing import ARGUMENTS, PROGRAM
+from tests.browsing import chromium
 from tests.flows.keeping import CASE, link, take
 from tests.indexer.web.asking import OWN, person, served
 from workers.bootstrap import Home, build_follower
@@ -29,16 +27,8 @@ NOT_ASKED = ("/", "/sign-in", "/originals/together", "/metrics", "/api/openapi.j
 
 @pytest.fixture
 def browser() -> Iterator[Any]:
-    program = shutil.which(PROGRAM)
-    if program is None:
-        say = pytest.fail if os.environ.get("CI") else pytest.skip
-        say("Chromium is not installed; on Debian: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=program, args=list(ARGUMENTS))
+    with chromium() as found:
         yield found
-        found.close()
 
 
 def addresses(original: str) -> list[str]:

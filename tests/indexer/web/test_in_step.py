@@ -1,0 +1,161 @@
+"""Four recordings side by side in a real Chromium: what their own pictures tell is one moment, whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.browsing import chromium
+from tests.conftest import QUICK
+from tests.homes import make_home
+from tests.indexer.web.asking import person, served
+from tests.indexer.web.coded import READ, coded
+from tests.indexer.web.test_browser import sign_in_by_keyboard
+from workers import cli
+from workers.bootstrap import Home, build_home
+
+LENGTH_S, MINUTE_S, FROM_S = 66, 60, 4
+NAMES = [f"DSJ_HA000000{number}_000123_2021080315000{number}_0001.mp4" for number in range(4)]
+NUDGE_S = 0.5
+# When each began after the first, by its corrected clock; the last with its nudge.
+BEGINS_MS = (0, 1000, 2000, 3000 + round(NUDGE_S * 1000))
+APART_MS = 100
+# The moments that the pictures of all tell, in milliseconds after the first began.
+MOMENTS = f"() => {{ const begins = {list(BEGINS_MS)}; return ({READ})().map((told, at) => told + begins[at]); }}"
+# Ten times a second until the first, which leads, comes there: what pictures tell, and what the players' clocks say.
+SAMPLES = f"""async (until) => {{
+  const moments = {MOMENTS}, begins = {list(BEGINS_MS)}, found = [];
+  do {{
+    found.push([moments(), together.cameras.map((one, at) => one.media.currentTime * 1000 + begins[at])]);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }} while (found.at(-1)[0][0] < until);
+  return found;
+}}"""
+SPREAD = f"(() => {{ const all = ({MOMENTS})(); return Math.max(...all) - Math.min(...all); }})()"
+FIRST = f"({MOMENTS})()[0]"
+
+
+@pytest.fixture(scope="module")
+def filmed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A home with four recordings that began a second after one another, all work on them done."""
+    from config.settings import load
+
+    folder = tmp_path_factory.mktemp("step")
+    for number, name in enumerate(NAMES):
+        taken = f"2021-08-03T07:00:0{number}Z"
+        coded(folder / "card" / name, length_s=LENGTH_S, taken=taken, own=40 * number + 40)
+    settings = load(folder / "home", QUICK)
+    make_home(settings)
+    assert cli.run(["--home", str(settings.home), "--quiet", "ingest", str(folder / "card"), "--wait"]) == 0
+    built = build_home(settings)
+    yield built
+    built.close()
+
+
+@pytest.fixture(scope="module")
+def originals(filmed: Home) -> list[str]:
+    return [filmed.find_original(name) for name in NAMES]
+
+
+@pytest.fixture(scope="module")
+def together(filmed: Home, originals: list[str]) -> Iterator[tuple[Any, str]]:
+    """A page of a reviewer who has a purpose and has nudged the fourth, and the address of all four."""
+    asking = person(filmed, "reviewer", "谢敏")
+    with served(filmed) as address, chromium() as browser:
+        page = browser.new_page(viewport={"width": 1366, "height": 768}, locale="zh-CN")
+        sign_in_by_keyboard(page, address, asking.name)
+        at = f"{address}/originals/together?{'&'.join(f'of={one}' for one in originals)}"
+        page.goto(at)
+        page.keyboard.type("决定前审核")
+        page.keyboard.press("Enter")
+        page.locator("[data-cameras]").wait_for()
+        nudge = {"kind": "nudge", "at_s": 0, "beside": originals[0], "offset_s": NUDGE_S}
+        keep = "({at, note}) => import('/static/pages.js').then(({call}) => call('POST', at, note))"
+        page.evaluate(keep, {"at": f"/api/originals/{originals[3]}/notes", "note": nudge})
+        yield page, f"{at}&t={FROM_S}"
+
+
+def until(page: Any, *conditions: str) -> None:
+    """Waits within the page, for each in its turn, so that nothing of what happens is missed."""
+    pause = "await new Promise((resolve) => setTimeout(resolve, 10))"
+    page.evaluate("async () => {" + "\n".join(
+        f"for (let left = 3000; !({one}); left--) {{ if (!left) throw new Error({one!r}); {pause}; }}"
+        for one in conditions
+    ) + "}")  # fmt: skip
+
+
+def open_(together: tuple[Any, str]) -> Any:
+    """The page with all four at the same moment, standing."""
+    page, at = together
+    page.goto(at)
+    until(page, "window.together", f"{SPREAD} <= {APART_MS} && {FIRST} > 0")
+    return page
+
+
+@pytest.mark.slow
+def test_four_recordings_show_the_same_moment_for_a_minute(together: tuple[Any, str]) -> None:
+    page = open_(together)
+    assert max(page.evaluate(MOMENTS)) <= FROM_S * 1000
+    page.keyboard.press(" ")
+    found = page.evaluate(SAMPLES, (FROM_S + MINUTE_S) * 1000)
+    # Where the machine left the browser no time to draw, the screen shows none of them as it is: those do not count.
+    drawn = [told for told, clocks in found if abs(told[0] - clocks[0]) <= APART_MS]
+    spread = sorted(map(apart, drawn))
+    print(
+        f"{len(spread)} of {len(found)} samples drawn in time: pictures apart by {spread[len(spread) // 2]} ms at the "
+        f"median, {spread[-1]} ms at the most; clocks by {max(apart(clocks) for _, clocks in found):.0f} ms"
+    )
+    assert len({told[0] for told in drawn}) > 100
+    assert len(drawn) > 0.9 * len(found)
+    assert spread[-1] <= APART_MS
+    assert all(apart(clocks) <= APART_MS for _, clocks in found)
+
+
+def apart(moments: list[float]) -> float:
+    return max(moments) - min(moments)
+
+
+def test_all_wait_for_the_one_that_is_still_being_loaded(together: tuple[Any, str], originals: list[str]) -> None:
+    page, at = together
+    held: list[Any] = []
+    is_held = [True]
+    page.route(f"**/media/{originals[2]}/*", lambda one: held.append(one) if is_held[0] else one.continue_())
+    page.goto(at)
+    until(page, "window.together?.cameras.filter((one) => one.isReady && one.isPlaced(together.ms)).length === 3")
+    before = page.evaluate(MOMENTS)
+    page.keyboard.press(" ")
+    page.get_by_text("正在载入").wait_for()
+    page.wait_for_timeout(300)
+    after = page.evaluate(MOMENTS)
+    assert [after[one] for one in (0, 1, 3)] == [before[one] for one in (0, 1, 3)]
+    assert held
+    is_held[0] = False
+    for one in held:
+        one.continue_()
+    found = page.evaluate(SAMPLES, FROM_S * 1000 + 1500)
+    assert all(apart(clocks) <= APART_MS for _, clocks in found if clocks[0] > FROM_S * 1000 + 1)
+    page.unroute_all()
+
+
+# It begins again late, without the player having asked for it.
+STOPPED = """((one) => {
+  one.pause();
+  one.play = () => new Promise((resolve) => setTimeout(() => { delete one.play; resolve(one.play()); }, 160));
+  return true;
+})(together.cameras[1].media)"""
+
+
+def test_one_that_is_late_catches_up(together: tuple[Any, str]) -> None:
+    page = open_(together)
+    page.keyboard.press(" ")
+    until(page, f"{FIRST} > {FROM_S * 1000 + 300}", STOPPED, f"{SPREAD} > {APART_MS}", f"{SPREAD} <= 40")
+
+
+def test_a_step_is_one_picture_of_the_one_that_leads(together: tuple[Any, str]) -> None:
+    page = open_(together)
+    begun = page.evaluate(MOMENTS)[0]
+    for key, told in ((".", 40), (".", 80), (",", 40), (",", 0), (",", -40)):
+        page.keyboard.press(key)
+        until(page, f"{FIRST} === {begun + told} && {SPREAD} <= 40")
