@@ -11,6 +11,7 @@ import pkgutil
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
@@ -43,7 +44,8 @@ class Asked:
 
     sort: by score, or by the decided start (`-time`: latest first), undated last, of those the latest taken in first
     or last likewise. from_place: by time only; hits that stand before this place in the order are left out, while
-    total and facets count all. facets: of FACET_FIELDS.
+    total and facets count all. facets: of FACET_FIELDS; most_values: so many of each field are enough, those of most
+    documents; a backend may give more.
     """
 
     node: Node = field(default_factory=All)
@@ -51,6 +53,7 @@ class Asked:
     offset: int = 0
     sort: Sort = "score"
     facets: tuple[str, ...] = ()
+    most_values: int | None = None
     from_place: int | None = None
 
 
@@ -141,7 +144,8 @@ def sweep_folders(kind: str, kept: Place) -> None:
 @dataclass(frozen=True)
 class Backend:
     """A kind of index. open: the index in this place, made where there is none. sweep: every other index of this kind
-    (its name is given) is gone, be the kept one of another kind.
+    (its name is given) is gone, be the kept one of another kind. built_together: words that a new index commits
+    together; two million staged ones take some 150 MB.
 
     open raises IndexDamaged where the place holds something that cannot be read or is of another version.
     """
@@ -149,10 +153,12 @@ class Backend:
     name: str
     open: Callable[[Place], SearchIndex]
     sweep: Callable[[str, Place], None] = sweep_folders
+    built_together: int = 2_000_000
 
 
+@cache
 def backend_names() -> list[str]:
-    """The backends there are; none is loaded."""
+    """The backends there are; none is loaded. Looked up once, for every search asks."""
     return [found.removesuffix("_index") for _, found, _ in pkgutil.iter_modules(indexer.backends.__path__)]
 
 

@@ -43,8 +43,6 @@ logger = logging.getLogger(__name__)
 
 # Originals read and committed together: few enough to be held in memory with all that is known of them.
 BATCH = 500
-# Words that a new index commits together: some 150 MB.
-_BUILT_TOGETHER = 2_000_000
 # More than this many changes are not counted one by one for a status line.
 _MOST_COUNTED = 100_000
 # A search follows so many changes and waits so long for other writers; the rest is the workers' and it says so.
@@ -366,7 +364,7 @@ class Follower:
                 progress(done, max(done, total))
 
             # Nobody else knows this folder yet: the others go on with the old index until the last changes.
-            self._catch_up(index, tell, together=_BUILT_TOGETHER)
+            self._catch_up(index, tell, together=backend_named(self._backend_name).built_together)
             index.finish()
             failpoint.at("index.finished")
             with self._writing:

@@ -42,6 +42,8 @@ _BEFORE, _SNIPPET = 16, 80
 MOST_HITS = 10_000
 # Shown with one hit: texts with their second or page, and other files of its recording.
 MOST_MOMENTS, MOST_OTHERS = 10, 20
+# Values of each facet that are given with their counts.
+MOST_VALUES = 100
 
 
 class KnownOriginals(Protocol):
@@ -160,7 +162,8 @@ class Page:
     """What was found, and what was understood.
 
     searched: documents in the index, out of `of`; behind: originals it does not hold as they are now; all of them such
-    as the person may see. after: the cursor of the next page, None where this is the last.
+    as the person may see. after: the cursor of the next page, None where this is the last. facets: field -> value ->
+    hits, the commonest first; cut: fields that have more values than are given.
     """
 
     hits: tuple[Hit, ...]
@@ -171,6 +174,7 @@ class Page:
     behind: int
     after: str | None = None
     facets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    cut: tuple[str, ...] = ()
 
     def summary(self) -> dict[str, Any]:
         """What is to be said of all hits together, as the command line gives it."""
@@ -181,6 +185,7 @@ class Page:
             "waiting": self.behind,
             "after": self.after,
             "facets": {name: dict(counts) for name, counts in self.facets.items()},
+            "facets_cut": list(self.cut),
         }
 
 
@@ -214,6 +219,8 @@ def search(
         offset=max(filters.offset, 0),
         sort=_sort_of(filters, has_words=bool(words_of(query.node))),
         facets=filters.facets,
+        # One more tells whether there are others.
+        most_values=MOST_VALUES + 1,
     )
     question = paging.question_of(asked.node, asked.sort, filters.group)
     cursor = paging.cursor_of(filters.after, question)
@@ -232,8 +239,10 @@ def search(
         of=searched + min(follower.unknown(behind), len(behind)),
         behind=len(behind),
         after=leaf.after.written() if leaf.after else None,
-        facets={name: dict(sorted(counts.items(), key=_by_count)) for name, counts in leaf.found.facets.items()},
-    )
+        facets={name: dict(sorted(counts.items(), key=_by_count)[:MOST_VALUES])
+                for name, counts in leaf.found.facets.items()},
+        cut=tuple(name for name, counts in leaf.found.facets.items() if len(counts) > MOST_VALUES),
+    )  # fmt: skip
 
 
 def _seen(reviewer: Reviewer, follower: Follower, catalog: KnownOriginals) -> tuple[list[str], Node]:
@@ -363,7 +372,8 @@ class _Hits:
 
     def __init__(self, reviewer: Reviewer, node: Node, catalog: KnownOriginals, zone: ZoneInfo) -> None:
         self._reviewer, self._catalog, self._zone = reviewer, catalog, zone
-        self._sought = [analysis.Phrase(words.tokens, words.last_is_prefix) for words in words_of(node)]
+        sought = (analysis.Phrase(words.tokens, words.last_is_prefix) for words in words_of(node) if words.tokens)
+        self._sought = list(dict.fromkeys(sought))
         keys = keys_of(node)
         self._keys = frozenset(key.value for key in keys if key.field != "pinyin")
         self._spelt = frozenset(key.value for key in keys if key.field == "pinyin")
@@ -424,8 +434,9 @@ class _Hits:
     def _moments(self, known: Known) -> list[Moment]:
         """Every text in which something was found, those that show more first in each field's order."""
         found = []
-        for passage in passages_of(known):
-            if marks := self._marks(passage):
+        passages = list(passages_of(known))
+        for passage, normal in zip(passages, analysis.norms([one.text for one in passages]), strict=True):
+            if marks := self._marks(passage, normal):
                 # Before it is cut, for half a number would not be known as one.
                 snippet, shown = _cut(masked(passage.text), marks)
                 found.append(
@@ -433,19 +444,21 @@ class _Hits:
                 )
         return found
 
-    def _marks(self, passage: Passage) -> list[tuple[int, int]]:
+    def _marks(self, passage: Passage, normal: str) -> list[tuple[int, int]]:
         text = passage.text
-        sought = analysis.possible(text, self._sought)
-        spans = analysis.spans_of(text, sought) if sought else []
-        if passage.field == "party":
+        spans = []
+        # Most lines of speech hold nothing that was sought, and the offsets of a text's letters are dear.
+        if sought := analysis.possible(normal, self._sought):
+            spans += analysis.spans_of(text, sought)
+        if self._spelt and passage.field == "party":
             spans += [span for typed in self._spelt for span in pinyin.spans_of(text, typed)]
-        return analysis.joined_spans([*spans, *_key_marks(text, self._keys)])
+        if self._keys and analysis.has_digit(normal):
+            spans += _key_marks(text, self._keys)
+        return analysis.joined_spans(spans) if spans else []
 
 
 def _key_marks(text: str, keys: frozenset[str]) -> list[tuple[int, int]]:
     """Identifiers by their place; a text that is a sought case number and little else, whole."""
-    if not keys:
-        return []
     marks = analysis.key_spans(text, keys)
     if len(text) <= _SNIPPET and not keys.isdisjoint(number.key for number in numbers_in(text)):
         marks.append((0, len(text)))

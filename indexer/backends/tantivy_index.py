@@ -14,8 +14,10 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,10 +47,17 @@ if TYPE_CHECKING:
 _MARK = "¶mark"
 # Further away than any time, and further than the places of the undated.
 _NEVER, _FURTHEST = 1 << 62, (1 << 63) - 2
-# The memory of one writing session; 15 MB is the least the library takes, more makes larger first segments.
-_WRITER_BYTES = 50_000_000
+# The memory of one writing session; 15 MB is the least the library takes, more makes larger first segments. A new
+# index is written by one session that takes more, for each segment is merged with others again and again.
+_WRITER_BYTES, _BUILDER_BYTES = 50_000_000, 250_000_000
+# A new index writes documents as they come and commits so many words together: each commit waits for all to be written.
+_BUILT_TOGETHER = 10_000_000
 # More values of one facet field than any bureau has, so that counts are never cut off.
 _FACET_VALUES = 65_000
+# From so many hits on facets are counted by two threads; below that it costs more than it gives.
+_COUNTED_ALONE = 20_000
+# How many answers are kept until the next commit.
+_REMEMBERED = 64
 _SPECIAL = re.compile(r"([^\w\s])")
 # How the library says that a list of deletions is there already, a file a segment.
 _LEFT = re.compile(r'FileAlreadyExists\("([0-9a-f]{32}\.\d+\.del)"\)')
@@ -107,19 +116,23 @@ def _opened(folder: Path) -> tantivy.Index:
     return index
 
 
-def _make_writer(folder: Path) -> tantivy.IndexWriter:
+def _make_writer(folder: Path, heap_bytes: int) -> tantivy.IndexWriter:
     with _reading(folder):
         index = _opened(folder)
-    return index.writer(_WRITER_BYTES, 1)
+    return index.writer(heap_bytes, 1)
+
+
+def _put(writer: tantivy.IndexWriter, staged: Mapping[str, Document | None]) -> None:
+    for identifier, document in staged.items():
+        writer.delete_documents_by_term("id", identifier)
+        if document is not None:
+            writer.add_document(_stored(document))
 
 
 def _commit(writer: tantivy.IndexWriter, seq: int, staged: Mapping[str, Document | None], clear: bool) -> None:
     if clear:
         writer.delete_all_documents()
-    for identifier, document in staged.items():
-        writer.delete_documents_by_term("id", identifier)
-        if document is not None:
-            writer.add_document(_stored(document))
+    _put(writer, staged)
     writer.delete_documents_by_term("id", _MARK)
     writer.add_document(_stored_mark(seq))
     failpoint.at("index.before_commit")
@@ -138,6 +151,17 @@ def _is_merging(folder: Path) -> bool:
     return len(small) >= _MERGED_FROM or not there <= {one["segment_id"].replace("-", "") for one in named}
 
 
+def _drop_left(folder: Path) -> None:
+    """No list of deletions is left by a writer that was killed before its commit."""
+    named = json.loads((folder / "meta.json").read_bytes())["segments"]
+    kept = {
+        f"{one['segment_id'].replace('-', '')}.{one['deletes']['opstamp']}.del" for one in named if one.get("deletes")
+    }
+    for path in folder.glob("*.del"):
+        if path.name not in kept:
+            path.unlink(missing_ok=True)
+
+
 class _Session:
     """The library's writer, kept open while it merges, so that nobody of this process waits for a merge.
 
@@ -145,35 +169,52 @@ class _Session:
     only one process write.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_building: bool = False) -> None:
         self._folder = folder
+        # Nobody searches or writes here but this session: it stays until it is ended.
+        self._is_building = is_building
         self._guard = threading.Lock()
         self._writer: tantivy.IndexWriter | None = None
+
+    def put(self, staged: Mapping[str, Document | None]) -> None:
+        """These are written, and found after the next `write`; an error forgets all that was not committed."""
+        with self._guard:
+            try:
+                _put(self._begun(), staged)
+            except (ValueError, OSError, RuntimeError) as error:
+                self._writer = None
+                raise self._refused(error) from error
 
     def write(self, seq: int, staged: Mapping[str, Document | None], *, clear: bool) -> None:
         with self._guard:
             for _ in range(_MOST_LEFT):
                 try:
                     _commit(self._begun(), seq, staged, clear)
-                    self._end_soon()
+                    if not self._is_building:
+                        self._end_soon()
                     return
                 except (ValueError, OSError, RuntimeError) as error:
                     self._writer = None
                     left = _LEFT.search(str(error))
-                    if left is None:
-                        sentence = f"The search index in {self._folder} cannot be written: {error}"
-                        raise TryAgain(sentence, path=str(self._folder)) from error
+                    if left is None or self._is_building:
+                        raise self._refused(error) from error
                 # A writer that was killed before its commit left this file, which no commit names; the next one would
                 # number its own the same, and refuses to write over it.
                 (self._folder / left[1]).unlink(missing_ok=True)
             sentence = f"The search index in {self._folder} is full of files of killed writers"
             raise TryAgain(sentence, path=str(self._folder))
 
+    def _refused(self, error: Exception) -> TryAgain:
+        return TryAgain(f"The search index in {self._folder} cannot be written: {error}", path=str(self._folder))
+
     def _begun(self) -> tantivy.IndexWriter:
         until_s = time.monotonic() + _PATIENCE_S
         while self._writer is None:
             try:
-                self._writer = _make_writer(self._folder)
+                if self._is_building:
+                    # What would be staged anew could not be tried again.
+                    _drop_left(self._folder)
+                self._writer = _make_writer(self._folder, _BUILDER_BYTES if self._is_building else _WRITER_BYTES)
             except ValueError as error:
                 if _BUSY not in str(error) or time.monotonic() > until_s:
                     raise
@@ -185,7 +226,7 @@ class _Session:
             if self._writer is not None:
                 return True
             try:
-                self._writer = _make_writer(self._folder)
+                self._writer = _make_writer(self._folder, _WRITER_BYTES)
             except (ValueError, IndexDamaged):
                 return False
             self._end_soon()
@@ -214,9 +255,25 @@ class _Session:
             with contextlib.suppress(ValueError, OSError, RuntimeError):
                 writer.wait_merging_threads()
 
+    def end_building(self) -> None:
+        """All merges are done, and from now on it writes as others do."""
+        with self._guard:
+            self._end()
+            self._is_building = False
+
     def close(self) -> None:
         with self._guard:
             self._end()
+
+
+class _View:
+    """The index as one commit left it, and what was asked of it since then."""
+
+    def __init__(self, meta: bytes, searcher: tantivy.Searcher) -> None:
+        self.meta, self.searcher = meta, searcher
+        self.mark: dict[str, Any] | None = None
+        self.counts: dict[Node, int] = {}
+        self.facets: dict[tuple[object, ...], dict[str, dict[str, int]]] = {}
 
 
 class TantivyIndex:
@@ -226,8 +283,11 @@ class TantivyIndex:
         self._folder = folder = place.folder
         self._lock = place.lock
         self._guard = threading.Lock()
+        self._view: _View | None = None
+        self._counting: ThreadPoolExecutor | None = None
         self._staged: dict[str, Document | None] = {}
-        self._session = _Session(self._folder)
+        self._is_building = place.is_building
+        self._session = _Session(self._folder, is_building=place.is_building)
         make_once(place, _make)
         with _reading(folder):
             self._index = _opened(folder)
@@ -244,13 +304,20 @@ class TantivyIndex:
     def stage(self, documents: Iterable[Document], deletes: Iterable[str] = ()) -> None:
         self._staged |= {document.id: document for document in documents}
         self._staged |= dict.fromkeys(deletes)
+        if self._is_building:
+            # A second one of the same id takes the place of the first, as it would at once.
+            staged, self._staged = self._staged, {}
+            with self._lock:
+                self._session.put(staged)
 
     def commit(self, seq: int) -> None:
         staged, self._staged = self._staged, {}
         self._write(seq, staged)
 
     def finish(self) -> None:
-        """Nothing is left to be done: segments are merged as they come."""
+        """Segments are merged as they come; those under way are waited for."""
+        self._session.end_building()
+        self._is_building = False
 
     def clear(self) -> None:
         self._staged = {}
@@ -263,25 +330,33 @@ class TantivyIndex:
     def is_free(self) -> bool:
         return self._session.is_free()
 
-    def _searcher(self) -> tantivy.Searcher:
+    def _seen(self) -> _View:
+        """The index as it is now; opening its segments anew takes milliseconds, and is done after a commit only."""
         with self._guard:
-            self._index.reload()
-            return self._index.searcher()
+            # Every commit of every process puts another list of segments in its place, with a number of its own.
+            meta = (self._folder / "meta.json").read_bytes()
+            if self._view is None or self._view.meta != meta:
+                self._index.reload()
+                self._view = _View(meta, self._index.searcher())
+            return self._view
 
     def _mark(self) -> dict[str, Any]:
         with _reading(self._folder):
-            searcher = self._searcher()
-            [(_, address)] = searcher.search(tantivy.Query.term_query(self._schema, "id", _MARK), 1, count=False).hits
-            mark: dict[str, Any] = json.loads(searcher.doc(address)["mark"][0])
-            return mark
+            view = self._seen()
+            if view.mark is None:
+                marked = tantivy.Query.term_query(self._schema, "id", _MARK)
+                [(_, address)] = view.searcher.search(marked, 1, count=False).hits
+                view.mark = json.loads(view.searcher.doc(address)["mark"][0])
+            return view.mark
 
     def seq(self) -> int:
         return int(self._mark()["seq"])
 
     def search(self, asked: Asked) -> Found:
         with _reading(self._folder):
-            searcher = self._searcher()
-            query = self._compiled(asked.node)
+            view = self._seen()
+            searcher = view.searcher
+            query = _Query(self._schema, searcher).of(asked.node)
             order: dict[str, Any] = {}
             if asked.sort == "time":
                 order = {"order_by_field": "earliest", "order": tantivy.Order.Asc}
@@ -293,13 +368,14 @@ class TantivyIndex:
                 else self._from_place(query, order["order_by_field"], asked.from_place)
             )
             result = searcher.search(shown, max(asked.limit, 1), count=shown is query, offset=asked.offset, **order)
+            total = _total(result if shown is query else searcher.search(query, 1, count=True))
             return Found(
                 hits=tuple(
                     _match(searcher.doc(address), 0.0 if order else float(score), order.get("order_by_field"))
                     for score, address in result.hits[: asked.limit]
                 ),
-                total=_total(result if shown is query else searcher.search(query, 1, count=True)),
-                facets=self._counted(searcher, query, asked.facets) if asked.facets else {},
+                total=total,
+                facets=self._facets(view, query, asked, total) if asked.facets else {},
             )
 
     def _from_place(self, query: tantivy.Query, by: str, place: int) -> tantivy.Query:
@@ -307,29 +383,76 @@ class TantivyIndex:
         behind = tantivy.Query.range_query(self._schema, field, tantivy.FieldType.Integer, low, high)
         return _boolean([(tantivy.Occur.Must, query), (tantivy.Occur.Must, _plain(behind))])
 
+    def _facets(self, view: _View, query: tantivy.Query, asked: Asked, total: int) -> dict[str, dict[str, int]]:
+        """Remembered as long as nothing is committed, for whoever turns pages asks for them again and again."""
+        key = (asked.node, asked.facets, asked.most_values)
+        if (known := view.facets.get(key)) is not None:
+            return known
+        counted = self._counted(view.searcher, query, asked, total)
+        if asked.most_values is not None:
+            _remember(view.facets, key, counted)
+        return counted
+
     def _counted(
-        self, searcher: tantivy.Searcher, query: tantivy.Query, facets: tuple[str, ...]
+        self, searcher: tantivy.Searcher, query: tantivy.Query, asked: Asked, total: int
     ) -> dict[str, dict[str, int]]:
-        terms = {name: {"terms": {"field": f"x_{name}", "size": _FACET_VALUES}} for name in facets}
-        counted = searcher.aggregate(query, terms)
-        return {
-            name: {bucket["key"]: int(bucket["doc_count"]) for bucket in counted[name]["buckets"]} for name in facets
-        }
+        size = min(asked.most_values or _FACET_VALUES, _FACET_VALUES)
+
+        def count(names: Sequence[str]) -> dict[str, dict[str, int]]:
+            # Each segment gives all of its values, so that none is left out that others have too.
+            terms = {
+                name: {"terms": {"field": f"x_{name}", "size": size, "segment_size": _FACET_VALUES}} for name in names
+            }
+            counted = searcher.aggregate(query, terms)
+            return {
+                name: {bucket["key"]: int(bucket["doc_count"]) for bucket in counted[name]["buckets"]} for name in names
+            }
+
+        if total < _COUNTED_ALONE or len(asked.facets) == 1:
+            return count(asked.facets)
+        # The library lets other threads run meanwhile. The first half has the fields of many values, which take longer.
+        half = (len(asked.facets) + 2) // 3
+        rest = self._other_thread().submit(count, asked.facets[half:])
+        counted = count(asked.facets[:half]) | rest.result()
+        return {name: counted[name] for name in asked.facets}
+
+    def _other_thread(self) -> ThreadPoolExecutor:
+        with self._guard:
+            if self._counting is None:
+                self._counting = ThreadPoolExecutor(max_workers=2, thread_name_prefix="facets")
+            return self._counting
 
     def count(self, node: Node) -> int:
-        return self.search(Asked(node=node, limit=0)).total
+        with _reading(self._folder):
+            view = self._seen()
+            if node not in view.counts:
+                query = _Query(self._schema, view.searcher).of(node)
+                _remember(view.counts, node, _total(view.searcher.search(query, 1, count=True)))
+            return view.counts[node]
 
     def stats(self) -> Stats:
         with _reading(self._folder):
-            searcher = self._searcher()
+            searcher = self._seen().searcher
             segments, documents = searcher.num_segments, searcher.num_docs - 1
         return Stats(documents=documents, segments=segments, seq=self.seq(), size_bytes=folder_bytes(self._folder))
 
     def close(self) -> None:
         """No merge is under way; files are mapped and let go with the object."""
         self._session.close()
+        with self._guard:
+            if self._counting is not None:
+                self._counting.shutdown()
+            self._counting, self._view = None, None
 
-    def _compiled(self, node: Node) -> tantivy.Query:
+
+@dataclass(frozen=True)
+class _Query:
+    """Makes the library's query of a tree, for the terms that the segments of this searcher hold."""
+
+    schema: tantivy.Schema
+    searcher: tantivy.Searcher
+
+    def of(self, node: Node) -> tantivy.Query:
         match node:
             case Words():
                 return self._phrase(node)
@@ -340,39 +463,71 @@ class TantivyIndex:
             case All(parts):
                 return self._all(parts)
             case Either(parts):
-                return _boolean((tantivy.Occur.Should, self._compiled(part)) for part in parts)
+                return self._either([part for part in parts if not self._is_nowhere(part)])
             case Not():
                 return self._all((node,))
 
-    def _all(self, parts: tuple[Node, ...]) -> tantivy.Query:
-        wanted = [(tantivy.Occur.Must, self._compiled(part)) for part in parts if not isinstance(part, Not)]
-        barred = [(tantivy.Occur.MustNot, self._compiled(part.part)) for part in parts if isinstance(part, Not)]
-        everything = _plain(self._exact("x_flags", DOCUMENT_FLAG, False))
-        return _boolean([*(wanted or [(tantivy.Occur.Must, everything)]), *barred])
+    def _is_nowhere(self, node: Node) -> bool:
+        """Whether it is a value that no document has: most audiences, and often whether a file is attached."""
+        if not isinstance(node, Exact) or node.is_prefix:
+            return False
+        return self.searcher.doc_freq(f"x_{node.field}", node.value) == 0
+
+    def _all(self, parts: Iterable[Node]) -> tantivy.Query:
+        flat = list(dict.fromkeys(_flat(parts)))
+        wanted = [self.of(part) for part in flat if not isinstance(part, Not)]
+        barred = [self.of(part.part) for part in flat if isinstance(part, Not) and not self._is_nowhere(part.part)]
+        wanted = wanted or [_plain(self._exact("x_flags", DOCUMENT_FLAG, False))]
+        if len(wanted) == 1 and not barred:
+            return wanted[0]
+        return _boolean(
+            [*((tantivy.Occur.Must, one) for one in wanted), *((tantivy.Occur.MustNot, one) for one in barred)]
+        )
+
+    def _either(self, parts: Sequence[Node]) -> tantivy.Query:
+        if len(parts) == 1:
+            return self.of(parts[0])
+        return _boolean((tantivy.Occur.Should, self.of(part)) for part in parts)
 
     def _exact(self, field: str, value: str, is_prefix: bool) -> tantivy.Query:
         if is_prefix:
-            return tantivy.Query.regex_query(self._schema, field, f"{_escaped(value)}.*")
-        return tantivy.Query.term_query(self._schema, field, value, "basic")
+            return tantivy.Query.regex_query(self.schema, field, f"{_escaped(value)}.*")
+        return tantivy.Query.term_query(self.schema, field, value, "basic")
 
     def _phrase(self, words: Words) -> tantivy.Query:
         field = f"w_{words.field}"
         if len(words.tokens) > 1 and words.last_is_prefix:
             patterns = [_escaped(token) for token in words.tokens]
-            return tantivy.Query.regex_phrase_query(self._schema, field, [*patterns[:-1], f"{patterns[-1]}.*"])
+            return tantivy.Query.regex_phrase_query(self.schema, field, [*patterns[:-1], f"{patterns[-1]}.*"])
         if len(words.tokens) > 1:
-            return tantivy.Query.phrase_query(self._schema, field, list(words.tokens))
+            return tantivy.Query.phrase_query(self.schema, field, list(words.tokens))
         if words.last_is_prefix:
-            return tantivy.Query.regex_query(self._schema, field, f"{_escaped(words.tokens[0])}.*")
-        return tantivy.Query.term_query(self._schema, field, words.tokens[0], "freq")
+            return tantivy.Query.regex_query(self.schema, field, f"{_escaped(words.tokens[0])}.*")
+        return tantivy.Query.term_query(self.schema, field, words.tokens[0], "freq")
 
     def _overlap(self, from_ms: int | None, to_ms: int | None) -> tantivy.Query:
         # A still picture starts and ends in one moment; it lies in the interval whose first moment it is.
         integer = tantivy.FieldType.Integer
         low, high = -_NEVER if from_ms is None else from_ms, _NEVER if to_ms is None else to_ms - 1
-        starts = tantivy.Query.range_query(self._schema, "from_ms", integer, -_NEVER, high)
-        ends = tantivy.Query.range_query(self._schema, "to_ms", integer, low, _NEVER)
+        starts = tantivy.Query.range_query(self.schema, "from_ms", integer, -_NEVER, high)
+        ends = tantivy.Query.range_query(self.schema, "to_ms", integer, low, _NEVER)
         return _boolean([(tantivy.Occur.Must, starts), (tantivy.Occur.Must, ends)])
+
+
+def _flat(parts: Iterable[Node]) -> Iterator[Node]:
+    for part in parts:
+        if isinstance(part, All):
+            yield from _flat(part.parts)
+        else:
+            yield part
+
+
+def _remember(answers: dict[Any, Any], asked: object, answer: object) -> None:
+    """The last few answers are kept."""
+    while len(answers) >= _REMEMBERED:
+        with contextlib.suppress(KeyError, StopIteration, RuntimeError):
+            del answers[next(iter(answers))]
+    answers[asked] = answer
 
 
 def _match(stored: tantivy.Document, score: float, by: str | None) -> Match:
@@ -421,4 +576,4 @@ def _stored_mark(seq: int) -> tantivy.Document:
     return stored
 
 
-BACKEND = Backend("tantivy", TantivyIndex)
+BACKEND = Backend("tantivy", TantivyIndex, built_together=_BUILT_TOGETHER)

@@ -3,15 +3,17 @@
 A search is all of it: what was typed is read, the index follows the catalog, the engine finds and counts ten facets
 without what must not be seen, hits get their facts and snippets. The raw engine is asked for the same words with a
 reader that stays open, for ids and the total alone. Raw indexing is the engine's share: staged documents to a commit.
-What making the originals takes is left out of all figures; a catalog's own reading is not measured here.
+Making the originals stands for reading them from a catalog: a part of the building, left out of what a search takes.
 
 scripts/bench search                                    10,000 originals on every backend (2,000 on Whoosh)
 scripts/bench search --documents 100000 --backend=tantivy     so many, on this one
+scripts/bench search --keep=FOLDER                      the index is left there, and searched again by the next run
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import multiprocessing
 import resource
 import statistics
@@ -43,25 +45,26 @@ QUERIES, CHANGES = 60, 30
 
 
 def measure() -> Iterator[dict[str, Any]]:
-    """Rows `backend`, `documents`, `class`; of a class of queries `p50_ms`, `p95_ms`, `p99_ms`, `raw_p95_ms`, `ratio`,
-    and `cpu_ms` (the mean that this process took, without a database's).
+    """Rows `backend`, `documents`, `class`; of a class of queries `hits` (in the middle), `p50_ms`, `p95_ms`, `p99_ms`,
+    `raw_p95_ms`, `ratio`, and `cpu_ms` (the mean that this process took, without a database's).
 
-    `build`: `documents_s`, `cpu_s`, `raw_cpu_s` (the engine's share), `rss_mb`, `bytes`; `one change`: from the
-    catalog to being found.
+    `build`: `documents_s`, `cpu_s`, `raw_cpu_s` (the engine's share), `rss_mb` (the files it maps included),
+    `own_mb` (without them), `bytes`; `one change`: from the catalog to being found.
     """
     arguments = sys.argv[1:]
     asked = [int(arguments[place + 1]) for place, one in enumerate(arguments) if one == "--documents"]
     chosen = [one.partition("=")[2] for one in arguments if one.startswith("--backend=")]
+    kept = [one.partition("=")[2] for one in arguments if one.startswith("--keep=")]
     for backend, count in COUNTS.items():
         if not chosen or backend in chosen:
             for documents in asked or [count]:
-                yield from _alone(backend, documents)
+                yield from _alone(backend, documents, kept[-1] if kept else None)
 
 
-def _alone(backend: str, count: int) -> Iterator[dict[str, Any]]:
+def _alone(backend: str, count: int, kept: str | None) -> Iterator[dict[str, Any]]:
     """The rows of one backend, measured in a process of its own, whose memory is all its own."""
     receiving, sending = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("spawn").Process(target=_send, args=(sending, backend, count))
+    process = multiprocessing.get_context("spawn").Process(target=_send, args=(sending, backend, count, kept))
     process.start()
     sending.close()
     with contextlib.suppress(EOFError):
@@ -72,9 +75,12 @@ def _alone(backend: str, count: int) -> Iterator[dict[str, Any]]:
         raise SystemExit(f"the bench of {backend} ended with {process.exitcode}")
 
 
-def _send(sending: Connection, backend: str, count: int) -> None:
+def _send(sending: Connection, backend: str, count: int, kept: str | None) -> None:
     with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        if kept and backend != "postgresql":
+            folder = Path(kept) / f"{backend}-{count}"
+        else:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         address, server_pid = stack.enter_context(server()) if backend == "postgresql" else ("", None)
         for row in _measured(backend, count, folder, address, server_pid):
             sending.send({"backend": backend, "documents": count, **row})
@@ -83,15 +89,21 @@ def _send(sending: Connection, backend: str, count: int) -> None:
 def _measured(backend: str, count: int, folder: Path, address: str, server_pid: int | None) -> Iterator[dict[str, Any]]:
     catalog = _archive.Numbered(count)
     follower = Follower(catalog, folder / "index", backend, database=address)
-    yield {"class": "build", **_build(follower, catalog, server_pid)}
+    told_before = folder / "build.json"
+    if not told_before.exists():
+        told_before.write_text(json.dumps(_build(follower, catalog, server_pid)))
+    yield {"class": "build", **json.loads(told_before.read_text())}
     index = follower._index()
     raw = RAW[backend](index)
 
+    totals: list[int] = []
+
     def ask(text: str) -> None:
-        search(
+        page = search(
             Reviewer("t", "reviewer"), text, Filters(),
             follower=follower, catalog=catalog, zone=ZONE, now=NOW,
         )  # fmt: skip
+        totals.append(page.total)
 
     def ask_raw(text: str) -> None:
         raw(parse(text, today=NOW.date(), zone=ZONE).node)
@@ -100,7 +112,9 @@ def _measured(backend: str, count: int, folder: Path, address: str, server_pid: 
     ask("预备")
     for name, texts in _queries(count).items():
         ask_raw(texts[0])
+        totals.clear()
         row = told(ask, texts)
+        row["hits"] = int(statistics.median(totals))
         raw_row = told(ask_raw, texts)
         row |= {"raw_p50_ms": raw_row["p50_ms"], "raw_p95_ms": raw_row["p95_ms"]}
         yield {"class": name, **row, "ratio": round(row["p95_ms"] / max(raw_row["p95_ms"], 0.01), 1)}
@@ -115,13 +129,15 @@ def _measured(backend: str, count: int, folder: Path, address: str, server_pid: 
 
 def _build(follower: Follower, catalog: _archive.Numbered, server_pid: int | None) -> dict[str, Any]:
     count = sum(catalog.counts().values())
-    engine_cpu_s, analysed = 0.0, follower._documents
+    engine_cpu_s, own_mb, analysed = 0.0, 0, follower._documents
 
     def timed(*args: Any) -> Any:
-        nonlocal engine_cpu_s
-        begun = time.process_time()
+        nonlocal engine_cpu_s, own_mb
+        # The engine's own threads work meanwhile.
+        begun = time.thread_time()
         found = analysed(*args)
-        engine_cpu_s -= time.process_time() - begun
+        engine_cpu_s -= time.thread_time() - begun
+        own_mb = max(own_mb, _own_mb())
         return found
 
     follower._documents = timed  # type: ignore[method-assign]
@@ -129,19 +145,24 @@ def _build(follower: Follower, catalog: _archive.Numbered, server_pid: int | Non
     follower.rebuild()
     wall_s, cpu_s = time.perf_counter() - begun, time.process_time() - cpu
     follower._documents = analysed  # type: ignore[method-assign]
-    wall_s, cpu_s = wall_s - catalog.made_s, cpu_s - catalog.made_cpu_s
-    engine_cpu_s += catalog.made_cpu_s
     server_cpu_s = _children_cpu_s(server_pid) if server_pid else 0.0
     state = follower.state()
     assert state["documents"] == count, state
     return {
         "documents_s": round(count / wall_s), "wall_s": round(wall_s, 1), "cpu_s": round(cpu_s + server_cpu_s, 1),
-        "raw_cpu_s": round(cpu_s + engine_cpu_s + server_cpu_s, 1), "rss_mb": _peak_mb(), "bytes": state["bytes"],
+        "raw_cpu_s": round(cpu_s + engine_cpu_s + server_cpu_s, 1), "rss_mb": _peak_mb(), "own_mb": own_mb,
+        "bytes": state["bytes"],
     }  # fmt: skip
 
 
 def _peak_mb() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def _own_mb() -> int:
+    """The memory that is no page of a file."""
+    [line] = [one for one in Path("/proc/self/status").read_text().splitlines() if one.startswith("RssAnon")]
+    return int(line.split()[1]) // 1024
 
 
 def _children_cpu_s(pid: int) -> float:
@@ -159,6 +180,8 @@ def _queries(count: int) -> dict[str, list[str]]:
     chance, words = Random(7), _archive.WORDS
     some = [chance.randrange(count) for _ in range(QUERIES)]
     cases = [_archive.case_of(number // 20) for number in some]
+    # Twenty originals an hour since the beginning of 2019; a year's worth is the least that is asked within.
+    months = max(12, min(count // 20 // 730, 80))
 
     def of_rank(low: int, high: int) -> str:
         return words[chance.randrange(low, high)]
@@ -178,10 +201,14 @@ def _queries(count: int) -> dict[str, list[str]]:
         "officer": [_archive.officer_of(number) for number in some],
         "case": [case for case, _ in cases],
         "device and word": [f"{_archive.device_of(number // 20)} {of_rank(20, 300)}" for number in some],
-        "month and word": [f"2022-{chance.randint(1, 12):02} {of_rank(20, 300)}" for _ in some],
+        "month and word": [f"{_month(chance.randrange(months))} {of_rank(20, 300)}" for _ in some],
         "beginning": [f"{_archive.device_of(number)[:-2]}*" for number in some],
         "not": [f"{of_rank(20, 300)} -{_archive.officer_of(number)}" for number in some],
     }
+
+
+def _month(number: int) -> str:
+    return f"{2019 + number // 12}-{number % 12 + 1:02}"
 
 
 def _told(catalog: _archive.Numbered, act: Callable[..., None], values: Iterable[Any]) -> dict[str, float]:
@@ -198,10 +225,13 @@ def _told(catalog: _archive.Numbered, act: Callable[..., None], values: Iterable
 
 
 def _raw_tantivy(index: Any) -> Callable[[Node], None]:
-    searcher = index._searcher()
+    from indexer.backends.tantivy_index import _Query
+
+    searcher = index._seen().searcher
+    compiled = _Query(index._schema, searcher)
 
     def ask(node: Node) -> None:
-        for _, address in searcher.search(index._compiled(node), 20, count=True).hits:
+        for _, address in searcher.search(compiled.of(node), 20, count=True).hits:
             searcher.doc(address)
 
     return ask

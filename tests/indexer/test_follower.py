@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import itertools
 import os
 import shutil
@@ -7,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -208,11 +210,16 @@ def test_an_index_in_a_database_without_one_is_refused_with_the_setting_to_chang
         Follower(catalog, tmp_path / "index", "postgresql", database="sqlite:///x").follow()
 
 
+def _build_together(backend: str, words: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module(f"indexer.backends.{backend}_index")
+    monkeypatch.setattr(module, "BACKEND", replace(module.BACKEND, built_together=words))
+
+
 def test_a_rebuild_commits_many_batches_together_and_leaves_none_out(
-    follower: Follower, catalog: Archive, monkeypatch: pytest.MonkeyPatch
+    follower: Follower, catalog: Archive, backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(indexer.follower, "BATCH", 2)
-    monkeypatch.setattr(indexer.follower, "_BUILT_TOGETHER", 30)
+    _build_together(backend, 30, monkeypatch)
     catalog.put(*(known(f"n{number}", folder="检查") for number in range(9)))
     told: list[tuple[int, int]] = []
     assert follower.rebuild(lambda done, total: told.append((done, total))) == 11
@@ -339,7 +346,8 @@ PHASES = (
 
 def _rebuild_and_die(folder: Path, backend: str, phase: str, batch: int) -> None:
     os.environ["CASEREEL_FAILPOINT"] = phase
-    indexer.follower.BATCH, indexer.follower._BUILT_TOGETHER = batch, 0
+    indexer.follower.BATCH = batch
+    _build_together(backend, 0, pytest.MonkeyPatch())
     _rebuild(folder, backend, 9)
 
 

@@ -79,7 +79,8 @@ def _counts(app: App, page: Page) -> str:
     lines = []
     for name, counts in page.facets.items():
         values = [f"{value} {count}" for value, count in list(counts.items())[:_SHOWN]]
-        rest = [f"… +{len(counts) - _SHOWN}"] if len(counts) > _SHOWN else []
+        more = "" if name in page.cut else f" +{len(counts) - _SHOWN}"
+        rest = [f"…{more}"] if len(counts) > _SHOWN else []
         if values:
             lines.append(f"{named(app.lang, 'field', name)}: {', '.join([*values, *rest])}")
     return "\n".join(lines)
