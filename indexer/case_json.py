@@ -129,4 +129,5 @@ def proposal(one: Proposal, today: date) -> dict[str, Any]:
         "case": one.case, "decision_due_on": one.decision_due_on, "days_left": days_left(one.decision_due_on, today),
         "original": one.original, "name": masked(one.name), "method": one.method, "score": one.score,
         "activity": one.activity, "from_s": one.from_s, "to_s": one.to_s, "why": masked(one.why),
+        "why_zh": masked(one.why_zh),
     }  # fmt: skip

@@ -349,9 +349,9 @@ def ms_of(at: datetime) -> int:
 
 def _reasons_of(known: Known) -> Iterable[str]:
     """Why it is linked and timed as it is, and what to bear in mind."""
-    yield from (link.why for link in links_of(known))
+    yield from (why for link in links_of(known) for why in (link.why_zh, link.why) if why)
     if known.time is not None:
-        yield known.time.why
+        yield from (why for why in (known.time.why_zh, known.time.why) if why)
 
 
 def _filed(known: Known) -> Filed:

@@ -56,7 +56,7 @@ class Neighbours:
             recording=name if beside else "",
             neighbours=tuple(
                 Neighbour(original=one.original, name=one.name, distance=one.distance, flaws=one.flaws, why=one.why,
-                          links=links.get(one.original, ()))
+                          why_zh=one.why_zh, links=links.get(one.original, ()))
                 for one in beside
             ),
             missing=tuple(_missing(recording, recording.place_of(original))),
@@ -118,7 +118,9 @@ def _beside(recording: Recording, at: int) -> Iterator[Neighbour]:
             seam = recording.seams[min(place, place - step)]
             flaws += seam.kind in _FLAWS
             one = recording.segments[place]
-            yield Neighbour(original=one.original, name=one.name, distance=place - at, flaws=flaws, why=seam.why)
+            yield Neighbour(
+                original=one.original, name=one.name, distance=place - at, flaws=flaws, why=seam.why, why_zh=seam.why_zh
+            )
             place += step
 
 

@@ -16,6 +16,24 @@ Kind = Literal["video", "audio", "photo", "document", "sidecar", "other"]
 Lane = Literal["light", "heavy"]
 
 
+@dataclass(frozen=True)
+class Words:
+    """A sentence, or a part of one, in English and Chinese.
+
+    Where it is stored or handed out as plain data the Chinese stands beside the English under the same name with
+    `_zh`; errors carry it as `zh`. Empty Chinese: the row is older than its Chinese, and the English is shown.
+    """
+
+    en: str
+    zh: str
+
+
+def worded(one: object, name: str, lang: str) -> str:
+    """The sentence that stands under this name (`why`, `text`), in Chinese for `zh` where it has one, else English."""
+    chinese = getattr(one, f"{name}_zh", "") if lang == "zh" else ""
+    return str(chinese or getattr(one, name))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Original:
     """Bytes in custody under their digest.
@@ -113,9 +131,9 @@ class TimeClaim:
 class DecidedTime:
     """The chosen claim as an interval, how sure it is and why.
 
-    uncertainty_s: half the width of what cannot be excluded. losers: (source, reason) of every other claim.
-    by_rules: where a person corrected it, what the rules decide, as plain data (`start_at`, `end_at`, `uncertainty_s`,
-    `method`, `why`, `source`); empty where they decide nothing.
+    uncertainty_s: half the width of what cannot be excluded. losers: (source, reason, reason in Chinese) of every other
+    claim. by_rules: where a person corrected it, what the rules decide, as plain data (`start_at`, `end_at`,
+    `uncertainty_s`, `method`, `why`, `why_zh`, `source`); empty where they decide nothing.
     """
 
     start_at: datetime
@@ -125,9 +143,10 @@ class DecidedTime:
     why: str
     zone_known: bool
     source: str
-    losers: tuple[tuple[str, str], ...] = ()
+    losers: tuple[tuple[str, str, str], ...] = ()
     finder: str = ""
     by_rules: Mapping[str, Any] | None = None
+    why_zh: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +178,7 @@ class CaseLink:
     to_s: float | None = None
     by: str | None = None
     finder: str = ""
+    why_zh: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,6 +270,7 @@ class Neighbour:
     distance: int
     flaws: int
     why: str
+    why_zh: str = ""
     links: tuple[CaseLink, ...] = ()
 
 
@@ -478,7 +499,7 @@ class Around:
     """
 
     device: Device | None = None
-    device_why: str = ""
+    device_why: Words = Words("", "")
     offsets: tuple[ClockOffset, ...] = ()
     officer: Custodian | None = None
     carried: tuple[Carried, ...] = ()

@@ -61,6 +61,7 @@ class ResetRule:
     hours: float
     certain: bool
     why: str
+    why_zh: str
     yearly: bool = False
 
     def covers(self, day: date, second_of_day: float) -> bool:

@@ -116,10 +116,14 @@ class TimeSource:
 
 @dataclass(frozen=True)
 class Linker:
-    """A reason to link. propose: pure; what it returns are proposals unless a person's word is the source."""
+    """A reason to link. propose: pure; what it returns are proposals unless a person's word is the source.
+
+    zh: what Chinese sentences call it.
+    """
 
     name: str
     version: int
+    zh: str
     propose: Callable[[Known], Iterable[CaseLink]]
 
 

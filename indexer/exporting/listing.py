@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from indexer.document import device_of, duration_of, officer_of
 from indexer.exporting import words
 from indexer.exporting.selection import Part
+from pipeline.records import worded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +61,8 @@ def _made_at(held: Held, way: Way) -> str:
     return start if start == end else f"{start} – {end}"
 
 
-def _why_then(held: Held, way: Way) -> str:  # noqa: ARG001
-    return held.part.known.time.why if held.part.known.time else ""
+def _why_then(held: Held, way: Way) -> str:
+    return worded(held.part.known.time, "why", way.lang) if held.part.known.time else ""
 
 
 def _length(held: Held, way: Way) -> str:  # noqa: ARG001

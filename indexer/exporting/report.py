@@ -15,6 +15,7 @@ from indexer.exporting.listing import Held, Way, headings, row_of
 from indexer.exporting.selection import Missing
 from pipeline.edges.attested import Attested
 from pipeline.edges.exports import Export
+from pipeline.records import worded
 
 # Columns of the table on the first pages; all of them stand with each file after it.
 _SHORT: Final = (0, 1, 3, 5, 9, 10)
@@ -110,7 +111,7 @@ def approval_of(approved: Export | None, way: Way) -> str:
 def missing_line(one: Missing, way: Way) -> str:
     """One missing thing in one sentence."""
     name = words.shown(one.name) or one.original or "?"
-    detail = f" ({words.shown(one.detail)})" if one.detail else ""
+    detail = f" ({words.shown(worded(one, 'detail', way.lang))})" if one.detail else ""
     return f"{name}: {way.say(*words.WHY_MISSING[one.what])}{detail}"
 
 

@@ -12,8 +12,9 @@ from indexer import analysis
 from indexer.document import keys_of_link
 from indexer.exporting.names import name_in_bag, number_of
 from pipeline import case_numbers
+from pipeline.custody.refusals import told_of
 from pipeline.errors import BadInput
-from pipeline.records import Arrival, CaseLink, Derivative, Known
+from pipeline.records import Arrival, CaseLink, Derivative, Known, worded
 
 What = Literal["proposed", "withheld", "gone", "broken", "disposed", "in_progress", "rejected", "no_proxy", "awaited"]
 
@@ -56,6 +57,7 @@ class Missing:
     original: str | None = None
     sha256: str | None = None
     detail: str = ""
+    detail_zh: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +135,8 @@ def select(
         elif (why := disposed(original.sha256)) is not None:
             missing.append(_of(known, "disposed", why))
         elif statuses[original.id] == "proposed" and not with_proposed:
-            missing.append(_of(known, "proposed", "; ".join(_whys(known, case))))
+            why, why_zh = ("; ".join(_whys(known, case, lang)) for lang in ("en", "zh"))
+            missing.append(_of(known, "proposed", why, why_zh))
         else:
             chosen.append(known)
     if withheld:
@@ -163,13 +166,15 @@ def needs_proxy(known: Known) -> bool:
     return known.original.kind in ("video", "audio", "photo")
 
 
-def _of(known: Known, what: What, detail: str = "") -> Missing:
+def _of(known: Known, what: What, detail: str = "", detail_zh: str = "") -> Missing:
     original = known.original
-    return Missing(what=what, name=original.name, original=original.id, sha256=original.sha256, detail=detail)
+    return Missing(
+        what=what, name=original.name, original=original.id, sha256=original.sha256, detail=detail, detail_zh=detail_zh
+    )
 
 
-def _whys(known: Known, case: Case) -> Iterator[str]:
-    return (link.why for link in known.links if link.case_key == case.key)
+def _whys(known: Known, case: Case, lang: str) -> Iterator[str]:
+    return (worded(link, "why", lang) for link in known.links if link.case_key == case.key)
 
 
 def _grouped(chosen: Sequence[Known]) -> list[list[Known]]:
@@ -205,4 +210,5 @@ def _rejected(case: Case, catalog: Cases) -> Iterator[Missing]:
         said = [arrival.stated.case or "", f"{arrival.folder}/{arrival.name}"]
         keys = {number.key for text in said for number in case_numbers.parse(analysis.readable(text))}
         if case.key in keys or case_numbers.comparable(said[0] or "-") == case.key:
-            yield Missing(what="rejected", name=arrival.name, detail=arrival.reason or "")
+            reason = arrival.reason or ""
+            yield Missing(what="rejected", name=arrival.name, detail=reason, detail_zh=told_of(reason).why_zh)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from indexer.exporting.selection import What
-from pipeline.records import CaseLink, Caveat, DecidedTime
+from pipeline.records import CaseLink, Caveat, DecidedTime, worded
 
 KINDS: Final = {
     "video": ("录像", "video"), "audio": ("录音", "audio"), "photo": ("照片", "photo"),
@@ -58,7 +58,7 @@ def cell(text: str) -> str:
 
 def caveat(one: Caveat, lang: str) -> str:
     """What to bear in mind, in the language asked for where it is known in it."""
-    return one.text_zh if lang == "zh" and one.text_zh else one.text
+    return worded(one, "text", lang)
 
 
 def link_of(link: CaseLink | None, lang: str) -> str:
@@ -66,7 +66,7 @@ def link_of(link: CaseLink | None, lang: str) -> str:
     if link is None:
         return pick(lang, "随主文件", "follows its recording")
     zh, en = LINK_STATUS[link.status]
-    return f"{pick(lang, zh, en)}: {link.why}"
+    return f"{pick(lang, zh, en)}: {worded(link, 'why', lang)}"
 
 
 def sure(time: DecidedTime | None, lang: str) -> str:

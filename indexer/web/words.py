@@ -22,6 +22,7 @@ from markupsafe import Markup, escape
 
 from indexer.naming import Lang, named
 from pipeline.edges.workload import gist
+from pipeline.records import worded
 
 HERE: Final = Path(__file__).parent
 CATALOG: Final = HERE / "locale" / "zh" / "LC_MESSAGES" / "pages.po"
@@ -48,6 +49,7 @@ def templates(lang: Lang) -> Environment:
         lstrip_blocks=True,
     )  # fmt: skip
     pages.install_gettext_translations(translations(lang), newstyle=True)  # type: ignore[attr-defined]
+    pages.globals["worded"] = lambda one, name: worded(one, name, lang)
     pages.globals["named"] = lambda group, value: named(lang, group, value)
     pages.filters |= {
         "length_of": length, "size_of": size, "marked": marked, "gist": gist, "as_time": datetime.fromisoformat,

@@ -918,7 +918,12 @@ def _arrival(row: Any) -> Arrival:
 
 def _decided(row: Any) -> DecidedTime:
     values = {name: getattr(row, name) for name in DecidedTime.__dataclass_fields__}
-    return DecidedTime(**{**values, "losers": tuple((a, b) for a, b in values["losers"])})
+    return DecidedTime(**{**values, "losers": tuple(map(_loser, values["losers"]))})
+
+
+def _loser(told: Sequence[str]) -> tuple[str, str, str]:
+    source, reason, *zh = told  # rows from before there was Chinese are pairs
+    return source, reason, zh[0] if zh else ""
 
 
 def _link(row: Any) -> CaseLink:

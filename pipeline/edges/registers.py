@@ -61,6 +61,7 @@ class Proposal(NamedTuple):
     method: str
     score: float
     why: str
+    why_zh: str
     activity: str | None
     from_s: float | None
     to_s: float | None
@@ -244,7 +245,8 @@ def proposals(connection: sa.Connection, *, key: str | None = None, limit: int =
     )  # fmt: skip
     query = (
         sa.select(sa.func.coalesce(first, link.printed).label("case"), case.decision_due_on, link.original,
-                  original.name, link.method, link.score, link.why, link.activity, link.from_s, link.to_s)
+                  original.name, link.method, link.score, link.why, link.why_zh,
+                  link.activity, link.from_s, link.to_s)
         .join(t.case, case.id == link.case)
         .join(t.original, original.id == link.original)
         .where(link.status == "proposed", original.state != "disposed")

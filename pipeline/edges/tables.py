@@ -180,6 +180,7 @@ decided_time = sa.Table(
     sa.Column("losers", sa.JSON, nullable=False),
     _finder(),
     sa.Column("by_rules", sa.JSON(none_as_null=True)),
+    sa.Column("why_zh", sa.Text, nullable=False, server_default=""),
 )
 
 time_correction = sa.Table(
@@ -316,6 +317,7 @@ case_link = sa.Table(
     sa.Column("to_s", sa.Float),
     _text("by", nullable=True),
     _finder(),
+    sa.Column("why_zh", sa.Text, nullable=False, server_default=""),
     sa.UniqueConstraint("original", "case_key"),
     _one_of("status", LINK_STATUSES),
 )

@@ -12,7 +12,7 @@ from typing import Final
 
 from pipeline.case_numbers import comparable, parse
 from pipeline.codes import Slate, slates_of
-from pipeline.records import CaseLink, Known
+from pipeline.records import CaseLink, Known, Words
 from pipeline.stage import Linker
 
 NAME: Final = "case_slate"
@@ -30,9 +30,12 @@ def _links(known: Known) -> Iterator[CaseLink]:
         said = slate.code.case or ""
         numbers = parse(said)
         seal = "A slate of this home" if ours else "A slate whose seal is not of this home"
+        seal_zh = "本单位制作的案号牌" if ours else "校验码不属于本单位的案号牌"
+        card, when = slate.code.card, _when(slate)
         yield CaseLink(
             case=numbers[0].printed if numbers else said, case_key=key, method=NAME, score=1.0 if ours else _STRANGE,
-            why=f"{seal} (card {slate.code.card}) with {said} is held up {_when(slate)}.",
+            why=f"{seal} (card {card}) with {said} is held up {when.en}.",
+            why_zh=f"{when.zh}出示{seal_zh}（{card} 号），写有 {said}。",
             status="confirmed" if ours else "proposed", by="slate" if ours else None,
             from_s=None if number == 0 and len(slates) == 1 else 0.0 if number == 0 else slate.from_s,
             to_s=slates[number + 1][0].from_s if number + 1 < len(slates) else None,
@@ -49,10 +52,10 @@ def _told_apart(slates: Iterable[Slate]) -> list[tuple[Slate, str]]:
     return found
 
 
-def _when(slate: Slate) -> str:
-    return (
-        f"at {slate.from_s:.0f} s" if slate.from_s == slate.to_s else f"from {slate.from_s:.0f} to {slate.to_s:.0f} s"
-    )
+def _when(slate: Slate) -> Words:
+    if slate.from_s == slate.to_s:
+        return Words(f"at {slate.from_s:.0f} s", f"第 {slate.from_s:.0f} 秒")
+    return Words(f"from {slate.from_s:.0f} to {slate.to_s:.0f} s", f"第 {slate.from_s:.0f} 至 {slate.to_s:.0f} 秒")
 
 
-LINKER = Linker(name=NAME, version=1, propose=_propose)
+LINKER = Linker(name=NAME, version=2, zh="案号牌", propose=_propose)

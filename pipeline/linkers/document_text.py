@@ -29,10 +29,12 @@ def _links(known: Known) -> Iterator[CaseLink]:
     for (printed, key, page, line, own, labelled), rank in list(zip(numbers, ranks, strict=True))[:MOST]:
         score = rank * (_SHARED if ranks.count(rank) > 1 else 1.0)
         as_what = "as its case number" if labelled else "as its own number" if own else "in its text"
+        as_what_zh = "案号栏" if labelled else "文首" if own else "正文"
         yield CaseLink(
             case=printed, case_key=key, method=NAME, score=round(score, 3),
             why=f"The document names {printed} {as_what} (page {page}, line {line}).",
+            why_zh=f"文书{as_what_zh}写有 {printed}（第 {page} 页第 {line} 行）。",
         )  # fmt: skip
 
 
-LINKER = Linker(name=NAME, version=1, propose=_propose)
+LINKER = Linker(name=NAME, version=2, zh="文书内容", propose=_propose)

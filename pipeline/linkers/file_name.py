@@ -22,6 +22,7 @@ def _propose(known: Known) -> Iterable[CaseLink]:
             method="file_name",
             score=_SCORE if len(numbers) == 1 else round(_SCORE * _SHARED, 3),
             why=f"Its name “{name}” holds this case number.",
+            why_zh=f"文件名“{name}”中有此案号。",
         )
         for name in dict.fromkeys(name for _, name in places_of(known))
         for numbers in [parse(name)]
@@ -29,4 +30,4 @@ def _propose(known: Known) -> Iterable[CaseLink]:
     ]
 
 
-LINKER = Linker(name="file_name", version=1, propose=_propose)
+LINKER = Linker(name="file_name", version=2, zh="文件名", propose=_propose)

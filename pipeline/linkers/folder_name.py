@@ -33,7 +33,8 @@ def _links(known: Known) -> Iterator[CaseLink]:
                     method="folder_name",
                     score=round(score, 3),
                     why=f"It arrived in the folder “{part}”, which names this case number.",
+                    why_zh=f"所在文件夹“{part}”写有此案号。",
                 )
 
 
-LINKER = Linker(name="folder_name", version=1, propose=_propose)
+LINKER = Linker(name="folder_name", version=2, zh="文件夹名", propose=_propose)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from pipeline.case_numbers import comparable
-from pipeline.records import Around, CaseLink, Custodian, Happened, Known
+from pipeline.records import Around, CaseLink, Custodian, Happened, Known, Words
 from pipeline.stage import Linker
 
 NAME: Final = "ledger"
@@ -37,9 +37,10 @@ def _links(around: Around) -> Iterator[CaseLink]:
             score *= _AMONG_OTHERS
         contradicted = around.officer is not None and around.officer.code not in {one.code for one in people}
         score *= _CONTRADICTED if contradicted else 1.0
+        why = _why(person, one, around, contradicted)
         yield CaseLink(
             case=one.activity.case, case_key=comparable(one.activity.case), method=NAME, score=round(score, 3),
-            why=_why(person, one, around, contradicted), activity=one.activity.code,
+            why=why.en, why_zh=why.zh, activity=one.activity.code,
         )  # fmt: skip
 
 
@@ -48,17 +49,26 @@ def _took_part(person: Custodian, happened: Happened) -> bool:
     return any(said in names for said in happened.activity.people)
 
 
-def _why(person: Custodian, one: Happened, around: Around, contradicted: bool) -> str:
-    device = f"{around.device.code} ({around.device_why})" if around.device else "the device"
-    told = f"The ledger says {person.name} carried {device}" if around.carried else f"The file names {person.name}"
-    when = (
-        "all of it was recorded during" if one.within
-        else f"{one.shared_s:.0f} s of it were recorded during" if one.shared_s
-        else "it was recorded within minutes of"
+def _why(person: Custodian, one: Happened, around: Around, contradicted: bool) -> Words:
+    activity, device = one.activity, around.device
+    if around.carried:
+        carried = f"{device.code} ({around.device_why.en})" if device else "the device"
+        carried_zh = f"设备 {device.code}（{around.device_why.zh}）" if device else "该设备"
+        told, told_zh = f"The ledger says {person.name} carried {carried}", f"台账载明 {person.name} 领用{carried_zh}"
+    else:
+        told, told_zh = f"The file names {person.name}", f"文件载明 {person.name}"
+    when, when_zh = (
+        ("all of it was recorded during", "全部录制于其间") if one.within
+        else (f"{one.shared_s:.0f} s of it were recorded during", f"其中 {one.shared_s:.0f} 秒录制于其间")
+        if one.shared_s
+        else ("it was recorded within minutes of", "录制时间与之相差数分钟")
     )  # fmt: skip
-    but = " The file itself names somebody else." if contradicted else ""
-    place = f" at {one.activity.place}" if one.activity.place else ""
-    return f"{told}, who took part in {one.activity.step}{place}; {when} it.{but}"
+    but, but_zh = (" The file itself names somebody else.", "但文件本身载明的是他人。") if contradicted else ("", "")
+    place, place_zh = (f" at {activity.place}", f"（{activity.place}）") if activity.place else ("", "")
+    return Words(
+        f"{told}, who took part in {activity.step}{place}; {when} it.{but}",
+        f"{told_zh}，此人参加了{activity.step}{place_zh}；{when_zh}。{but_zh}",
+    )
 
 
-LINKER = Linker(name=NAME, version=1, propose=_propose)
+LINKER = Linker(name=NAME, version=2, zh="领用台账", propose=_propose)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from pipeline.case_numbers import comparable
-from pipeline.records import CaseLink, Known, Named
+from pipeline.records import CaseLink, Known, Named, Words
 from pipeline.stage import Linker
 
 NAME: Final = "party_name"
@@ -23,8 +23,14 @@ _COMMON: Final = frozenset(
         "检查", "执法", "记录", "证据", "食品", "物流",
     }
 )  # fmt: skip
-_WHERE: Final = {"file name": "its name", "folder": "its folder", "sidecar": "a file beside it", "text": "its text"}
-_HOW: Final = {"name": "the name", "short": "the short form of the name", "identifier": "the number"}
+_WHERE: Final = {
+    "file name": Words("its name", "文件名"), "folder": Words("its folder", "所在文件夹"),
+    "sidecar": Words("a file beside it", "附属文件"), "text": Words("its text", "正文"),
+}  # fmt: skip
+_HOW: Final = {
+    "name": Words("the name", "名称"), "short": Words("the short form of the name", "简称"),
+    "identifier": Words("the number", "证照号码"),
+}  # fmt: skip
 
 
 def _propose(known: Known) -> Iterable[CaseLink]:
@@ -32,8 +38,10 @@ def _propose(known: Known) -> Iterable[CaseLink]:
     return [
         CaseLink(
             case=case, case_key=comparable(case), method=NAME, score=_score(one),
-            why=f"“{one.text}” in {_WHERE[one.where]} is {_HOW[one.how]} of {one.party.name}, a party of this case"
-            f"{_also(one)}.",
+            why=f"“{one.text}” in {_WHERE[one.where].en} is {_HOW[one.how].en} of {one.party.name}, a party of this "
+            f"case{_also(one).en}.",
+            why_zh=f"{_WHERE[one.where].zh}中的“{one.text}”是本案当事人 {one.party.name} 的{_HOW[one.how].zh}"
+            f"{_also(one).zh}。",
         )
         for one in named
         for case in one.cases
@@ -53,9 +61,13 @@ def _score(one: Named) -> float:
     return round(score * (_OF_SEVERAL if len(one.cases) > 1 else 1.0), 3)
 
 
-def _also(one: Named) -> str:
-    weak = "; a name so short or common may mean something else" if len(one.text) == 2 or one.text in _COMMON else ""
-    return weak + (f"; the party has {len(one.cases)} cases" if len(one.cases) > 1 else "")
+def _also(one: Named) -> Words:
+    weak, cases = len(one.text) == 2 or one.text in _COMMON, len(one.cases)
+    return Words(
+        ("; a name so short or common may mean something else" if weak else "")
+        + (f"; the party has {cases} cases" if cases > 1 else ""),
+        ("；名称过短或过于常见，可能另有所指" if weak else "") + (f"；该当事人有 {cases} 个案件" if cases > 1 else ""),
+    )
 
 
-LINKER = Linker(name=NAME, version=1, propose=_propose)
+LINKER = Linker(name=NAME, version=2, zh="当事人名称", propose=_propose)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from pipeline.case_numbers import comparable
-from pipeline.records import CaseLink, Happened, Known
+from pipeline.records import CaseLink, Happened, Known, Words
 from pipeline.stage import Linker
 
 NAME: Final = "place_and_time"
@@ -27,7 +27,7 @@ def _propose(known: Known) -> Iterable[CaseLink]:
     return [
         CaseLink(
             case=one.activity.case, case_key=comparable(one.activity.case), method=NAME,
-            score=round(score * (_AMONG_OTHERS if len(cases) > 1 else 1.0), 3), why=_why(one),
+            score=round(score * (_AMONG_OTHERS if len(cases) > 1 else 1.0), 3), why=_why(one).en, why_zh=_why(one).zh,
             activity=one.activity.code,
         )
         for one, score in fitting
@@ -43,13 +43,18 @@ def _place_score(one: Happened) -> float:
     return score * (1.0 if one.shared_s or one.within else _BESIDE)
 
 
-def _why(one: Happened) -> str:
-    where = (
-        f"It was recorded {one.distance_m:.0f} m from" if one.distance_m is not None
-        else f"“{one.place_words}” stands with it, which names"
-    )  # fmt: skip
-    when = "during it" if one.shared_s or one.within else "within minutes of it"
-    return f"{where} the place of {one.activity.step} ({one.activity.place}), {when}."
+def _why(one: Happened) -> Words:
+    step, place = one.activity.step, one.activity.place
+    if one.distance_m is not None:
+        where = f"It was recorded {one.distance_m:.0f} m from the place"
+        where_zh = f"录制地点距{step}地点（{place}）{one.distance_m:.0f} 米"
+    else:
+        where = f"“{one.place_words}” stands with it, which names the place"
+        where_zh = f"其“{one.place_words}”与{step}地点（{place}）相符"
+    when, when_zh = (
+        ("during it", "录制于其间") if one.shared_s or one.within else ("within minutes of it", "前后相差数分钟")
+    )
+    return Words(f"{where} of {step} ({place}), {when}.", f"{where_zh}，{when_zh}。")
 
 
-LINKER = Linker(name=NAME, version=1, propose=_propose)
+LINKER = Linker(name=NAME, version=2, zh="时间和地点", propose=_propose)

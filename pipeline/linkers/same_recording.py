@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from pipeline.neighbours import passes
-from pipeline.records import CaseLink, Known, Neighbour
+from pipeline.records import CaseLink, Known, Neighbour, Words
 from pipeline.stage import Linker
 
 NAME: Final = "same_recording"
@@ -21,8 +21,8 @@ _EACH_FILE, _EACH_FLAW, _UNCONFIRMED = 0.95, 0.8, 0.8
 def _propose(known: Known) -> Iterable[CaseLink]:
     return [
         CaseLink(
-            case=link.case, case_key=link.case_key, method=NAME, score=_score(one, link), why=_why(one),
-            activity=link.activity,
+            case=link.case, case_key=link.case_key, method=NAME, score=_score(one, link), why=_why(one).en,
+            why_zh=_why(one).zh, activity=link.activity,
         )
         for one in known.neighbours
         for link in one.links
@@ -35,10 +35,17 @@ def _score(one: Neighbour, link: CaseLink) -> float:
     return round(score * (1.0 if link.status == "confirmed" else min(_UNCONFIRMED, link.score)), 3)
 
 
-def _why(one: Neighbour) -> str:
-    away = "next to" if abs(one.distance) == 1 else f"{abs(one.distance)} files"
-    side = "it" if abs(one.distance) == 1 else ("before it" if one.distance < 0 else "after it")
-    return f"It is one recording with {one.name}, {away} {side}, which is linked to this case ({one.why})."
+def _why(one: Neighbour) -> Words:
+    files = abs(one.distance)
+    side, side_zh = ("before it", "之前") if one.distance < 0 else ("after it", "之后")
+    away, away_zh = (
+        ("next to it", "与之相邻") if files == 1 else (f"{files} files {side}", f"位于其{side_zh}第 {files} 个")
+    )
+    seam_zh = f"（{one.why_zh}）" if one.why_zh else ""
+    return Words(
+        f"It is one recording with {one.name}, {away}, which is linked to this case ({one.why}).",
+        f"与 {one.name}（{away_zh}）属于同一次记录，而后者已关联本案{seam_zh}。",
+    )
 
 
-LINKER = Linker(name=NAME, version=1, propose=_propose)
+LINKER = Linker(name=NAME, version=2, zh="同一次记录", propose=_propose)

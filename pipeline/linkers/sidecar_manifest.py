@@ -32,7 +32,8 @@ def _links(known: Known) -> Iterator[CaseLink]:
                 method="sidecar_manifest",
                 score=_SCORE if numbers else _UNREAD,
                 why=f"{holder.original.name} says that the recording belongs to {said}.",
+                why_zh=f"{holder.original.name} 载明该录制属于 {said}。",
             )
 
 
-LINKER = Linker(name="sidecar_manifest", version=1, propose=_propose)
+LINKER = Linker(name="sidecar_manifest", version=2, zh="附属文件", propose=_propose)

@@ -27,10 +27,11 @@ def _links(known: Known) -> Iterator[CaseLink]:
                 method="stated",
                 score=1.0,
                 why=f"The clerk stated {said} when handing the file over.",
+                why_zh=f"登记员上交时写明 {said}。",
                 status="confirmed",
                 activity=arrival.stated.activity,
                 by="clerk",
             )
 
 
-LINKER = Linker(name="stated", version=1, propose=_propose)
+LINKER = Linker(name="stated", version=2, zh="登记员说明", propose=_propose)

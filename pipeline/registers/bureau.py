@@ -19,6 +19,7 @@ from pipeline.records import (
     Happened,
     Known,
     LedgerEntry,
+    Words,
 )
 from pipeline.registers.parties import Parties
 from pipeline.registers.places import Position, distance_m, made_at, position_of, shared_words, words_of
@@ -27,9 +28,10 @@ from pipeline.timing.names import places_of
 # An unregistered recorder names nobody: dealers deliver it so. Source: vendors' manuals.
 _NOBODY: Final = frozenset("0" * length for length in range(1, 17))
 # Where an original may name its device, the surest first: (how it is told, property).
+_SERIAL: Final = Words("serial number", "序列号")
 _NAMED_BY: Final = (
-    ("serial number", "exif.BodySerialNumber"), ("serial number", "exif.SerialNumber"),
-    ("serial number", "sidecar.serial"), ("sidecar", "sidecar.device"), ("file name", "file_name.device"),
+    (_SERIAL, "exif.BodySerialNumber"), (_SERIAL, "exif.SerialNumber"), (_SERIAL, "sidecar.serial"),
+    (Words("sidecar", "附属文件"), "sidecar.device"), (Words("file name", "文件名"), "file_name.device"),
 )  # fmt: skip
 # Of a written record, whoever of those it names is known first.
 _OFFICER_NAMED_BY: Final = ("sidecar.officer", "file_name.officer", "record.credentials", "record.officer")
@@ -81,25 +83,25 @@ class Bureau:
         found = self._devices.get(name.strip().casefold(), set())
         return next(iter(found)) if len(found) == 1 else None
 
-    def device_of(self, known: Known) -> tuple[Device | None, str]:
+    def device_of(self, known: Known) -> tuple[Device | None, Words]:
         """The registered device that made it, and by what it was told; None where no name, or more than one, fits."""
         for how, said in self._names_of(known):
             found = self._devices.get(said.strip().casefold(), set())
             if len(found) == 1:
-                return next(iter(found)), f"{how}: {said.strip()}"
-        return None, ""
+                return next(iter(found)), Words(f"{how.en}: {said.strip()}", f"{how.zh}：{said.strip()}")
+        return None, Words("", "")
 
-    def _names_of(self, known: Known) -> Iterator[tuple[str, str]]:
+    def _names_of(self, known: Known) -> Iterator[tuple[Words, str]]:
         for arrival in known.arrivals:
             if arrival.stated.device:
-                yield "stated by the clerk", arrival.stated.device
+                yield Words("stated by the clerk", "登记员说明"), arrival.stated.device
         for owner in (known, *known.sidecars):
             for how, name in _NAMED_BY:
                 if found := owner.properties.get(name):
                     yield how, str(found.value or found.found)
         for folder, _ in places_of(known):
             for part in folder.split("/"):
-                yield "folder", part
+                yield Words("folder", "文件夹"), part
 
     def _officer_of(self, known: Known) -> Custodian | None:
         """The person whom the file itself names, where the register knows exactly one of that number or name."""

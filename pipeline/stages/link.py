@@ -12,7 +12,7 @@ from pipeline.records import Around, Beside, CaseLink, Caveat, Facts, Known, Pro
 from pipeline.stage import Context, Linker, Stage
 
 NAME: Final = "link"
-VERSION: Final = 6
+VERSION: Final = 7
 
 
 def run(known: Known, context: Context) -> Facts:
@@ -57,7 +57,7 @@ def _registered(around: Around | None) -> Iterator[Property]:
     if around is None:
         return
     if around.device is not None:
-        yield Property(name="register.device", found=around.device_why, value=around.device.code, finder=finder)
+        yield Property(name="register.device", found=around.device_why.en, value=around.device.code, finder=finder)
     carriers = [one.person for one in around.carried] or ([around.officer] if around.officer else [])
     if carriers:
         names = list(dict.fromkeys(f"{one.name} {one.code}" for one in carriers))
@@ -103,7 +103,11 @@ def _best(group: Sequence[CaseLink], confirmed: CaseLink | None) -> CaseLink:
     first, *rest = sorted(group, key=_rank)
     others = sorted({link.method for link in rest} - {first.method})
     if others:
-        first = replace(first, why=f"{first.why} Also found by {', '.join(others)}.")
+        called: dict[str, str] = {one.name: one.zh for one in kinds_in("pipeline.linkers", "LINKER")}
+        named_zh = "、".join(called.get(one, one) for one in others)
+        first = replace(
+            first, why=f"{first.why} Also found by {', '.join(others)}.", why_zh=f"{first.why_zh}另据{named_zh}。"
+        )
     if confirmed is not None:
         first = replace(first, status="confirmed", by=confirmed.by or first.by)
     return first

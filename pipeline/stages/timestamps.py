@@ -34,7 +34,7 @@ from pipeline.timing.names import places_of, read_name
 from pipeline.timing.satellites import offset_by_satellites
 
 NAME = "timestamps"
-VERSION = 4
+VERSION = 5
 _RECORDED: Final = ("video", "audio", "photo")
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
-from pipeline.records import Caveat, TimeClaim
+from pipeline.records import Caveat, TimeClaim, Words
 from pipeline.timing.evidence import Moment, Scene, is_questionable, offset_words
 from pipeline.timing.faults import Fault
+
+MARKS_ZH: Final = {"start": "开始", "end": "结束", "saved": "保存", "exported": "导出", "unknown": "记录"}
 
 
 def clock_doubts(faulty: Sequence[tuple[TimeClaim, Fault]]) -> tuple[Caveat, ...]:
@@ -18,14 +21,14 @@ def clock_doubts(faulty: Sequence[tuple[TimeClaim, Fault]]) -> tuple[Caveat, ...
     ):
         told = [(claim, fault) for claim, fault in faulty if fault.code == code]
         if told:
-            named = "; ".join(f"{claim.source}: {fault.reason}" for claim, fault in told)
-            named_zh = "、".join(f"{claim.source}（{claim.found.strip()}）" for claim, _ in told)
+            named = "; ".join(f"{claim.source}: {fault.reason.en}" for claim, fault in told)
+            named_zh = "；".join(f"{claim.source}：{fault.reason.zh}" for claim, fault in told)
             sure = all(fault.certain for _, fault in told)
             use = "not used" if sure else "used only where nothing better is known"
             use_zh = "未予采用" if sure else "仅在没有更可靠来源时采用"
             caveats.append(
                 Caveat(
-                    code=code, text=f"{words} ({named}); {use}.", text_zh=f"{words_zh}：{named_zh}，该时间{use_zh}。"
+                    code=code, text=f"{words} ({named}); {use}.", text_zh=f"{words_zh}（{named_zh}），该时间{use_zh}。"
                 )
             )
     return tuple(caveats)
@@ -70,10 +73,10 @@ def eight_hours(shifted: Sequence[tuple[str, int]]) -> Caveat:
     )
 
 
-def conflict(winner: TimeClaim, against: Sequence[tuple[TimeClaim, str]]) -> Caveat:
+def conflict(winner: TimeClaim, against: Sequence[tuple[TimeClaim, Words]]) -> Caveat:
     """`time_conflict`: sources that cannot all be right, each with how far it lies from the chosen one."""
-    named = "; ".join(f"{claim.source} says {claim.found.strip()}: {reason}" for claim, reason in against)
-    named_zh = "、".join(f"{claim.source}（{claim.found.strip()}）" for claim, _ in against)
+    named = "; ".join(f"{claim.source} says {claim.found.strip()}: {reason.en}" for claim, reason in against)
+    named_zh = "、".join(f"{claim.source}（{claim.found.strip()}，{reason.zh}）" for claim, reason in against)
     return Caveat(
         code="time_conflict",
         text=f"{winner.source} was chosen, and others contradict it: {named}. "
@@ -89,7 +92,7 @@ def only_saved(winner: TimeClaim) -> Caveat:
         code="time_unknown",
         text=f"No source says when it was recorded; shown is when it was {winner.marks} ({winner.source}), "
         "which may be its end or a later copy.",
-        text_zh=f"没有来源注明录制时间；所示为文件保存或导出的时间（{winner.source}），可能是录制结束时间，也可能是之后的复制时间。",
+        text_zh=f"没有来源注明录制时间；所示为文件{MARKS_ZH[winner.marks]}的时间（{winner.source}），可能是录制结束时间，也可能是之后的复制时间。",
     )
 
 

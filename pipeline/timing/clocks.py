@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
-from pipeline.records import ClockOffset
+from pipeline.records import ClockOffset, Words
 from pipeline.timing.texts import DAY_S
 
 # Recorders' quartz clocks are good to 20 to 50 parts in a million at room temperature: up to 4.3 s a day.
@@ -25,6 +25,13 @@ DRIFT_S_PER_DAY: Final = 4.0
 WANDER_S_PER_DAY: Final = 1.0
 # Faster than this is no drift.
 DRIFT_MOST_S_PER_DAY: Final = 20.0
+HOW_ZH: Final = {
+    "measured": "人工测量",
+    "filmed": "拍摄时钟卡",
+    "compared": "与其他设备比对",
+    "gps": "卫星定位",
+    "set": "校时",
+}
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ class Off:
 
     offset_s: float
     uncertainty_s: float
-    because: str
+    because: Words
 
 
 class DeviceClock:
@@ -99,14 +106,16 @@ def _between(left: ClockOffset, right: ClockOffset, at: datetime) -> Off:
     away_days = min(since_s, until_s) / DAY_S
     measured_s = left.uncertainty_s + share * (right.uncertainty_s - left.uncertainty_s)
     uncertainty_s = measured_s + WANDER_S_PER_DAY * away_days
-    return Off(offset_s, uncertainty_s, f"{_words(left)}, and {_words(right)}")
+    return Off(offset_s, uncertainty_s, _both(left, right))
 
 
 def _either(left: ClockOffset, right: ClockOffset, at: datetime) -> Off:
     """Set at an unknown moment: the nearer measurement counts, and the other cannot be excluded."""
     nearer = min((left, right), key=lambda one: _apart_s(one.at, at))
     uncertainty_s = abs(right.offset_s - left.offset_s) + nearer.uncertainty_s
-    return Off(nearer.offset_s, uncertainty_s, f"{_words(left)}, and {_words(right)}: it was set in between")
+    told = _both(left, right)
+    because = Words(f"{told.en}: it was set in between", f"{told.zh}，其间校过时")
+    return Off(nearer.offset_s, uncertainty_s, because)
 
 
 def _beyond(known: ClockOffset, at: datetime, slope: float | None) -> Off:
@@ -137,8 +146,16 @@ def _apart_s(one: datetime, other: datetime) -> float:
     return abs((other - one).total_seconds())
 
 
-def _words(one: ClockOffset) -> str:
+def _words(one: ClockOffset) -> Words:
     if one.how == "set":
-        return f"it was set on {one.at:%Y-%m-%d} ({one.by})"
-    side = "ahead" if one.offset_s >= 0 else "behind"
-    return f"it was {abs(one.offset_s):.1f} s {side} on {one.at:%Y-%m-%d} ({one.how}, {one.by})"
+        return Words(f"it was set on {one.at:%Y-%m-%d} ({one.by})", f"{one.at:%Y-%m-%d} 校时（{one.by}）")
+    side, side_zh = ("ahead", "快") if one.offset_s >= 0 else ("behind", "慢")
+    return Words(
+        f"it was {abs(one.offset_s):.1f} s {side} on {one.at:%Y-%m-%d} ({one.how}, {one.by})",
+        f"{one.at:%Y-%m-%d} {side_zh} {abs(one.offset_s):.1f} 秒（{HOW_ZH[one.how]}，{one.by}）",
+    )
+
+
+def _both(left: ClockOffset, right: ClockOffset) -> Words:
+    one, other = _words(left), _words(right)
+    return Words(f"{one.en}, and {other.en}", f"{one.zh}，{other.zh}")

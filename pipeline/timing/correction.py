@@ -18,13 +18,15 @@ def corrected(
     """The person's time; every claim, the rules' winner too, lost to it. decided: what the rules decide."""
     lasting = timedelta(seconds=duration_s or 0.0)
     rules = "The rules find no time." if decided is None else f"The rules: {decided.why}"
-    lost = () if decided is None else ((decided.source, "it was corrected by hand"), *decided.losers)
+    rules_zh = "按规则无法判定时间。" if decided is None else f"按规则：{decided.why_zh}"
+    lost = () if decided is None else ((decided.source, "it was corrected by hand", "已由人工更正"), *decided.losers)
     time = DecidedTime(
         start_at=said.start_at,
         end_at=said.end_at or said.start_at + lasting,
         uncertainty_s=said.uncertainty_s,
         method=METHOD,
         why=f"{said.by} corrected it by hand: {said.reason}. {rules}",
+        why_zh=f"{said.by} 人工更正，理由：{said.reason}。{rules_zh}",
         zone_known=True,
         source=SOURCE,
         losers=lost,
@@ -38,7 +40,8 @@ def plain(decided: DecidedTime) -> Mapping[str, Any]:
     """The decided time as plain data."""
     return {
         "start_at": decided.start_at.isoformat(), "end_at": decided.end_at.isoformat(),
-        "uncertainty_s": decided.uncertainty_s, "method": decided.method, "why": decided.why, "source": decided.source,
+        "uncertainty_s": decided.uncertainty_s, "method": decided.method, "why": decided.why, "why_zh": decided.why_zh,
+        "source": decided.source,
     }  # fmt: skip
 
 

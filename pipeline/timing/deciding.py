@@ -13,9 +13,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
-from pipeline.records import Caveat, DecidedTime, TimeClaim
+from pipeline.records import Caveat, DecidedTime, TimeClaim, Words
 from pipeline.rules import TimestampRules, timestamp_rules
-from pipeline.timing.caveats import clock_doubts, conflict, eight_hours, only_saved, unknown, zone_other, zone_unknown
+from pipeline.timing.caveats import (
+    MARKS_ZH,
+    clock_doubts,
+    conflict,
+    eight_hours,
+    only_saved,
+    unknown,
+    zone_other,
+    zone_unknown,
+)
 from pipeline.timing.clocks import DeviceClock, Off
 from pipeline.timing.evidence import (
     Moment,
@@ -48,7 +57,7 @@ class _Compared:
     """How another claim stands to the decided start. apart_s: 0 where it agrees; shifted_min: it agrees as local."""
 
     claim: TimeClaim
-    reason: str
+    reason: Words
     apart_s: float = 0.0
     disagrees: bool = False
     shifted_min: int = 0
@@ -78,7 +87,7 @@ def decide(
     live = [one.claim for one in judged if one.fault is None or not one.fault.certain]
     suspect = {id(one.claim) for one in judged if one.fault is not None}
     doubts = clock_doubts([(one.claim, one.fault) for one in judged if one.fault is not None])
-    lost = [(one.claim.source, one.fault.reason) for one in judged if one.fault is not None and one.fault.certain]
+    lost = [_lost(one.claim, one.fault.reason) for one in judged if one.fault is not None and one.fault.certain]
 
     recording = [claim for claim in live if is_recording(claim) and claim.trust > 0]
     if not recording:
@@ -92,10 +101,11 @@ def decide(
         end_at=_end_at(winner, moment, scene),
         uncertainty_s=_uncertainty_s(winner, moment, compared, scene, suspected=id(winner) in suspect),
         method=moment.method,
-        why=f"{winner.source} {moment.because}.",
+        why=f"{winner.source} {moment.because.en}.",
+        why_zh=f"{winner.source} {moment.because.zh}。",
         zone_known=moment.zone_known,
         source=winner.source,
-        losers=(*((one.claim.source, one.reason) for one in compared), *lost),
+        losers=(*(_lost(one.claim, one.reason) for one in compared), *lost),
     )
     off = None if clock is None or rules.may_witness(winner.source) else clock.off_at(moment.start_at)
     if off is not None and not _is_of_another_zone(winner, moment, scene, off):
@@ -109,12 +119,13 @@ def _not_after(decided: DecidedTime, now: datetime, scene: Scene) -> DecidedTime
     ahead_s = (decided.start_at - now).total_seconds()
     if ahead_s <= 0:
         return decided
-    lasting = min(decided.end_at - decided.start_at, timedelta(seconds=LONGEST_S))
+    lasting, span = min(decided.end_at - decided.start_at, timedelta(seconds=LONGEST_S)), _span_words(ahead_s)
     return replace(
         decided, start_at=now - lasting, end_at=now, zone_known=False,
         uncertainty_s=max(decided.uncertainty_s, ahead_s + scene.rules.limits.saved_only_s),
         method=f"{decided.method}+handed_in",
-        why=f"{decided.why} That is {_span_words(ahead_s)} after the file was handed in; it ended then at the latest.",
+        why=f"{decided.why} That is {span.en} after the file was handed in; it ended then at the latest.",
+        why_zh=f"{decided.why_zh}该时间比上交晚{span.zh}，录制最迟在上交时结束。",
     )  # fmt: skip
 
 
@@ -128,11 +139,12 @@ def _is_of_another_zone(winner: TimeClaim, moment: Moment, scene: Scene, off: Of
 def _set_right(decided: DecidedTime, winner: TimeClaim, off: Off) -> DecidedTime:
     """The decided time by a true clock. What the zone left open is settled, for the offset was measured as shown."""
     by = timedelta(seconds=off.offset_s)
-    side = "ahead" if off.offset_s >= 0 else "behind"
+    side, side_zh = ("ahead", "快") if off.offset_s >= 0 else ("behind", "慢")
     return replace(
         decided, start_at=decided.start_at - by, end_at=decided.end_at - by, zone_known=True,
         uncertainty_s=_step_s(winner) + off.uncertainty_s, method=f"{decided.method}+clock",
-        why=f"{decided.why} Its clock ran {abs(off.offset_s):.1f} s {side} ({off.because}), which was put right.",
+        why=f"{decided.why} Its clock ran {abs(off.offset_s):.1f} s {side} ({off.because.en}), which was put right.",
+        why_zh=f"{decided.why_zh}设备时钟{side_zh} {abs(off.offset_s):.1f} 秒（{off.because.zh}），已据此校正。",
     )  # fmt: skip
 
 
@@ -206,7 +218,7 @@ def _at(claim: TimeClaim) -> datetime:
 
 
 def _saved_only(
-    live: Sequence[TimeClaim], lost: Sequence[tuple[str, str]], doubts: Sequence[Caveat], scene: Scene
+    live: Sequence[TimeClaim], lost: Sequence[tuple[str, str, str]], doubts: Sequence[Caveat], scene: Scene
 ) -> tuple[DecidedTime | None, tuple[Caveat, ...]]:
     saved = [claim for claim in live if claim.trust > 0]
     if not saved:
@@ -219,18 +231,23 @@ def _saved_only(
         uncertainty_s=scene.rules.limits.saved_only_s + (scene.length_s or 0.0) + _step_s(winner),
         method="saved_only",
         why=f"No source says when it was recorded; {winner.source} says when it was {winner.marks}, maybe at its end.",
+        why_zh=f"没有来源注明录制时间；{winner.source} 为文件{MARKS_ZH[winner.marks]}的时间，可能是录制结束时。",
         zone_known=winner.zone_known,
         source=winner.source,
         losers=(
-            *((claim.source, _unused_words(claim)) for claim in live if claim is not winner),
+            *(_lost(claim, _LESS if claim.trust > 0 else _NOT) for claim in live if claim is not winner),
             *lost,
         ),
     )
     return decided, (*doubts, only_saved(winner))
 
 
-def _unused_words(claim: TimeClaim) -> str:
-    return "it is trusted less" if claim.trust > 0 else "it is not trusted"
+_LESS: Final = Words("it is trusted less", "可信度较低")
+_NOT: Final = Words("it is not trusted", "不可信")
+
+
+def _lost(claim: TimeClaim, reason: Words) -> tuple[str, str, str]:
+    return claim.source, reason.en, reason.zh
 
 
 def _compare(other: TimeClaim, winner: TimeClaim, moment: Moment, scene: Scene) -> _Compared:
@@ -238,7 +255,7 @@ def _compare(other: TimeClaim, winner: TimeClaim, moment: Moment, scene: Scene) 
     if not is_recording(other):
         return _compare_saved(other, moment, scene)
     if other.trust <= 0:
-        return _Compared(claim=other, reason="it is not trusted")
+        return _Compared(claim=other, reason=_NOT)
     start = moment.start_at
     if other.precision_s >= DAY_S:
         return _compare_day(other, moment)
@@ -247,13 +264,18 @@ def _compare(other: TimeClaim, winner: TimeClaim, moment: Moment, scene: Scene) 
     agreeing = [reading for reading in readings if reading[0] <= slack_s]
     apart_s, shifted_min = min(agreeing, key=lambda one: (abs(one[1]), one[0])) if agreeing else min(readings)
     if agreeing:
-        words = "it agrees" if apart_s < 1 else f"it agrees within {apart_s:.0f} s"
+        words, words_zh = ("it agrees", "与之相符")
+        if apart_s >= 1:
+            words, words_zh = f"it agrees within {apart_s:.0f} s", f"与之相差不到 {apart_s:.0f} 秒"
         if shifted_min:
             words += ", once its digits are read as local and not as UTC"
-        weaker = f"{words}, and {winner.source} is trusted more"
+            words_zh += "（其数字按当地时间而非世界时理解）"
+        weaker = Words(f"{words}, and {winner.source} is trusted more", f"{words_zh}，而 {winner.source} 更可信")
         return _Compared(claim=other, reason=weaker, apart_s=apart_s, shifted_min=shifted_min)
-    side = "later" if other.at > start else "earlier"
-    return _Compared(claim=other, reason=f"it is {_span_words(apart_s)} {side}", apart_s=apart_s, disagrees=True)
+    side, side_zh = ("later", "晚") if other.at > start else ("earlier", "早")
+    span = _span_words(apart_s)
+    told = Words(f"it is {span.en} {side}", f"{side_zh}{span.zh}")
+    return _Compared(claim=other, reason=told, apart_s=apart_s, disagrees=True)
 
 
 def _zones_told(shown: datetime, winner: TimeClaim, moment: Moment, scene: Scene) -> Iterator[int]:
@@ -290,18 +312,27 @@ def _readings(other: TimeClaim, winner: TimeClaim, moment: Moment, scene: Scene)
 
 def _compare_saved(other: TimeClaim, moment: Moment, scene: Scene) -> _Compared:
     assert other.at is not None
-    early_s = (moment.start_at - other.at).total_seconds()
+    early_s, marked_zh = (moment.start_at - other.at).total_seconds(), MARKS_ZH[other.marks]
     if early_s > scene.rules.limits.future_slack_s + _step_s(other):
-        reason = f"it was {other.marks} {_span_words(early_s)} before it can have been recorded"
+        span = _span_words(early_s)
+        reason = Words(
+            f"it was {other.marks} {span.en} before it can have been recorded",
+            f"其{marked_zh}时间比可能的录制时间早{span.zh}",
+        )
         return _Compared(claim=other, reason=reason, apart_s=early_s, disagrees=True)
-    return _Compared(claim=other, reason=f"it marks when the file was {other.marks}, not when it was recorded")
+    told = Words(
+        f"it marks when the file was {other.marks}, not when it was recorded",
+        f"它是文件{marked_zh}的时间，不是录制时间",
+    )
+    return _Compared(claim=other, reason=told)
 
 
 def _compare_day(other: TimeClaim, moment: Moment) -> _Compared:
     apart_s = _day_apart_s(other, moment.start_at)
     if not apart_s:
-        return _Compared(claim=other, reason="it names only the day, and agrees")
-    reason = f"it names a day {_span_words(abs(apart_s))} {'later' if apart_s < 0 else 'earlier'}"
+        return _Compared(claim=other, reason=Words("it names only the day, and agrees", "只注明日期，与之相符"))
+    span, (side, side_zh) = _span_words(abs(apart_s)), ("later", "晚") if apart_s < 0 else ("earlier", "早")
+    reason = Words(f"it names a day {span.en} {side}", f"所注日期{side_zh}{span.zh}")
     return _Compared(claim=other, reason=reason, apart_s=abs(apart_s), disagrees=True)
 
 
@@ -375,10 +406,12 @@ def _caveats(winner: TimeClaim, moment: Moment, compared: Sequence[_Compared], s
     return tuple(caveats)
 
 
-def _span_words(seconds: float) -> str:
+def _span_words(seconds: float) -> Words:
     """A length in the largest unit that tells it: `18 s`, `12 min`, `22.0 h`, `61 days`."""
     if seconds < 120:
-        return f"{seconds:.0f} s"
+        return Words(f"{seconds:.0f} s", f" {seconds:.0f} 秒")
     if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 3 * DAY_S else f"{seconds / DAY_S:.0f} days"
+        return Words(f"{seconds / 60:.0f} min", f" {seconds / 60:.0f} 分钟")
+    if seconds < 3 * DAY_S:
+        return Words(f"{seconds / 3600:.1f} h", f" {seconds / 3600:.1f} 小时")
+    return Words(f"{seconds / DAY_S:.0f} days", f" {seconds / DAY_S:.0f} 天")

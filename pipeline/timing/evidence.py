@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Final, Literal
 
-from pipeline.records import TimeClaim
+from pipeline.records import TimeClaim, Words
 from pipeline.rules import TimestampRules
 from pipeline.timing.history import SOURCE, History
 from pipeline.timing.texts import instant_of, shown_in
@@ -25,8 +25,10 @@ OFFSETS_MIN: Final = frozenset(
 # A source coarser than this settles no other's zone or end.
 _FINE_S: Final = 60.0
 ZoneBy = Literal["default", "bureau", "device"]
-_TAKEN: Final[Mapping[ZoneBy, str]] = {
-    "default": "not stated and taken", "bureau": "that of the bureau's devices, taken", "device": "registered",
+_TAKEN: Final[Mapping[ZoneBy, Words]] = {
+    "default": Words("not stated and taken", "未注明时区，按"),
+    "bureau": Words("that of the bureau's devices, taken", "时区按本单位设备所用，为"),
+    "device": Words("registered", "时区按设备登记，为"),
 }  # fmt: skip
 _METHODS: Final[Mapping[ZoneBy, str]] = {
     "default": "assumed_zone", "bureau": "bureau_zone", "device": "registered_zone",
@@ -79,7 +81,7 @@ class Moment:
 
     start_at: datetime
     method: str
-    because: str
+    because: Words
     zone_known: bool
     offset_min: int | None = None
     start_known: bool = True
@@ -155,12 +157,14 @@ def moment_of(claim: TimeClaim, others: Sequence[TimeClaim], scene: Scene) -> Mo
 def _stated(claim: TimeClaim, others: Sequence[TimeClaim], scene: Scene) -> Moment:
     starts = starts_of(claim, _at(claim), scene)
     shown = shown_in(_at(claim), claim.offset_min or 0)
-    because = f"shows {shown:%Y-%m-%d %H:%M:%S} and states its zone"
+    because = Words(
+        f"shows {shown:%Y-%m-%d %H:%M:%S} and states its zone", f"显示 {shown:%Y-%m-%d %H:%M:%S}，并注明了时区"
+    )
     start, known = _start_told_by(others, starts, scene)
     return Moment(
         start_at=start,
         method=_with_end("stated_zone", claim, start, scene),
-        because=because + _end_words(claim, start, scene),
+        because=_ended(because, claim, start, scene),
         zone_known=True,
         offset_min=claim.offset_min,
         start_known=known,
@@ -171,36 +175,44 @@ def _local(claim: TimeClaim, others: Sequence[TimeClaim], scene: Scene) -> Momen
     shown = shown_in(_at(claim), scene.zone)
     likely_min = scene.default_offset_min(_at(claim))
     starts = starts_of(claim, shown, scene)
-    says = f"shows {shown:%Y-%m-%d %H:%M:%S}"
+    says = _shows(shown)
     for witness in _witnesses(others, scene):
         pairs = _pairs(starts, starts_of(witness, _at(witness), scene))
         if hit := zone_between(pairs, (likely_min,), scene.rules.limits.zone_slack_s):
-            return _told(claim, hit, f"{says}, and {witness.source} puts its clock at", scene, "witness")
+            by_it = _and(says, f"{witness.source} puts its clock at", f"据 {witness.source}，其时钟设在")
+            return _told(claim, hit, by_it, scene, "witness")
     for other in () if scene.zone_by == "device" else filter(is_questionable, _fine(others)):
         pairs = _pairs(starts, starts_of(replace(other, marks="unknown"), _at(other), scene))
         hit = zone_between(pairs, (likely_min, 0), _slack_s(claim, other, scene))
         if hit and (hit.offset_min or not likely_min):  # equal digits: the other is local, too
-            return _told(claim, hit, f"{says}, and {other.source} in UTC puts its clock at", scene, "utc")
+            by_it = _and(says, f"{other.source} in UTC puts its clock at", f"据世界时的 {other.source}，其时钟设在")
+            return _told(claim, hit, by_it, scene, "utc")
     start = starts[0]
     known = scene.zone_by != "default"
-    taken = f"its zone is {_TAKEN[scene.zone_by]} as {scene.zone_name}"
+    taken = _TAKEN[scene.zone_by]
+    because = Words(
+        f"{says.en}; its zone is {taken.en} as {scene.zone_name}",
+        f"{says.zh}，{taken.zh} {scene.zone_name}{'' if known else ' 理解'}",
+    )
     return Moment(
         start_at=instant_of(start, scene.zone),
         method=_with_end(_METHODS[scene.zone_by], claim, start, scene, shown),
-        because=f"{says}; {taken}{_end_words(claim, start, scene, shown)}",
+        because=_ended(because, claim, start, scene, shown),
         zone_known=known,
         start_known=len(starts) == 1,
         zone_doubt_s=0.0 if known else scene.rules.limits.local_zone_s,
     )
 
 
-def _told(claim: TimeClaim, hit: ZoneHit, words: str, scene: Scene, by: str) -> Moment:
+def _told(claim: TimeClaim, hit: ZoneHit, words: Words, scene: Scene, by: str) -> Moment:
     shown = shown_in(_at(claim), scene.zone)
     start, offset_min = hit.shown, hit.offset_min
+    zone = offset_words(offset_min)
+    because = Words(f"{words.en} {zone}", f"{words.zh} {zone}")
     return Moment(
         start_at=instant_of(start, offset_min),
         method=_with_end(f"zone_by_{by}", claim, start, scene, shown),
-        because=f"{words} {offset_words(offset_min)}{_end_words(claim, start, scene, shown)}",
+        because=_ended(because, claim, start, scene, shown),
         zone_known=True,
         offset_min=offset_min,
     )
@@ -211,35 +223,42 @@ def _questionable(claim: TimeClaim, others: Sequence[TimeClaim], scene: Scene) -
     digits = _at(claim)
     starts = starts_of(claim, digits, scene)
     likely_min = scene.default_offset_min(digits)
-    says = f"shows {digits:%Y-%m-%d %H:%M:%S}"
+    says = _shows(digits)
     for witness in _witnesses(others, scene):
         pairs = _pairs(starts, starts_of(witness, _at(witness), scene))
         hit = zone_between(pairs, (0, likely_min), scene.rules.limits.zone_slack_s)
         if hit and hit.offset_min:
-            words = f"{says}, and {witness.source} proves"
+            words = _and(says, f"{witness.source} proves", f"{witness.source} 证明")
             return _as_local(claim, hit.shown, hit.offset_min, words, scene, known=True)
         if hit:
-            return _as_utc(claim, hit.shown, f"{says} in UTC, as {witness.source} confirms", scene)
+            words = _as(says, f"{witness.source} confirms", f"{witness.source} 印证")
+            return _as_utc(claim, hit.shown, words, scene)
     for other in filter(is_local, _fine(others)):
         theirs = starts_of(other, shown_in(_at(other), scene.zone), scene)
         hit = zone_between(_pairs(theirs, starts), (likely_min, 0), _slack_s(claim, other, scene))
         if hit and not hit.offset_min and likely_min:
-            return _as_local(claim, hit.at, likely_min, f"{says}, and {other.source} shows", scene, known=False)
+            words = _and(says, f"{other.source} shows", f"{other.source} 表明")
+            return _as_local(claim, hit.at, likely_min, words, scene, known=False)
         if hit:
-            return _as_utc(claim, hit.at, f"{says} in UTC, as the digits of {other.source} confirm", scene)
+            words = _as(says, f"the digits of {other.source} confirm", f"{other.source} 的数字印证")
+            return _as_utc(claim, hit.at, words, scene)
     if likely_min and (
         moment := _by_votes(claim, likely_min, says, scene) or _by_order(claim, likely_min, says, scene)
     ):
         return moment
     if likely_min and _only_local_has_come(starts, likely_min, scene):
-        words = f"{says}, and that it was handed in before that in UTC shows"
+        words = _and(says, "that it was handed in before that in UTC shows", "按世界时则晚于上交时间，表明")
         return _as_local(claim, starts[0], likely_min, words, scene, known=False)
     if likely_min and (written := _written_after_local(claim, others, likely_min, scene)):
-        return _as_local(claim, starts[0], likely_min, f"{says}, and {written} shows", scene, known=False)
+        words = _and(says, f"{written} shows", f"{written} 表明")
+        return _as_local(claim, starts[0], likely_min, words, scene, known=False)
     return Moment(
         start_at=starts[0],
         method=_with_end("assumed_utc", claim, starts[0], scene),
-        because=f"{says}, which is UTC by specification and may be local digits; nothing confirms either",
+        because=Words(
+            f"{says.en}, which is UTC by specification and may be local digits; nothing confirms either",
+            f"{says.zh}，按规范为世界时，也可能是当地时间，无从印证",
+        ),
         zone_known=False,
         offset_min=0,
         start_known=len(starts) == 1,
@@ -247,7 +266,7 @@ def _questionable(claim: TimeClaim, others: Sequence[TimeClaim], scene: Scene) -
     )
 
 
-def _by_votes(claim: TimeClaim, likely_min: int, says: str, scene: Scene) -> Moment | None:
+def _by_votes(claim: TimeClaim, likely_min: int, says: Words, scene: Scene) -> Moment | None:
     """As the device's other recordings show; None where they do not agree, or this is another field than theirs."""
     if scene.history.told is None or claim.source != SOURCE:
         return None
@@ -255,16 +274,18 @@ def _by_votes(claim: TimeClaim, likely_min: int, says: str, scene: Scene) -> Mom
     zone, _, mark = reading.partition(" ")
     offset_min = likely_min if zone == "local" else 0
     shown = _at(claim) - (scene.length if mark == "end" else timedelta(0))
-    words = "local digits" if zone == "local" else "UTC"
+    words = Words("local digits", "当地时间") if zone == "local" else Words("UTC", "世界时")
+    because = _and(
+        says, f"{count} other recordings of the device show that these are {words.en}",
+        f"该设备另外 {count} 个录制表明这是{words.zh}",
+    )  # fmt: skip
     return Moment(
         start_at=instant_of(shown, offset_min), method=_with_end(f"{zone}_by_votes", claim, shown, scene),
-        because=f"{says}, and {count} other recordings of the device show that these are {words}"
-        + _end_words(claim, shown, scene),
-        zone_known=True, offset_min=offset_min, corrected_min=offset_min,
+        because=_ended(because, claim, shown, scene), zone_known=True, offset_min=offset_min, corrected_min=offset_min,
     )  # fmt: skip
 
 
-def _by_order(claim: TimeClaim, likely_min: int, says: str, scene: Scene) -> Moment | None:
+def _by_order(claim: TimeClaim, likely_min: int, says: Words, scene: Scene) -> Moment | None:
     """By which of its readings it lies where its number does; None where both do, or neither."""
     starts, history = starts_of(claim, _at(claim), scene), scene.history
     fitting = [
@@ -276,31 +297,35 @@ def _by_order(claim: TimeClaim, likely_min: int, says: str, scene: Scene) -> Mom
     if len({offset_min for offset_min, _ in fitting}) != 1:
         return None
     offset_min, start = fitting[0]
-    words = "local digits" if offset_min else "UTC"
+    words = Words("local digits", "当地时间") if offset_min else Words("UTC", "世界时")
+    because = _and(says, f"only as {words.en} it lies where its number does", f"只有按{words.zh}才与其文件序号相符")
     return Moment(
         start_at=instant_of(start, offset_min), method=_with_end(f"{'local' if offset_min else 'utc'}_by_order", claim,
-        start, scene), because=f"{says}, and only as {words} it lies where its number does"
-        + _end_words(claim, start, scene), zone_known=True, offset_min=offset_min, corrected_min=offset_min,
-        start_known=len(fitting) == 1,
+        start, scene), because=_ended(because, claim, start, scene), zone_known=True, offset_min=offset_min,
+        corrected_min=offset_min, start_known=len(fitting) == 1,
     )  # fmt: skip
 
 
-def _as_utc(claim: TimeClaim, start: datetime, words: str, scene: Scene) -> Moment:
+def _as_utc(claim: TimeClaim, start: datetime, words: Words, scene: Scene) -> Moment:
     return Moment(
         start_at=start,
         method=_with_end("utc_confirmed", claim, start, scene),
-        because=words + _end_words(claim, start, scene),
+        because=_ended(words, claim, start, scene),
         zone_known=True,
         offset_min=0,
     )
 
 
-def _as_local(claim: TimeClaim, start: datetime, offset_min: int, words: str, scene: Scene, *, known: bool) -> Moment:
+def _as_local(claim: TimeClaim, start: datetime, offset_min: int, words: Words, scene: Scene, *, known: bool) -> Moment:
+    zone = offset_words(offset_min)
+    because = Words(
+        f"{words.en} that these are local digits ({zone}) where the format says UTC",
+        f"{words.zh}这是写在世界时字段中的当地时间（{zone}）",
+    )
     return Moment(
         start_at=instant_of(start, offset_min),
         method=_with_end("local_as_utc", claim, start, scene),
-        because=f"{words} that these are local digits ({offset_words(offset_min)}) where the format says UTC"
-        + _end_words(claim, start, scene),
+        because=_ended(because, claim, start, scene),
         zone_known=known,
         offset_min=offset_min,
         corrected_min=offset_min,
@@ -368,10 +393,26 @@ def _with_end(method: str, claim: TimeClaim, start: datetime, scene: Scene, show
     return f"{method}+end" if _is_end(claim, start, scene, shown) else method
 
 
-def _end_words(claim: TimeClaim, start: datetime, scene: Scene, shown: datetime | None = None) -> str:
+def _ended(words: Words, claim: TimeClaim, start: datetime, scene: Scene, shown: datetime | None = None) -> Words:
+    """These words, and that the claim marks the end where it does."""
     if not _is_end(claim, start, scene, shown):
-        return ""
-    return f"; it marks the end, so the length of {scene.length_s:.0f} s was taken off"
+        return words
+    return Words(
+        f"{words.en}; it marks the end, so the length of {scene.length_s:.0f} s was taken off",
+        f"{words.zh}；它表示结束时刻，已减去时长 {scene.length_s:.0f} 秒",
+    )
+
+
+def _shows(digits: datetime) -> Words:
+    return Words(f"shows {digits:%Y-%m-%d %H:%M:%S}", f"显示 {digits:%Y-%m-%d %H:%M:%S}")
+
+
+def _and(says: Words, en: str, zh: str) -> Words:
+    return Words(f"{says.en}, and {en}", f"{says.zh}，{zh}")
+
+
+def _as(says: Words, en: str, zh: str) -> Words:
+    return Words(f"{says.en} in UTC, as {en}", f"{says.zh}（世界时），由 {zh}")
 
 
 def _is_end(claim: TimeClaim, start: datetime, scene: Scene, shown: datetime | None) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, Literal
 
-from pipeline.records import TimeClaim
+from pipeline.records import TimeClaim, Words
 from pipeline.rules import TimestampRules
 from pipeline.timing.texts import DAY_S, shown_in
 
@@ -18,7 +18,7 @@ _COMPUTABLE_YEARS: Final = range(1900, 2200)
 class Fault:
     """Why a claim cannot decide. certain: no; it may be true, and a witness clears it. code: of the caveat, if any."""
 
-    reason: str
+    reason: Words
     code: Literal["clock_reset", "time_in_future", ""] = ""
     certain: bool = True
 
@@ -37,20 +37,25 @@ def fault_of(claim: TimeClaim, *, zone: tzinfo, now: datetime, rules: TimestampR
     """Why the claim cannot be true; None where it can."""
     at = in_utc(claim)
     if at is None:
-        return Fault(claim.note or "it says no instant")
+        return Fault(Words(claim.note or "it says no instant", "其中没有可用的时刻"))
     typed = claim.precision_s >= DAY_S  # days and years are typed by people; no clock stands behind them
     if at.year not in _COMPUTABLE_YEARS or at.date() < rules.limits.earliest:
         return _reset_of(at, claim, zone, rules) or Fault(
-            f"{at:%Y-%m-%d} lies before the first digital recorders", "" if typed else "clock_reset"
+            Words(f"{at:%Y-%m-%d} lies before the first digital recorders", f"{at:%Y-%m-%d} 早于数字设备出现之前"),
+            "" if typed else "clock_reset",
         )
     if not typed and (fault := _reset_of(at, claim, zone, rules)) and fault.certain:
         return fault
     ahead = at - now
     if ahead > timedelta(seconds=rules.limits.future_slack_s):
-        return Fault(f"{at:%Y-%m-%d} had not come yet", "" if typed else "time_in_future")
+        told = Words(f"{at:%Y-%m-%d} had not come yet", f"{at:%Y-%m-%d} 尚未到来")
+        return Fault(told, "" if typed else "time_in_future")
     if ahead > timedelta(seconds=rules.limits.zone_slack_s) and not typed and claim.marks != "saved":
         # Digits of another zone may be hours ahead; then they are true, and the instant is not.
-        return Fault(f"{at:%Y-%m-%d %H:%M}Z lies after the file was handed in", "time_in_future", certain=False)
+        told = Words(
+            f"{at:%Y-%m-%d %H:%M}Z lies after the file was handed in", f"{at:%Y-%m-%d %H:%M}（世界时）晚于文件上交时间"
+        )
+        return Fault(told, "time_in_future", certain=False)
     if typed or (claim.zone_known and rules.may_witness(claim.source)):
         return None  # a clock set by satellites or a network begins again at no New Year
     return _reset_of(at, claim, zone, rules)
@@ -66,7 +71,9 @@ def _reset_of(at: datetime, claim: TimeClaim, zone: tzinfo, rules: TimestampRule
     for rule in rules.resets:
         for shown in clocks:
             if rule.covers(shown.date(), shown.hour * 3600 + shown.minute * 60 + shown.second):
-                return Fault(
-                    f"{shown:%Y-%m-%d %H:%M:%S} is where clocks begin: {rule.why}", "clock_reset", rule.certain
+                told = Words(
+                    f"{shown:%Y-%m-%d %H:%M:%S} is where clocks begin: {rule.why}",
+                    f"{shown:%Y-%m-%d %H:%M:%S} 是时钟重置后的起点：{rule.why_zh}",
                 )
+                return Fault(told, "clock_reset", rule.certain)
     return None

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
 from pipeline.codes import STEP_S, Reading
-from pipeline.records import Around, ClockOffset, Known, TimeClaim
+from pipeline.records import Around, ClockOffset, Known, TimeClaim, Words
 from pipeline.rules import TimestampRules
 from pipeline.timing.clocks import DeviceClock
 from pipeline.timing.evidence import Scene, is_recording, moment_of
@@ -47,12 +47,8 @@ class Filmed:
         return f"card {self.card}, {self.count} pictures from {self.at_s:.3f} s on (PTS {self.pts})"
 
 
-@dataclass(frozen=True)
-class Unfit:
+class Unfit(Words):
     """Why a card that was seen tells nothing."""
-
-    en: str
-    zh: str
 
 
 UNREGISTERED: Final = Unfit(
@@ -191,10 +187,10 @@ def offset_by(
         return found
     return Unfit(
         f"it puts the clock {found.offset_s:+.1f} s off, and other measurements {expected.offset_s:+.1f} s "
-        f"({expected.because}): the clock was set in between, or an old recording of the card was filmed; if it "
+        f"({expected.because.en}): the clock was set in between, or an old recording of the card was filmed; if it "
         f"is right, say `device measure {found.device} --filmed {known.original.id}`",
-        f"按此卡时钟偏差为 {found.offset_s:+.1f} 秒，而其他测量为 {expected.offset_s:+.1f} 秒："
-        "其间设备可能校过时，或拍摄的是旧录像；"
+        f"按此卡时钟偏差为 {found.offset_s:+.1f} 秒，而其他测量为 {expected.offset_s:+.1f} 秒"
+        f"（{expected.because.zh}）：其间设备可能校过时，或拍摄的是旧录像；"
         f"确认无误请运行 device measure {found.device} --filmed {known.original.id}",
     )
 

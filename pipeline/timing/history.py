@@ -35,6 +35,7 @@ _SERIALS: Final = (
     "exif.BodySerialNumber", "exif.SerialNumber", "device.serial", "sidecar.serial", "file_name.device",
 )  # fmt: skip
 KEY_MAX_CHARS: Final = 160
+_SURER: Final = ("the order of numbers is surer", "文件序号更可靠")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,13 +151,15 @@ def _between(decided: DecidedTime | None, history: History, length: timedelta) -
         start = decided.start_at
     uncertainty_s = max((start - first).total_seconds(), (last - start).total_seconds(), 1.0)
     said = "No source of its own is believed" if decided is None else decided.why.rstrip(".")
+    said_zh = "其自身没有可信的时间来源" if decided is None else decided.why_zh.rstrip("。")
     made = decided or DecidedTime(
         start_at=start, end_at=start, uncertainty_s=0.0, method="", why="", zone_known=True, source="sequence"
     )
     return replace(
         made, start_at=start, end_at=start + length, uncertainty_s=uncertainty_s, method="between_neighbours",
-        why=f"{said}; by its number it lies {_between_words(history)}.", zone_known=True, source="sequence",
-        losers=made.losers if decided is None else ((decided.source, "the order of numbers is surer"), *made.losers),
+        why=f"{said}; by its number it lies {_between_words(history)}.",
+        why_zh=f"{said_zh}；按文件序号，它{_words_zh(history)}。", zone_known=True, source="sequence",
+        losers=made.losers if decided is None else ((decided.source, *_SURER), *made.losers),
     )  # fmt: skip
 
 

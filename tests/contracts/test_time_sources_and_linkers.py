@@ -88,5 +88,7 @@ def test_a_linker_is_pure_and_unshaken(linker: Linker, said: str) -> None:
         assert link.case
         assert link.case_key
         assert link.why.endswith(".")
+        assert link.why_zh.endswith("。")
+        assert link.why_zh != link.why
         assert 0 < link.score <= 1
         assert link.status == ("confirmed" if linker.name == "stated" else "proposed")

@@ -57,7 +57,7 @@ def test_links_follow_a_correction_and_its_withdrawal(home: Home, tmp_path: Path
     assert "与笔录核对" in corrected.why
     assert corrected.by_rules is not None
     assert (corrected.by_rules["start_at"], corrected.by_rules["why"]) == (DURING.isoformat(), by_rules.why)
-    assert corrected.losers[0] == (by_rules.source, "it was corrected by hand")
+    assert corrected.losers[0] == (by_rules.source, "it was corrected by hand", "已由人工更正")
     known = home.catalog.known_of(one)
     assert "time_corrected" in {caveat.code for caveat in known.caveats}
     assert [claim.source for claim in known.time_claims if claim.source.startswith("file_name")] == [by_rules.source]

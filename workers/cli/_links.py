@@ -47,7 +47,7 @@ def decide(
             done.append(original)
             data = {
                 "original": original, "case": link.case, "method": link.method, "score": link.score,
-                "status": link.status, "why": link.why, "by": link.by, "activity": link.activity,
+                "status": link.status, "why": link.why, "why_zh": link.why_zh, "by": link.by, "activity": link.activity,
                 "from_s": link.from_s, "to_s": link.to_s,
             }  # fmt: skip
             app.emit(data, f"{original}  {link.case}  {app.in_words(*WORDS[link.status])}")

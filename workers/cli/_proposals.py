@@ -34,6 +34,5 @@ def _line(app: App, data: dict[str, Any]) -> str:
     left = (
         "" if data["days_left"] is None else app.in_words(f"（剩 {data['days_left']} 天）", f" ({data['days_left']} d)")
     )
-    return (
-        f"{due}{left}  {data['case']}  {data['score']:.2f}  {data['original']}  {data['name']}\n    {data['why']}"
-    )  # fmt: skip
+    why = app.in_words(data["why_zh"] or data["why"], data["why"])
+    return f"{due}{left}  {data['case']}  {data['score']:.2f}  {data['original']}  {data['name']}\n    {why}"

@@ -116,7 +116,7 @@ def _derivative(one: Derivative) -> dict[str, Any]:
 
 
 def _link(one: CaseLink) -> dict[str, Any]:
-    return {name: getattr(one, name) for name in ("case", "method", "score", "status", "why", "by")}
+    return {name: getattr(one, name) for name in ("case", "method", "score", "status", "why", "why_zh", "by")}
 
 
 def _relation(one: Relative) -> dict[str, Any]:
@@ -137,8 +137,10 @@ def time_of(known: Known, zone: str) -> dict[str, Any] | None:
         return None
     return {
         "start": times(time.start_at, zone), "end": times(time.end_at, zone), "uncertainty_s": time.uncertainty_s,
-        "method": time.method, "why": time.why, "zone_known": time.zone_known, "source": time.source,
-        "losers": [list(one) for one in time.losers], "by_rules": _by_rules(time.by_rules, zone),
+        "method": time.method, "why": time.why, "why_zh": time.why_zh, "zone_known": time.zone_known,
+        "source": time.source, "by_rules": _by_rules(time.by_rules, zone),
+        "losers": [[source, reason] for source, reason, _ in time.losers],
+        "losers_zh": [[source, zh or reason] for source, reason, zh in time.losers],
     }  # fmt: skip
 
 
@@ -174,9 +176,9 @@ def _page(app: App, data: dict[str, Any]) -> str:
             f"  {app.in_words('已处置', 'disposed of')}: {tombstone['reason']}  {said}  {tombstone['disposal']}"
         )
     if time:
-        lines += [f"  {time['start']} .. {time['end']}  ±{time['uncertainty_s']:g} s", f"    {time['why']}"]
+        lines += [f"  {time['start']} .. {time['end']}  ±{time['uncertainty_s']:g} s", f"    {_why(app, time)}"]
     lines += [
-        f"  {app.in_words('案件', 'case')}: {one['case']} ({one['status']}) {one['why']}" for one in data["links"]
+        f"  {app.in_words('案件', 'case')}: {one['case']} ({one['status']}) {_why(app, one)}" for one in data["links"]
     ]
     lines += [
         f"  {app.in_words(_RELATIONS[one['relation']], one['relation'])}: {one['original']}  "
@@ -191,6 +193,10 @@ def _page(app: App, data: dict[str, Any]) -> str:
     lines += [f"  {name} = {_short(value)}" for name, value in data["properties"].items()]
     lines += [f"  {one['status']}: {one['path']}  {one['taken_at']}" for one in data["arrivals"]]
     return "\n".join(lines)
+
+
+def _why(app: App, told: Mapping[str, Any]) -> str:
+    return str(app.in_words(told["why_zh"] or told["why"], told["why"]))
 
 
 def _recording_lines(app: App, data: dict[str, Any] | None) -> list[str]:

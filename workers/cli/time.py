@@ -89,7 +89,10 @@ def _tell(app: App, built: Home, original: str) -> None:
     looked_at_anew(app, built, beside, times_too=True)
     told = time_of(known, built.settings.time.zone)
     unknown = app.in_words("时间未知", "time unknown")
-    text = f"{told['start']} .. {told['end']}  ±{told['uncertainty_s']:g} s\n  {told['why']}" if told else unknown
+    text = unknown
+    if told:
+        why = app.in_words(told["why_zh"] or told["why"], told["why"])
+        text = f"{told['start']} .. {told['end']}  ±{told['uncertainty_s']:g} s\n  {why}"
     app.emit({"original": original, "time": told}, f"{original}  {text}")
 
 

@@ -217,7 +217,8 @@ def _told(row: handed.Row) -> dict[str, Any]:
         "arrival": came.id, "original": came.original, "name": row.name, "folder": came.folder, "source": came.source,
         "status": came.status, "state": came.state, "kind": came.kind, "size": came.size_bytes, "sha256": came.sha256,
         "taken_at": came.taken_at.isoformat(),
-        "links": [{"case": one.case, "status": one.status, "why": one.why} for one in row.links],
+        "links": [{"case": one.case, "status": one.status, "why": one.why, "why_zh": one.why_zh}
+                  for one in row.links],
         "caveats": [{"code": code, "text": text, "text_zh": zh} for code, text, zh in row.caveats],
         "twin": row.twin and {"name": row.twin.name, "source": row.twin.source,
                               "taken_at": row.twin.taken_at.isoformat()},

@@ -84,11 +84,12 @@ def api(visit: Inside, original: str) -> Response:
         "sha256": one.sha256, "size": one.size_bytes,
         "time": time and {
             "start": time.start_at.isoformat(), "end": time.end_at.isoformat(), "uncertainty_s": time.uncertainty_s,
-            "why": time.why,
+            "why": time.why, "why_zh": time.why_zh,
         },
         "device": facts["device"], "officer": facts["officer"], "duration_s": facts["duration_s"],
         "cases": list(facts["cases"]),
-        "links": [{"case": link.case, "status": link.status, "why": link.why} for link in known.links],
+        "links": [{"case": link.case, "status": link.status, "why": link.why, "why_zh": link.why_zh}
+                  for link in known.links],
         "derivatives": [{"role": made.role, "mime": made.mime, "at": address_of(known, made)}
                         for made in known.derivatives],
         "caveats": [{"code": caveat.code, "text": caveat.text, "text_zh": caveat.text_zh}

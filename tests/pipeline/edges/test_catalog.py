@@ -29,6 +29,7 @@ from pipeline.records import (
     Property,
     Relative,
     TimeClaim,
+    worded,
 )
 from tests.homes import make_home
 from workers.bootstrap import Home, build_home
@@ -41,10 +42,11 @@ CLAIM = TimeClaim(
 )  # fmt: skip
 TIME = DecidedTime(
     start_at=AT, end_at=AT, uncertainty_s=1.5, method="assumed_zone", why="because", zone_known=False,
-    source="exif.DateTimeOriginal", losers=(("mtime", "less trusted"),), finder="timestamps/1",
+    source="exif.DateTimeOriginal", losers=(("mtime", "less trusted", "可信度较低"),), finder="timestamps/1",
 )  # fmt: skip
 LINK = CaseLink(
-    case="平商务罚字〔2021〕第3号", case_key="平商务罚|2021|3", method="folder_name", score=0.8, why="the folder"
+    case="平商务罚字〔2021〕第3号", case_key="平商务罚|2021|3", method="folder_name", score=0.8, why="the folder",
+    why_zh="在文件夹中",
 )
 CAVEAT = Caveat(code="truncated", text="cut off", text_zh="被截断", finder="probe/1")
 MARKS = Fingerprint(method="video", version=1, data=b"\0\xff", finder="video/1")
@@ -85,6 +87,18 @@ def _relative(original: str, name: str, **changed: Any) -> Relative:
     usual: dict[str, Any] = {"relation": "part of the other", "offset_s": 12.5, "own_offset_s": 0.5, "length_s": 9.0,
                              "score": 4.0}  # fmt: skip
     return Relative(original=original, name=name, **{**usual, **changed})
+
+
+def test_reasons_from_before_there_was_chinese_are_read_in_english(home: Home) -> None:
+    original = add(home)
+    record(home, original, "light-timestamps", Facts(time=TIME, links=(LINK,)))
+    with home.catalog.transaction() as connection:
+        connection.execute(sa.update(tables.decided_time).values(losers=[["mtime", "less trusted"]], why_zh=""))
+    known = home.catalog.known_of(original)
+    assert known.time is not None
+    assert known.time.losers == (("mtime", "less trusted", ""),)
+    assert [worded(one, "why", "zh") for one in (known.time, *known.links)] == ["because", "在文件夹中"]
+    assert worded(known.links[0], "why", "en") == "the folder"
 
 
 def test_a_relation_is_known_of_both_and_told_once(home: Home) -> None:

@@ -25,8 +25,9 @@ def run(known: Known) -> tuple[CaseLink, ...]:
 
 def test_the_best_way_wins_and_the_others_are_named() -> None:
     (best,) = run(make_known("平商务罚字2021第3号.mp4", folder="平商务罚字〔2021〕第3号"))
-    assert (best.method, best.score, best.finder) == ("folder_name", 0.9, "folder_name/1")
+    assert (best.method, best.score, best.finder) == ("folder_name", 0.9, "folder_name/2")
     assert best.why.endswith("Also found by file_name.")
+    assert best.why_zh.endswith("另据文件名。")
 
 
 def test_the_clerks_word_outranks_every_guess() -> None:

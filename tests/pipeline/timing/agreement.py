@@ -105,7 +105,7 @@ class Judged:
             return any(one.note and one.source.startswith("exif.Date") for one in self.claims)
         if "in the future" in conflict:
             return "time_in_future" in self.codes
-        told = " ".join(reason for _, reason in self.decided.losers) if self.decided else ""
+        told = " ".join(reason for _, reason, _ in self.decided.losers) if self.decided else ""
         warned = {"time_conflict", "clock_reset", "clock_eight_hours"} & set(self.codes)
         return bool(warned) or any(words in told for words in TOLD)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -69,11 +70,18 @@ def mtime(text: str, **changed: Any) -> TimeClaim:
     return claim("mtime", text, "utc", **changed)
 
 
+CHINESE, ENGLISH = re.compile("[一-鿿]"), re.compile(r"[a-z]+ [a-z]+ [a-z]+")
+
+
 def decided(*claims: TimeClaim, duration_s: float | None = None) -> tuple[DecidedTime, list[str]]:
     time, caveats = decide(claims, duration_s=duration_s, zone=ZONE, now=NOW)
     assert time is not None
-    assert [source for source, _ in time.losers] == [source for source, _ in time.losers if source]
+    assert [source for source, *_ in time.losers] == [source for source, *_ in time.losers if source]
     assert len(time.losers) == len(dict.fromkeys(claims)) - 1
+    # Every reason is told in Chinese too, and no English sentence stands in it.
+    for zh in (time.why_zh, *(zh for *_, zh in time.losers)):
+        assert CHINESE.search(zh), zh
+        assert not ENGLISH.search(zh), zh
     return time, sorted(caveat.code for caveat in caveats)
 
 
@@ -288,7 +296,7 @@ def test_every_loser_has_a_reason() -> None:
         mtime("2021-08-05T00:00:00"),
         replace(exif(), source="x", at=None, note="it was left empty"),
     )
-    assert dict(time.losers) == {
+    assert {source: reason for source, reason, _ in time.losers} == {
         "gps": "it agrees within 30 s, and exif.DateTimeOriginal is trusted more",
         "mtime": "it marks when the file was saved, not when it was recorded",
         "x": "it was left empty",

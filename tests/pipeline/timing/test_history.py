@@ -98,7 +98,7 @@ def test_a_reset_clock_is_replaced_by_where_the_number_lies() -> None:
     assert "MOV_0012.mp4" in time.why
     assert "MOV_0014.mp4" in time.why
     assert codes == ["clock_reset", "time_by_order"]
-    assert "mtime" in [source for source, _ in time.losers]
+    assert "mtime" in [source for source, *_ in time.losers]
 
 
 def test_when_it_was_saved_counts_where_the_order_allows_it() -> None:
