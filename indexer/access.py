@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Final, Literal, cast, get_args
 
+from indexer.naming import named
 from indexer.tree import Either, Exact, Node
 from pipeline.errors import NotAllowed
 from pipeline.records import Known, Restriction
@@ -85,7 +86,8 @@ def person_of(name: str, roles: Mapping[str, str], units: Mapping[str, str] | No
     role = roles.get(name)
     if role not in get_args(Role):
         raise NotAllowed(
-            f"{name} has no role: name it below [access.roles] in casereel.toml / 请在 [access.roles] 中写明其角色",
+            f"{name} has no role: name it below [access.roles] in casereel.toml",
+            zh=f"{name} 没有角色：请在 casereel.toml 的 [access.roles] 中写明",
             person=name, found=role, expected=list(get_args(Role)),
         )  # fmt: skip
     return Reviewer(name=name, role=cast(Role, role), unit=(units or {}).get(name))
@@ -148,6 +150,7 @@ def require(reviewer: Reviewer, action: str, known: Known | None = None) -> None
     """Raises NotAllowed where this person may not do this."""
     if not may(reviewer, action, known):
         raise NotAllowed(
-            f"{reviewer.name} ({reviewer.role}) may not {action} / {reviewer.role} 角色无权办理此事项",
+            f"{reviewer.name} ({reviewer.role}) may not {action}",
+            zh=f"{named('zh', 'role', reviewer.role)}（{reviewer.name}）无权办理此事项",
             action=action, role=reviewer.role,
         )  # fmt: skip

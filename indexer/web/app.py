@@ -63,6 +63,10 @@ def modules() -> list[Any]:
     return [importlib.import_module(f"{pages.__name__}.{name}") for name in names]
 
 
+class Turned(CasereelError):
+    """What asks for a change does not come from our own pages: 403."""
+
+
 async def same_origin(request: Request) -> None:
     """What changes something comes from our own pages, with the session's own sign; else 403.
 
@@ -73,7 +77,7 @@ async def same_origin(request: Request) -> None:
     origin = request.headers.get("origin")
     foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
     if foreign or request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise HTTPException(403, "This came from another site / 请求来自其他网站")
+        raise Turned("This came from another site", zh="请求来自其他网站")
     visit = await _in_thread(visit_of, request)
     if visit.signed is None:
         return
@@ -83,7 +87,7 @@ async def same_origin(request: Request) -> None:
     ):
         sign = str((await request.form()).get("csrf", ""))
     if not secrets.compare_digest(sign.encode(), visit.signed.session.csrf.encode()):
-        raise HTTPException(403, "The form is too old: load the page again / 表单已过期：请重新打开页面")
+        raise Turned("The form is too old: load the page again", zh="表单已过期：请重新打开页面")
 
 
 async def _in_thread(act: Callable[..., Any], *arguments: Any) -> Any:
@@ -120,6 +124,8 @@ async def _to_the_password(request: Request, _: PasswordFirst) -> Response:
 
 async def _in_words(request: Request, error: CasereelError) -> Response:
     match error:
+        case Turned():
+            status = 403
         case NotAllowed():
             status = 404
         case BadInput():

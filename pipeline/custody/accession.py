@@ -55,12 +55,10 @@ WHAT_TO_DO_ABOUT_A_CARD: Final = (
 )
 
 DISPOSED: Final = (
-    "the same bytes were disposed of at the end of their period; the file was left where it is; ask the legal office "
-    "/ 相同内容已按保管期限处置，未再接收，文件原样保留，请咨询法制部门"
+    "the same bytes were disposed of at the end of their period; the file was left where it is; ask the legal office"
 )
 GOING: Final = (
-    "the same bytes are being disposed of at this moment; the file was left where it is, take it once more later "
-    "/ 相同内容正在处置中，文件原样保留，请稍后再收"
+    "the same bytes are being disposed of at this moment; the file was left where it is, take it once more later"
 )
 
 

@@ -190,7 +190,7 @@ class Retention:
         with self._audit.alone(self._catalog) as connection:
             hold = disposals.one(connection, Hold, hold_id)
             if hold.released_at is not None:
-                raise BadInput(f"The hold {hold.id} was released already / 该冻结已解除", found=hold.id)
+                raise BadInput(f"The hold {hold.id} was released already", zh="该冻结已解除", found=hold.id)
             if hold.release_asked_by is not None:
                 retention.require_sure(clock.doubt)
             if hold.release_asked_by is None or hold.release_asked_at is None or self._is_stale(hold, clock):
@@ -227,7 +227,8 @@ class Retention:
         retention.require_class(self.rules, code, is_case=key is not None)
         if key is not None and from_on is None:
             raise BadInput(
-                "Say from which day the period is counted (--from), as the case is closed / 请用 --from 给出结案日期"
+                "Say from which day the period is counted (--from), as the case is closed",
+                zh="请用 --from 给出结案日期",
             )
         clock = self._watch.look()
         with self._audit.alone(self._catalog) as connection:
@@ -253,7 +254,7 @@ class Retention:
         with self._audit.alone(self._catalog) as connection:
             seq = self._end_decision(connection, person, _said(reason), original, key, clock)
             if seq is None:
-                raise BadInput("No retention class is decided for it / 尚未确定保管类别", found=original or case)
+                raise BadInput("No retention class is decided for it", zh="尚未确定保管类别", found=original or case)
         self._audit.make_durable(seq)
 
     def _end_decision(
@@ -277,10 +278,10 @@ class Retention:
         with self._audit.alone(self._catalog) as connection:
             for standing in self._standings(connection, originals, clock, self.rules):
                 if disposals.disposal_of(connection, standing.original, disposals.OPEN):
-                    raise BadInput(f"A disposal of {standing.name} is under way / 该原件的处置已在办理",
+                    raise BadInput(f"A disposal of {standing.name} is under way", zh="该原件的处置已在办理",
                                    found=standing.original)  # fmt: skip
                 if not standing.may_go or standing.until_at is None:
-                    raise NotAllowed(_must_stay(standing), original=standing.original,
+                    raise _must_stay(standing,
                                      why=[list(pair) for pair in standing.why])  # fmt: skip
                 disposal = Disposal(
                     id=str(ULID()), original=standing.original, state="proposed", reason=_said(reason),
@@ -301,11 +302,13 @@ class Retention:
             retention.require_fresh(disposal.proposed_at, clock.latest, self.rules, DISPOSAL)
             [standing] = self._standings(connection, [disposal.original], clock, self.rules)
             if disposal.rules != self.rules.stamp:
-                raise NotAllowed("The rules were changed since the proposal; propose it again / 规则已变更，请重新提出")
+                raise NotAllowed(
+                    "The rules were changed since the proposal; propose it again", zh="规则已变更，请重新提出"
+                )
             if disposals.came_since(connection, disposal.original):
                 standing = replace(standing, why=(*standing.why, retention.CAME))
             if not standing.may_go:
-                raise NotAllowed(_must_stay(standing), original=standing.original)
+                raise _must_stay(standing)
             disposal = replace(disposal, state="approved", approved_by=person.name, approved_role=person.role,
                                approved_at=clock.latest)  # fmt: skip
             seq = self._record(connection, "disposal.approved", person.name, disposal)
@@ -497,14 +500,16 @@ class Retention:
     def _in_state(self, connection: sa.Connection, disposal_id: str, states: tuple[str, ...]) -> Disposal:
         disposal = disposals.one(connection, Disposal, disposal_id)
         if disposal.state not in states:
-            raise BadInput(f"The disposal {disposal.id} is {disposal.state} / 该处置的状态不允许此操作",
+            raise BadInput(f"The disposal {disposal.id} is {disposal.state}", zh="该处置的状态不允许此操作",
                            found=disposal.state, expected=list(states))  # fmt: skip
         return disposal
 
     def _require_here(self, connection: sa.Connection, original: str) -> None:
         rows = disposals.originals(connection, [original])
         if not rows or rows[0].state == "disposed":
-            raise BadInput(f"The original {original} is not in custody any more / 该原件已不在保管中", found=original)
+            raise BadInput(
+                f"The original {original} is not in custody any more", zh="该原件已不在保管中", found=original
+            )
 
     def _record(self, connection: sa.Connection, type: str, actor: str, record: Hold | Retained | Disposal) -> int:
         disposals.put(connection, self._catalog, record)
@@ -539,9 +544,14 @@ def text_of(certificate: Mapping[str, Any]) -> str:
     ))  # fmt: skip
 
 
-def _must_stay(standing: Standing) -> str:
+def _must_stay(standing: Standing, **facts: Any) -> NotAllowed:
     zh, en = "；".join(one for one, _ in standing.why), "; ".join(one for _, one in standing.why)
-    return f"{standing.name} must be kept: {en} / 必须继续保管：{zh}"
+    return NotAllowed(
+        f"{standing.name} must be kept: {en}",
+        zh=f"{standing.name} 必须继续保管：{zh}",
+        original=standing.original,
+        **facts,
+    )
 
 
 def _case_named(case: str | None) -> tuple[str | None, str | None]:
@@ -549,11 +559,11 @@ def _case_named(case: str | None) -> tuple[str | None, str | None]:
         return None, None
     numbers = case_numbers.parse(case)
     if len(numbers) != 1:
-        raise BadInput(f"'{case}' is not one case number / 不是一个案号", found=case)
+        raise BadInput(f"'{case}' is not one case number", zh=f"“{case}”不是一个案号", found=case)
     return numbers[0].key, numbers[0].printed
 
 
 def _said(reason: str) -> str:
     if not reason.strip():
-        raise BadInput("Give a reason / 请说明理由")
+        raise BadInput("Give a reason", zh="请说明理由")
     return reason.strip()

@@ -157,10 +157,10 @@ def require_class(rules: Rules, code: str, *, is_case: bool) -> RetentionClass:
     found = rules.classes.get(code)
     if found is None:
         raise NotAllowed(f"The rules in force ({rules.stamp}) have no class '{code}'; there are: "
-                         f"{', '.join(rules.classes)} / 现行规则没有该保管类别", found=code)  # fmt: skip
+                         f"{', '.join(rules.classes)}", zh="现行规则没有该保管类别", found=code)  # fmt: skip
     if is_case and found.basis == "floor":
-        raise NotAllowed(f"'{code}' is for originals of no case; a case is kept for at least 60 months / "
-                         "该类别只用于未关联案件的原件", found=code)  # fmt: skip
+        raise NotAllowed(f"'{code}' is for originals of no case; a case is kept for at least 60 months",
+                         zh="该类别只用于未关联案件的原件", found=code)  # fmt: skip
     return found
 
 
@@ -171,13 +171,13 @@ def require_two(first: str, first_role: str | None, second: Person, deed: tuple[
     """
     if same_person(first, second.name):
         raise NotAllowed(
-            f"{deed[1]} takes two persons; {second.name} already did the first step / "
-            f"{deed[0]}须由两人进行，{second.name} 已办理第一步", first=first, second=second.name,
+            f"{deed[1]} takes two persons; {second.name} already did the first step",
+            zh=f"{deed[0]}须由两人进行，{second.name} 已办理第一步", first=first, second=second.name,
         )  # fmt: skip
     if first_role is not None and first_role == second.role:
         raise NotAllowed(
-            f"{deed[1]} takes two roles; {first} and {second.name} both act as {second.role} / "
-            f"{deed[0]}须由两种角色办理，{first} 与 {second.name} 角色相同", first=first_role, second=second.role,
+            f"{deed[1]} takes two roles; {first} and {second.name} both act as {second.role}",
+            zh=f"{deed[0]}须由两种角色办理，{first} 与 {second.name} 角色相同", first=first_role, second=second.role,
         )  # fmt: skip
 
 
@@ -194,8 +194,8 @@ def require_fresh(asked_at: datetime, latest: datetime, rules: Rules, deed: tupl
     """Returns while the first step is young enough for the second. Raises NotAllowed."""
     if latest - asked_at > timedelta(days=rules.approve_within_days):
         raise NotAllowed(
-            f"{deed[1]} was asked for more than {rules.approve_within_days} days ago; ask for it again / "
-            f"{deed[0]}的申请已超过 {rules.approve_within_days} 天，请重新提出", asked_at=asked_at.isoformat(),
+            f"{deed[1]} was asked for more than {rules.approve_within_days} days ago; ask for it again",
+            zh=f"{deed[0]}的申请已超过 {rules.approve_within_days} 天，请重新提出", asked_at=asked_at.isoformat(),
         )  # fmt: skip
 
 
@@ -204,7 +204,8 @@ def require_sure(doubt: bool) -> None:
     if doubt:
         raise TryAgain(
             "The clock jumped, so nothing may be released: set it right and wait, or run "
-            "`casereel retention confirm-clock` / 时钟发生跳变，暂停一切处置：请校准时钟并等待，或执行该命令确认"
+            "`casereel retention confirm-clock`",
+            zh="时钟发生跳变，暂停一切处置：请校准时钟并等待，或执行该命令确认",
         )
 
 

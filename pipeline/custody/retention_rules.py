@@ -61,7 +61,9 @@ def read(path: Path) -> Rules:
         said = tomllib.loads(data.decode("utf-8-sig"))
     except (OSError, ValueError) as error:
         raise BadInput(
-            f"{path} cannot be read as retention rules: {error} / 该文件无法作为保管规则读取", path=str(path)
+            f"{path} cannot be read as retention rules: {error}",
+            zh=f"{path} 无法作为保管规则读取：{error}",
+            path=str(path),
         ) from error
     try:
         limits = said["limits"]
@@ -74,13 +76,13 @@ def read(path: Path) -> Rules:
         )  # fmt: skip
     except (KeyError, TypeError) as error:
         raise BadInput(
-            f"{path} lacks {error} or has it in a wrong form / 保管规则缺少此项或写法有误：{error}", path=str(path)
+            f"{path} lacks {error} or has it in a wrong form", zh=f"{path} 缺少此项或写法有误：{error}", path=str(path)
         ) from error
     faults = list(_faults(rules, said["class"]))
     if faults:
         chinese, english = "；".join(zh for zh, _ in faults), "; ".join(en for _, en in faults)
         raise BadInput(
-            f"{path} cannot be used: {english} / 保管规则不可用：{chinese}", path=str(path),
+            f"{path} cannot be used: {english}", zh=f"{path} 不可用：{chinese}", path=str(path),
             found=[english for _, english in faults],
         )  # fmt: skip
     return rules

@@ -299,10 +299,10 @@ class Catalog:
             return str(found[0])
         if found:
             raise BadInput(
-                f"'{said}' may mean {len(found)} originals; give more of its identifier / "
-                f"可能指 {len(found)} 份原件，请给出更完整的编号", found=list(found),
+                f"'{said}' may mean {len(found)} originals; give more of its identifier",
+                zh=f"“{said}”可能指 {len(found)} 份原件，请给出更完整的编号", found=list(found),
             )  # fmt: skip
-        raise BadInput(f"Nothing in custody is called '{said}' / 库中没有此名称或编号的原件", found=said)
+        raise BadInput(f"Nothing in custody is called '{said}'", zh=f"库中没有名称或编号为“{said}”的原件", found=said)
 
     def id_of_digest(self, sha256: str) -> str | None:
         """The original with this digest."""

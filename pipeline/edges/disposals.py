@@ -43,7 +43,9 @@ def one(connection: sa.Connection, kind: type[R], identifier: str) -> R:
     query = sa.select(table).where(table.c.id == identifier.strip().upper()).with_for_update()
     row = connection.execute(query).one_or_none()
     if row is None:
-        raise BadInput(f"There is nothing with the identifier {identifier} / 没有此编号", found=identifier)
+        raise BadInput(
+            f"There is nothing with the identifier {identifier}", zh=f"没有编号为 {identifier} 的记录", found=identifier
+        )
     return _read(kind, row)
 
 

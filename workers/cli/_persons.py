@@ -25,7 +25,7 @@ because: Callable[[Any], Any] = click.option("--reason", required=True, help="Wh
 def require_one(id: str | None, case: str | None) -> None:
     """Raises BadInput where not either an original or a case is named."""
     if (id is None) == (case is None):
-        raise BadInput("Name one original or one case / 请指明一份原件或一个案件")
+        raise BadInput("Name one original or one case", zh="请指明一份原件或一个案件")
 
 
 @contextmanager

@@ -134,7 +134,9 @@ def certificate(disposal_id: str) -> None:
     with retention_of_home() as (_, kept):
         found = [one for one in kept.disposals(all_=True) if one.id == disposal_id.strip().upper()]
         if not found or found[0].certificate is None:
-            raise BadInput(f"{disposal_id} names no disposal that was done / 没有已执行的此项处置", found=disposal_id)
+            raise BadInput(
+                f"{disposal_id} names no disposal that was done", zh="没有已执行的此项处置", found=disposal_id
+            )
         app.emit(found[0].certificate, text_of(found[0].certificate))
 
 

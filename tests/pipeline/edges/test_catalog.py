@@ -45,7 +45,11 @@ TIME = DecidedTime(
     source="exif.DateTimeOriginal", losers=(("mtime", "less trusted", "可信度较低"),), finder="timestamps/1",
 )  # fmt: skip
 LINK = CaseLink(
-    case="平商务罚字〔2021〕第3号", case_key="平商务罚|2021|3", method="folder_name", score=0.8, why="the folder",
+    case="平商务罚字〔2021〕第3号",
+    case_key="平商务罚|2021|3",
+    method="folder_name",
+    score=0.8,
+    why="the folder",
     why_zh="在文件夹中",
 )
 CAVEAT = Caveat(code="truncated", text="cut off", text_zh="被截断", finder="probe/1")
