@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ TOGETHER: Final = timedelta(seconds=10)
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
     """Which entries. types: these, or those that begin with one that ends in a point; empty for all. before: only
-    entries with a smaller number."""
+    entries with a smaller number. rarely: most entries are of other types, and each of these is looked up by itself."""
 
     actor: str = ""
     types: tuple[str, ...] = ()
@@ -28,6 +28,7 @@ class Wanted:
     from_at: datetime | None = None
     to_at: datetime | None = None
     before: int | None = None
+    rarely: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,19 @@ def find(catalog: Catalog, wanted: Wanted, limit: int) -> list[Entry]:
     """The entries, the latest first, no more than so many."""
     c = t.event.c
     query = sa.select(c.seq, c.at, c.type, c.actor, c.original, c.line).order_by(c.seq.desc()).limit(limit)
+    if wanted.rarely and wanted.types:
+        newest = sa.select(c.seq).order_by(c.seq.desc()).limit(limit)
+        each = [_narrowed(newest, replace(wanted, types=(one,))) for one in wanted.types]
+        latest = sa.union_all(*(sa.select(one.subquery().c.seq) for one in each)).subquery()
+        query = query.where(c.seq.in_(sa.select(latest.c.seq).order_by(latest.c.seq.desc()).limit(limit)))
+    else:
+        query = _narrowed(query, wanted)
+    with catalog.snapshot() as connection:
+        return [_entry(row) for row in connection.execute(query)]
+
+
+def _narrowed(query: sa.Select[Any], wanted: Wanted) -> sa.Select[Any]:
+    c = t.event.c
     if wanted.actor:
         query = query.where(c.actor == wanted.actor)
     if wanted.types:
@@ -61,8 +75,7 @@ def find(catalog: Catalog, wanted: Wanted, limit: int) -> list[Entry]:
         query = query.where(c.at < wanted.to_at)
     if wanted.before is not None:
         query = query.where(c.seq < wanted.before)
-    with catalog.snapshot() as connection:
-        return [_entry(row) for row in connection.execute(query)]
+    return query
 
 
 def types(catalog: Catalog) -> list[str]:

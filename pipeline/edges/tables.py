@@ -429,11 +429,12 @@ event = sa.Table(
     metadata,
     sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
     _at("at"),
-    sa.Column("type", sa.String(40), nullable=False, index=True),
+    sa.Column("type", sa.String(40), nullable=False),
     sa.Column("actor", sa.String(80), nullable=False),
     sa.Column("original", sa.String(26), index=True),
     _text("line"),
     sa.Column("hash", sa.String(64), nullable=False),
+    sa.Index("ix_cr_event_type_seq", "type", "seq"),
 )
 
 log_head = sa.Table(

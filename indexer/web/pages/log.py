@@ -20,6 +20,7 @@ from fastapi.responses import JSONResponse, Response
 
 from indexer import unusual
 from indexer.masking import masked
+from indexer.naming import NAMES, named
 from indexer.web.desk import Visit
 from indexer.web.visits import Inside
 from pipeline.case_numbers import comparable, parse
@@ -29,8 +30,11 @@ from pipeline.errors import BadInput
 
 ROUTES = APIRouter(tags=["log"])
 PAGE: Final = 50
+# What the program notes of its own steps, beginnings of types: among them acts of people would not be seen.
+OWN_STEPS: Final = ("stage.", "jobs.", "fixity.batch", "arrival.seen_again", "drop.checked", "log.tiles_made_again")
 # What an auditor asks for together -> types of entries; one that ends in a point stands for all that begin so.
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
+    "acts": tuple(one for one in NAMES["event"] if not one.startswith(OWN_STEPS)),
     "all": (),
     "looks": ("view.original", "view.downloaded"),
     "searches": ("search", "suggest", "match"),
@@ -48,7 +52,7 @@ Before = Annotated[int | None, Query(ge=1, le=2**53)]
 
 @ROUTES.get("/log", include_in_schema=False)
 def page(
-    visit: Inside, show: Short = "all", person: Short = "", type: Short = "", original: Short = "", since: Short = "",
+    visit: Inside, show: Short = "acts", person: Short = "", type: Short = "", original: Short = "", since: Short = "",
     until: Short = "", before: Before = None,
 ) -> Response:  # fmt: skip
     """The entries of one group, the latest first; looks with their purpose and how long they lasted."""
@@ -60,11 +64,13 @@ def page(
     except BadInput as error:
         said = visit.words_of(error)
     desk = visit.desk
+    types = sorted(events.types(desk.catalog), key=lambda one: named(visit.lang, "event", one))
     names = {one: masked(name) for one, name in desk.catalog.names({e.original for e in entries if e.original}).items()}
     watched = events.watched_s(desk.catalog, [one for one in entries if one.type == "view.original"])
     return visit.page(
         "log.html", status=400 if said else 200, entries=entries, given=given, more=more, said=said, names=names,
-        watched=watched, groups=list(GROUPS), types=events.types(desk.catalog), told=_told,
+        watched=watched, groups=list(GROUPS), types=types,
+        told=lambda facts: _told(visit, facts),
         people=[one.name for one in visit.house.accounts.listed()],
         link=lambda **changes: _link(given, changes),
     )  # fmt: skip
@@ -147,10 +153,11 @@ def _found(visit: Visit, given: dict[str, str], before: int | None) -> tuple[lis
         actor=given["person"].strip(), types=(given["type"],) if given["type"] else GROUPS[given["show"]],
         original=given["original"].strip().upper(), from_at=_day(given["since"], zone),
         to_at=_day(given["until"], zone, days=1), before=before,
+        rarely=given["show"] == "acts" and not given["type"],
     )  # fmt: skip
     found = events.find(visit.desk.catalog, wanted, PAGE + 1)
     more = found[PAGE - 1].seq if len(found) > PAGE else None
-    asked = {name: value for name, value in given.items() if value and value != "all"}
+    asked = {name: value for name, value in given.items() if value and value not in ("all", "acts")}
     visit.desk.tell("view.log", facts={**asked, **({"before": before} if before else {})})
     return list(_as_seen(visit, found[:PAGE])), more
 
@@ -202,10 +209,15 @@ def _unusual(visit: Visit) -> list[unusual.Finding]:
     return unusual.find(entries, cases, {who: frozenset(keys) for who, keys in opened.items()}, visit.zone)
 
 
-def _told(facts: dict[str, Any]) -> str:
+def _told(visit: Visit, facts: dict[str, Any]) -> str:
     """The facts of an entry in one line."""
-    parts = (f"{name}: {_one(value)}" for name, value in facts.items() if name != "purpose" and value not in (None, ""))
-    return masked("; ".join(parts))[:400]
+    colon, end = ("：", "；") if visit.lang == "zh" else (": ", "; ")
+    parts = (
+        f"{named(visit.lang, 'fact', name)}{colon}{_one(value)}"
+        for name, value in facts.items()
+        if name != "purpose" and value not in (None, "")
+    )
+    return masked(end.join(parts))[:400]
 
 
 def _one(value: Any) -> str:

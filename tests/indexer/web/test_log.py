@@ -65,6 +65,25 @@ def test_pages_of_the_log_follow_one_another_without_a_hole(sqlite_home: Home) -
     assert seqs == sorted(set(seqs), reverse=True)
 
 
+def test_acts_of_people_are_not_buried_under_steps_of_the_program(sqlite_home: Home) -> None:
+    sqlite_home.tell("card.made", actor="甲")
+    for _ in range(60):
+        sqlite_home.tell("stage.probe", actor="worker")
+    sqlite_home.tell("fixity.broken", actor="patrol", outcome="failed")
+    auditor = person(sqlite_home, "auditor")
+    assert "制作卡片</td>" not in auditor.page("/log?show=all")
+    page = auditor.page("/log")
+    for said in ("制作卡片</td>", "字节不符", 'href="/log?show=all"'):
+        assert said in page
+    assert "已读取属性</td>" not in page
+    assert "已读取属性" in auditor.page("/log?type=stage.probe")
+    for _ in range(60):
+        sqlite_home.tell("card.made", actor="甲")
+    first = auditor.client.get("/api/log?show=acts&person=甲").json()
+    second = auditor.client.get(f"/api/log?show=acts&person=甲&before={first['before']}").json()
+    assert [len(one["entries"]) for one in (first, second)] == [50, 11]
+
+
 def test_reading_the_log_is_in_the_log(sqlite_home: Home) -> None:
     auditor = person(sqlite_home, "auditor")
     auditor.page("/log?person=甲")
