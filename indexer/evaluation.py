@@ -20,7 +20,7 @@ from indexer.checklist import FACTS, ListRules, has_device, has_maker, is_in_wri
 from indexer.coverage import Steps, coverage_of
 from indexer.review import rules_in
 from indexer.statistics import Act, Duty, Film, Statistics, duty_of, interval_of, rows_of
-from pipeline.edges import caseload, evaluation, registers, segments
+from pipeline.edges import evaluation, registers, restrictions, segments
 from pipeline.edges.audit import AuditLog
 from pipeline.edges.catalog import Catalog, in_pieces
 from pipeline.edges.evaluation import Recorded
@@ -66,7 +66,7 @@ def evaluated(
     from_at, to_at = interval_of(from_on, to_on, zone)
     rules = rules_in(home)
     with catalog.snapshot() as connection:
-        restricted = caseload.restricted(connection)
+        restricted = restrictions.restricted_originals(connection)
     unseen = set(restricted) - set(seen(restricted))
     with catalog.snapshot() as connection:
         units = {one.code: one.unit for one in registers.devices(connection)}
