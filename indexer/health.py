@@ -6,9 +6,11 @@ else it says what is well. Limits of ours say what they were chosen against.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
+
+from indexer.masking import masked
 
 Level = Literal["alarm", "notice", "well"]
 LEVELS: Final[tuple[Level, ...]] = ("alarm", "notice", "well")
@@ -37,6 +39,15 @@ class Sentence:
     zh: str
     fix: str = ""
     fix_zh: str = ""
+
+
+def told(data: Mapping[str, Any], seen: Callable[[Sequence[str]], Sequence[str]]) -> dict[str, Any]:
+    """What `status` tells one person: without names of originals that they may not know of, and with `health`, the
+    sentences. seen: those of these originals that they may know of."""
+    known = set(seen([one["original"] for one in data["incidents"]]))
+    incidents = [{**one, "name": masked(one["name"]) if one["original"] in known else ""} for one in data["incidents"]]
+    shown = {**data, "incidents": incidents}
+    return {**shown, "health": [asdict(one) for one in sentences(shown)]}
 
 
 def sentences(data: Mapping[str, Any]) -> list[Sentence]:

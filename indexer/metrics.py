@@ -1,7 +1,8 @@
 """How the home stands, in the text form of Prometheus. Pure: from what `status` tells and the counters of jobs.
 
-Figures alone: no name of an original, a person or a case.
-Source: Prometheus text exposition format 0.0.4.
+Figures alone: no name of an original, a person or a case. What may fall is a gauge, and only what never falls while its
+labels stay is a counter or a histogram: each worker counts how long its own jobs ran, since it began.
+Sources: Prometheus text exposition format 0.0.4; its practices on naming (base units, `_total` of counters alone).
 """
 
 from __future__ import annotations
@@ -9,13 +10,34 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from pipeline.edges.jobs import TOOK_S
+
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 Sample = tuple[Mapping[str, str], float]
 
 
 def text(data: Mapping[str, Any], counters: Mapping[str, Mapping[str, float]]) -> str:
     """Every metric with its help and type. counters: as `workload.counters` gives them."""
-    return "".join(line for metric in _metrics(data, counters) for line in _lines(*metric))
+    plain = (line for metric in _metrics(data, counters) for line in _lines(*metric))
+    return "".join((*plain, *_durations(data["workers"])))
+
+
+def _durations(workers: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """For how long jobs ran, as a histogram: cumulative, the last bucket all of them."""
+    name, rows = (
+        "casereel_task_duration_seconds",
+        [(one["worker"], took) for one in workers for took in one.get("took", ())],
+    )
+    if not rows:
+        return
+    yield f"# HELP {name} For how long jobs ran, by how they ended; each worker counts since it began.\n"
+    yield f"# TYPE {name} histogram\n"
+    for worker, took in rows:
+        labels = {"stage": took["stage"], "state": took["state"], "worker": worker}
+        for most_s, count in zip((*TOOK_S, None), (*took["within"], took["count"]), strict=True):
+            yield f"{name}_bucket{_labelled({**labels, 'le': '+Inf' if most_s is None else f'{most_s:g}'})} {count}\n"
+        yield f"{name}_sum{_labelled(labels)} {took['sum_s']:.15g}\n"
+        yield f"{name}_count{_labelled(labels)} {took['count']}\n"
 
 
 def _metrics(
@@ -24,36 +46,42 @@ def _metrics(
     def of_stages(name: str) -> list[Sample]:
         return [({"stage": stage}, by[name]) for stage, by in sorted(counters.items()) if name in by]
 
-    totals = [({"stage": stage, "state": state}, by[state]) for stage, by in sorted(counters.items())
+    states = [({"stage": stage, "state": state}, by[state]) for stage, by in sorted(counters.items())
               for state in ("waiting", "running", "done", "failed", "cancelled") if state in by]  # fmt: skip
-    # Jobs are tried again, so that these may fall: gauges by Prometheus' rules, under the names that peers use.
-    yield "task_total", "Jobs by stage and state.", "gauge", totals
-    yield "task_error_total", "Jobs that failed and were not tried again.", "gauge", of_stages("failed")
-    yield "task_success_timestamp", "When the last job ended well, seconds since 1970.", "gauge", of_stages("success_s")
-    yield "task_error_timestamp", "When the last job failed, seconds since 1970.", "gauge", of_stages("error_s")
+    yield "tasks", "Jobs by stage and state, as they are now.", "gauge", states
+    ended = "seconds since 1970"
+    yield "task_success_timestamp_seconds", f"When the last job ended well, {ended}.", "gauge", of_stages("success_s")
+    yield "task_error_timestamp_seconds", f"When the last job failed, {ended}.", "gauge", of_stages("error_s")
     lanes = [({"type": one["lane"], "stage": one["stage"]}, one) for one in data["queues"]]
     yield "queue_length", "Jobs that wait.", "gauge", [(labels, one["waiting"]) for labels, one in lanes]
     oldest = [(labels, one["oldest_s"]) for labels, one in lanes if one["oldest_s"] is not None]
     yield "queue_oldest_seconds", "For how long the oldest job waits.", "gauge", oldest
     took = [(labels, one["typical_s"]) for labels, one in lanes if one["typical_s"] is not None]
-    yield "task_duration_seconds", "The median of the last jobs of stages with open work.", "gauge", took
+    yield "task_median_seconds", "The median of the last jobs of stages with open work.", "gauge", took
     yield "workers", "Processes that show life.", "gauge", [
         ({"role": "work"}, len(data["workers"])), ({"role": "patrol"}, len(data["patrols"])),
     ]  # fmt: skip
     roots = [(str(number), one) for number, one in enumerate(data["watchers"])]
     yield "watcher_up", "Whether the watched folder is well.", "gauge", [({"root": n}, one["ok"]) for n, one in roots]
-    yield "watcher_scan_age_seconds", "Since the last full look.", "gauge", [
-        ({"root": n}, one["scanned_s_ago"]) for n, one in roots if one.get("scanned_s_ago") is not None
-    ]  # fmt: skip
-    yield "storage_mount_type", "The file system of the watched folder.", "gauge", [
+    for name, field, told in (
+        ("scan_age_seconds", "scanned_s_ago", "Since the last full look."),
+        ("event_age_seconds", "event_s_ago", "Since the last event that was heard."),
+        ("canary_age_seconds", "canary_s_ago", "Since the canary file was heard."),
+        ("inotify_watches", "watches", "Folders that the system tells of."),
+        ("inotify_watches_max", "watches_max", "Folders that the system can tell of, for all of its user."),
+        ("waiting_files", "waiting", "Files that are seen and not yet taken in."),
+    ):
+        said: list[Sample] = [({"root": n}, one[field]) for n, one in roots if one.get(field) is not None]
+        yield f"watcher_{name}", told, "gauge", said
+    yield "watcher_mount_info", "The file system of the watched folder.", "gauge", [
         ({"root": n, "type": one.get("mount") or ""}, 1) for n, one in roots
     ]  # fmt: skip
-    states = [({"state": state}, count) for state, count in sorted(data["states"].items())]
-    yield "originals", "Originals by state.", "gauge", states
+    held = [({"state": state}, count) for state, count in sorted(data["states"].items())]
+    yield "originals", "Originals by state.", "gauge", held
     vault = data["vault"]
     yield "storage_free_bytes", "Free on the vault's disk.", "gauge", [({}, vault["free_bytes"])]
-    left: list[Sample] = [] if vault["hours_left"] is None else [({}, vault["hours_left"])]
-    yield "storage_hours_left", "Hours of intake left at the recent rate.", "gauge", left
+    left: list[Sample] = [] if vault["hours_left"] is None else [({}, vault["hours_left"] * 3600)]
+    yield "storage_left_seconds", "For so long there is room for intake at the recent rate.", "gauge", left
     yield (
         "index_behind",
         "Originals that the index does not hold as they are.",
@@ -66,7 +94,7 @@ def _metrics(
     ages: list[Sample] = [] if copy is None else [({}, copy["age_h"] * 3600)]
     yield "backup_age_seconds", "Since the last backup; absent where there is none.", "gauge", ages
     log = data["log"]
-    yield "log_entries", "Entries of the audit log.", "counter", [({}, log["entries"])]
+    yield "log_entries_total", "Entries of the audit log.", "counter", [({}, log["entries"])]
     witnessed: list[Sample] = [({}, log["second_party"]["up_to"])]
     yield "log_witnessed_entries", "Entries that a second party stands for.", "gauge", witnessed
 
@@ -76,8 +104,12 @@ def _lines(name: str, told: str, kind: str, samples: Sequence[Sample]) -> Iterat
         return
     yield f"# HELP casereel_{name} {told}\n# TYPE casereel_{name} {kind}\n"
     for labels, value in samples:
-        said = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
-        yield f"casereel_{name}{{{said}}} {float(value):.15g}\n" if said else f"casereel_{name} {float(value):.15g}\n"
+        yield f"casereel_{name}{_labelled(labels)} {float(value):.15g}\n"
+
+
+def _labelled(labels: Mapping[str, str]) -> str:
+    said = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
+    return f"{{{said}}}" if said else ""
 
 
 def _escaped(label: str) -> str:

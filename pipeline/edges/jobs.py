@@ -41,6 +41,8 @@ WORKFLOW: Final = "lane"
 PRIORITIES: Final = {"photo": 40, "sidecar": 40, "document": 45, "audio": 60, "other": 70, "video": 80}
 RETRY_FIRST_S, RETRY_LONGEST_S = 5.0, 600.0
 AUDIT_EVERY_S: Final = 30.0
+# Light stages take milliseconds, a long film's proxy takes hours.
+TOOK_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0, 600.0, 3600.0, 14400.0)
 # Both would connect to somebody else's service; they are taken out of the environment.
 UNWANTED_VARIABLES: Final = ("DBOS__CLOUD", "DBOS__CONDUCTOR_URL", "DBOS__CONDUCTOR_KEY")
 
@@ -82,6 +84,21 @@ class JobRow:
     stage_version: int | None = None
 
 
+@dataclass
+class Took:
+    """How long jobs ran, counted since this process began. within: how many ran for at most each of TOOK_S."""
+
+    count: int = 0
+    sum_s: float = 0.0
+    within: list[int] = field(default_factory=lambda: [0] * len(TOOK_S))
+
+    def add(self, seconds: float) -> None:
+        """One more ran for so long."""
+        self.count += 1
+        self.sum_s += seconds
+        self.within = [count + (seconds <= most_s) for count, most_s in zip(self.within, TOOK_S, strict=True)]
+
+
 class Vigil:
     """How long each name has shown the same value to this process, by its own counted seconds.
 
@@ -120,6 +137,8 @@ class Jobs:
         self._guard: threading.Thread | None = None
         self._running: dict[str, float] = {}
         self._shares: dict[str, float] = {}
+        self._begun: dict[str, float] = {}
+        self._took: dict[tuple[str, str], Took] = {}
         self._running_lock = threading.Lock()
         self._launched = False
         self.said: dict[str, Any] = {}
@@ -272,6 +291,8 @@ class Jobs:
                     started_at=datetime.now(UTC), ended_at=None,
                 )
             )  # fmt: skip
+        with self._running_lock:
+            self._begun[row.id] = time.monotonic()
         return Claim(row.id, original_id, lane, stage, token, row.attempts + 1, deaths)
 
     def finish(
@@ -287,6 +308,10 @@ class Jobs:
         )  # fmt: skip
         if done.rowcount != 1:
             raise Superseded(f"The job {claim.job} is no longer this worker's")
+        with self._running_lock:
+            begun = self._begun.pop(claim.job, None)
+            if begun is not None and state in ("done", "failed"):
+                self._took.setdefault((claim.stage, state), Took()).add(time.monotonic() - begun)
 
     @contextlib.contextmanager
     def progressing(self, claim: Claim) -> Iterator[Callable[[float], None]]:
@@ -402,7 +427,13 @@ class Jobs:
 
     def _says(self) -> dict[str, Any]:
         with self._running_lock:
-            shares = {"progress": dict(self._shares)} if self._shares else {}
+            shares: dict[str, Any] = {"progress": dict(self._shares)} if self._shares else {}
+            if self._took:
+                shares["took"] = [
+                    {"stage": stage, "state": state, "count": one.count, "sum_s": round(one.sum_s, 3),
+                     "within": list(one.within)}
+                    for (stage, state), one in sorted(self._took.items())
+                ]  # fmt: skip
             return {**self.said, **shares, "running": len(self._running), "born": processes.born(os.getpid())}
 
     def close(self, drain_s: int = 20) -> None:
@@ -654,7 +685,10 @@ class Jobs:
             return {row[0]: row[1] for row in rows}
 
     def workers(self) -> list[dict[str, Any]]:
-        """Every process that shows life or whose work is not yet taken over: `worker role host pid seen_s_ago said`."""
+        """Every process that shows life or whose work is not yet taken over: `worker role host pid seen_s_ago said`.
+
+        took: by stage and how jobs ended, how long they ran, counted since the process began (`Took`).
+        """
         with self._catalog.snapshot() as connection:
             now = connection.execute(sa.select(_clock(connection))).scalar() or 0.0
             rows = connection.execute(

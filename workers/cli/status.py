@@ -13,7 +13,11 @@ import click
 from workers.cli import App, app_of
 
 if TYPE_CHECKING:
+    from indexer.naming import Lang
     from workers.bootstrap import Home
+
+# Before each sentence, as wide as one another.
+SIGNS = {"alarm": "!!", "notice": "! ", "well": "  "}
 
 
 @click.command(short_help="One screen: intake, queue, workers, vault, index, watchers.")
@@ -22,16 +26,17 @@ def status() -> None:
 
     Example: casereel status --json
     """
+    from indexer.health import told
     from workers.bootstrap import home
 
     app = app_of()
     with home(app.settings) as built:
-        data = standing(built)
+        data = told(standing(built), built.seen)
         app.emit(data, lambda: _screen(app, data))
 
 
 def standing(built: Home) -> dict[str, Any]:
-    """What `status --json` prints and the status page shows."""
+    """How the home stands; what `status --json` prints is `indexer.health.told` of it, as the page shows it."""
     from pipeline.custody.fixity import Fixity
     from pipeline.edges import workload
     from pipeline.edges.jobs import Jobs
@@ -107,96 +112,23 @@ def second_party(built: Home) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _index_lines(app: App, index: dict[str, Any]) -> list[str]:
-    """What is not as it should be with the index, and what to do."""
-    said = []
-    if building := index["building"]:
-        said.append(
-            app.in_words(
-                f"  正在重建索引：{building['done']} / {building['total']}",
-                f"  the index is being built anew: {building['done']} of {building['total']}",
-            )
-        )
-    elif index["fault"] and index["behind"]:
-        said.append(
-            app.in_words(
-                f"  索引不可用：{index['fault']}；请运行 casereel rebuild index",
-                f"  the index cannot be used: {index['fault']}; run `casereel rebuild index`",
-            )
-        )
-    if index["wanted"] != index["backend"]:
-        said.append(
-            app.in_words(
-                f"  设置要求 {index['wanted']}；运行 casereel rebuild index 迁移，其间仍用 {index['backend']} 检索",
-                f"  the settings ask for {index['wanted']}: `casereel rebuild index` moves to it, "
-                f"and {index['backend']} answers until then",
-            )
-        )
-    return said
-
-
 def _screen(app: App, data: dict[str, Any]) -> str:
-    states = ", ".join(f"{count} {state}" for state, count in sorted(data["states"].items())) or "-"
-    index, free_gib = data["index"], data["vault"]["free_bytes"] >> 30
+    from indexer.naming import named
+
+    lang: Lang = "zh" if app.lang == "zh" else "en"
+    states = ", ".join(f"{count} {named(lang, 'state', one)}" for one, count in sorted(data["states"].items())) or "-"
     lines = [
         app.in_words(f"原始文件：{data['originals']}（{states}）", f"originals: {data['originals']} ({states})"),
         app.in_words(
             f"队列：{data['queued']} 等待，{data['running']} 进行，{data['failed']} 失败",
             f"queue: {data['queued']} waiting, {data['running']} running, {data['failed']} failed",
         ),
-        app.in_words(f"工作进程：{len(data['workers'])}", f"workers: {len(data['workers'])}"),
-        app.in_words(
-            f"索引：{index['backend']}，{index['documents']} 条，落后 {index['behind']} 条",
-            f"index: {index['backend']}, {index['documents']} documents, {index['behind']} behind",
-        ),
-        *_index_lines(app, index),
-        app.in_words(f"存储：可用 {free_gib} GiB", f"vault: {free_gib} GiB free"),
     ]
-    lines += _fixity_lines(app, data)
-    party = data["log"]["second_party"]
-    lines.append(app.in_words(f"日志：{party['zh']}", f"log: {party['en']}"))
-    if party["trouble"]:
-        lines.append(app.in_words(f"时间戳：{party['trouble']}", f"timestamps: {party['trouble']}"))
-    for root in data["watchers"]:
-        said = root["alarm"] or "ok"
-        said_zh = root.get("alarm_zh") or root["alarm"] or "正常"
-        lines.append(
-            app.in_words(
-                f"监视 {root['path']}（{root['mode']}）：{said_zh}，等待 {root['waiting']}",
-                f"watching {root['path']} ({root['mode']}): {said}, {root['waiting']} waiting",
-            )
-        )
-    if not data["watchers"]:
-        lines.append(app.in_words("没有监视进程；运行 casereel up", "nobody watches the inbox; run `casereel up`"))
+    for one in data["health"]:
+        lines.append(f"{SIGNS[one['level']]} {app.in_words(one['zh'], one['en'])}")
+        if one["fix"]:
+            lines.append(f"   -> {app.in_words(one['fix_zh'], one['fix'])}")
     return "\n".join(lines)
-
-
-def _fixity_lines(app: App, data: dict[str, Any]) -> list[str]:
-    fixity = data["fixity"]
-    oldest = "-" if fixity["oldest_days"] is None else f"{fixity['oldest_days']:.1f}"
-    lines = [
-        app.in_words(
-            f"复核：{fixity['checked']} 个在期限内，{fixity['overdue']} 个逾期，最久 {oldest} 天前",
-            f"fixity: {fixity['checked']} read in time, {fixity['overdue']} overdue, the oldest {oldest} days ago",
-        )
-    ]
-    copy = data["backup"]
-    lines.append(
-        app.in_words(
-            f"备份：{copy['age_h']:.1f} 小时前，{copy['target']}"
-            if copy
-            else "没有备份；运行 casereel backup --to DIR",
-            f"backup: {copy['age_h']:.1f} hours ago, {copy['target']}" if copy else "no backup; run `casereel backup`",
-        )
-    )
-    for one in data["incidents"]:
-        lines.append(
-            app.in_words(
-                f"!! 字节不符：{one['name']}（{one['original']}）；运行 casereel repair {one['original']}",
-                f"!! custody is broken: {one['name']} ({one['original']}); run `casereel repair {one['original']}`",
-            )
-        )
-    return lines
 
 
 COMMAND = status

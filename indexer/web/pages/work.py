@@ -7,7 +7,6 @@ only where the operator may know of it.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -37,9 +36,7 @@ def page(visit: Inside, said: Annotated[str, Query(max_length=200)] = "") -> Res
     visit.require("manage_work")
     data = _standing(visit)
     running = _jobs(visit).listed(state="running", limit=LISTED)
-    return visit.page(
-        "work.html", data=data, sentences=health.sentences(data), running=running, told=_told(visit, said)
-    )
+    return visit.page("work.html", data=data, sentences=data["health"], running=running, told=_told(visit, said))
 
 
 @ROUTES.get("/jobs", include_in_schema=False)
@@ -80,8 +77,7 @@ def cancel(visit: Inside, job: Field, back: Field = "/work") -> Response:
 def status(visit: Inside) -> Response:
     """As `status --json` prints it, and `health`: the sentences with what to do."""
     visit.require("manage_work")
-    data = _standing(visit)
-    return _json({**data, "health": [asdict(one) for one in health.sentences(data)]})
+    return _json(_standing(visit))
 
 
 @ROUTES.get("/api/jobs")
@@ -113,11 +109,8 @@ def api_act(visit: Inside, job: str, verb: Verb) -> Response:
 
 
 def _standing(visit: Visit) -> dict[str, Any]:
-    """As `status` tells it, without names of originals that the operator may not know of."""
-    data = visit.house.standing()
-    seen = set(visit.desk.seen([one["original"] for one in data["incidents"]]))
-    incidents = [{**one, "name": masked(one["name"]) if one["original"] in seen else ""} for one in data["incidents"]]
-    return {**data, "incidents": incidents}
+    """As `status` tells it to this operator."""
+    return health.told(visit.house.standing(), visit.desk.seen)
 
 
 def _listed(visit: Visit, state: str, stage: str, reason: str) -> list[JobRow]:

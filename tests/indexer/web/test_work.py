@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,13 +12,15 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from indexer import health
+from indexer import health, metrics
 from indexer.web.app import create_app
+from pipeline.edges.jobs import TOOK_S
 from pipeline.edges.workload import gist
 from pipeline.restricting import Restricting
 from tests.flows.keeping import REVIEWER, take
 from tests.indexer.web.asking import ROLES, nobody, person
 from workers.bootstrap import Home, build_jobs
+from workers.cli import run
 from workers.cli.status import standing
 from workers.serve import house_of
 
@@ -106,6 +110,53 @@ def test_a_reason_is_told_without_what_names_one_file() -> None:
     assert gist(said) == "OSError: … of …, frame …: moov atom not found"
 
 
+def test_figures_follow_the_conventions_of_prometheus() -> None:
+    data = well()
+    data["workers"][0]["took"] = [
+        {
+            "stage": "probe",
+            "state": "done",
+            "count": 5,
+            "sum_s": 7.5,
+            "within": [1, 1, 2, 4, *([4] * (len(TOOK_S) - 4))],
+        }
+    ]
+    data |= {"states": {"ready": 5}, "queues": [{**QUEUE, "oldest_s": 9.0}]}
+    said = metrics.text(data, {"probe": {"done": 5, "failed": 1, "success_s": 1.0, "error_s": 2.0}})
+    kinds = dict(re.findall(r"^# TYPE (\w+) (\w+)$", said, re.MULTILINE))
+    assert kinds["casereel_task_duration_seconds"] == "histogram"
+    assert {name for name, kind in kinds.items() if name.endswith("_total")} == {
+        name for name, kind in kinds.items() if kind == "counter"
+    }
+    assert set(re.findall(r"^# HELP (\w+) \S", said, re.MULTILINE)) == set(kinds)
+    samples = re.findall(r"^(\w+)(?:\{[^}]*\})? \S+$", said, re.MULTILINE)
+    assert {re.sub("(?<=duration_seconds)_(bucket|sum|count)$", "", name) for name in samples} == set(kinds)
+    labels = 'stage="probe",state="done",worker="pc-1"'
+    found = re.findall(rf'duration_seconds_bucket\{{{labels},le="([^"]+)"\}} (\d+)', said)
+    assert [float(limit) for limit, _ in found] == [*TOOK_S, float("inf")]
+    counts = [int(count) for _, count in found]
+    assert counts == sorted(counts)
+    assert counts[-1] == 5
+    assert f"duration_seconds_sum{{{labels}}} 7.5\n" in said
+    assert f"duration_seconds_count{{{labels}}} 5\n" in said
+
+
+def test_the_command_line_says_the_sentences_of_the_page(sqlite_home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["--home", str(sqlite_home.settings.home), "status"]
+    assert run([*asked, "--lang", "zh"]) == 0
+    said = capsys.readouterr().out
+    page = person(sqlite_home, "operator").page("/work")
+    assert run([*asked, "--json"]) == 0
+    sentences = json.loads(capsys.readouterr().out)["health"]
+    assert len(sentences) >= 8
+    # What is free on this disk changes meanwhile, and so does the length of the log.
+    for one in (one for one in sentences if one["about"] != "vault"):
+        sentence = one["zh"].partition("条：")[2] or one["zh"]
+        assert sentence in said
+        assert html.escape(sentence) in page
+        assert one["fix_zh"] in said
+
+
 def test_failures_are_grouped_by_reason_and_a_group_is_tried_again_at_once(sqlite_home: Home, tmp_path: Path) -> None:
     one, two, other = take(sqlite_home, tmp_path / "card", "a.jpg", "b.jpg", "c.jpg")
     for original in (one, two):
@@ -165,7 +216,7 @@ def test_figures_are_for_this_machine_and_for_operators(sqlite_home: Home, tmp_p
     here = TestClient(create_app(house_of(sqlite_home)), client=("127.0.0.1", 5))
     answer = here.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
-    assert 'casereel_task_total{stage="probe",state="failed"} 1\n' in answer.text
+    assert 'casereel_tasks{stage="probe",state="failed"} 1\n' in answer.text
     assert 'casereel_queue_length{type="heavy",stage="derive"} 1\n' in answer.text
     assert "casereel_storage_free_bytes " in answer.text
     assert original not in answer.text

@@ -22,7 +22,7 @@ from ulid import ULID
 
 from pipeline.edges import jobs as jobs_module
 from pipeline.edges import processes, tables
-from pipeline.edges.jobs import Claim, Jobs, Vigil
+from pipeline.edges.jobs import TOOK_S, Claim, Jobs, Vigil
 from pipeline.errors import BadInput, Superseded, TryAgain
 from pipeline.records import Original
 from pipeline.stages import ORDER
@@ -61,6 +61,22 @@ def queued(home: Home) -> int:
     jobs = Jobs(home.catalog, home.settings.work)
     listed = jobs._queue_client().list_workflows(status=["ENQUEUED", "DELAYED"], load_input=False, load_output=False)
     return len(listed)
+
+
+def test_a_worker_says_how_long_its_jobs_ran(home: Home, jobs: Jobs) -> None:
+    original = add(home, jobs, enqueue=False)
+    for stage, state in (("probe", "done"), ("timestamps", "waiting"), ("link", "failed")):
+        claim = jobs.begin(original, "light", stage)
+        assert claim is not None
+        finish(home, jobs, claim, state)
+    jobs.show_life()
+    [said] = jobs.workers()
+    jobs.close()
+    assert [(one["stage"], one["state"], one["count"]) for one in said["took"]] == [
+        ("link", "failed", 1), ("probe", "done", 1),
+    ]  # fmt: skip
+    [done] = [one for one in said["took"] if one["stage"] == "probe"]
+    assert done["within"] == [int(done["sum_s"] <= most_s) for most_s in TOOK_S]
 
 
 def test_work_is_queued_with_its_fact_or_not_at_all(home: Home, jobs: Jobs) -> None:
