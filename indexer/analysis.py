@@ -41,6 +41,8 @@ _RUN = re.compile(rf"[{_UNSPACED}]+|\d+|[^\W\d_{_UNSPACED}]+")
 _UNSPACED_START = re.compile(rf"[{_UNSPACED}]")
 # Three or more characters each standing alone between spaces: a text recogniser's spacing, not words.
 _SPACED_OUT = re.compile(rf"(?<![{_UNSPACED}])[{_UNSPACED}](?: +[{_UNSPACED}](?![{_UNSPACED}])){{2,}}")
+# One of its inner characters: quickly told, for the pattern above is tried at every character.
+_SPACED_INSIDE = re.compile(rf" [{_UNSPACED}] ")
 _YEAR_IN_HAN = re.compile(r"[二一][〇零九][〇零一二三四五六七八九]{2}(?![〇零一二三四五六七八九十百千])")
 _YEAR_HINT = re.compile(r"\d{4}|[〇零○一二三四五六七八九]{4}")
 _ORDINAL_IN_HAN = re.compile(r"(?<=第)[〇零一二三四五六七八九十百]{1,5}(?=号)")
@@ -172,8 +174,17 @@ def norm_map(text: str) -> Mapped:
     return _closed_up(Mapped(_with_plain_years(plain), starts, ends))
 
 
+# Characters met so far that are no combining marks.
+_UNMARKED: set[str] = set()
+
+
 def _has_marks(text: str) -> bool:
-    return not text.isascii() and any(map(unicodedata.combining, text))
+    if text.isascii() or _UNMARKED.issuperset(text):
+        return False
+    met = set(text)
+    marks = {character for character in met if unicodedata.combining(character)}
+    _UNMARKED.update(met - marks)
+    return bool(marks)
 
 
 def _with_plain_years(text: str) -> str:
@@ -187,7 +198,7 @@ def _clusters(text: str) -> list[tuple[int, int]]:
 
 
 def _closed_up(mapped: Mapped) -> Mapped:
-    runs = [run.span() for run in _SPACED_OUT.finditer(mapped.text)]
+    runs = [run.span() for run in _SPACED_OUT.finditer(mapped.text)] if _SPACED_INSIDE.search(mapped.text) else []
     if not runs:
         return mapped
     dropped = {place for start, end in runs for place in range(start, end) if mapped.text[place] == " "}
@@ -216,6 +227,8 @@ _norm_remembered = lru_cache(maxsize=4096)(_norm)
 
 def closed_up(text: str) -> str:
     """The text without the spaces that a text recogniser put between single characters."""
+    if not _SPACED_INSIDE.search(text):
+        return text
     return _SPACED_OUT.sub(lambda run: run.group().replace(" ", ""), text)
 
 
@@ -362,7 +375,7 @@ def norms(texts: Sequence[str]) -> list[str]:
 
 def possible(normal: str, phrases: Iterable[Phrase]) -> list[Phrase]:
     """Those that may stand in a text with this index form: quickly told, for most texts hold none."""
-    if numbers := list(numerals.numerals_in(normal)):
+    if numerals.may_hold(normal) and (numbers := list(numerals.numerals_in(normal))):
         normal += _replaced(normal, numbers)
     return [sought for sought in phrases if all(token in normal for token in sought.tokens)]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from indexer import analysis, pinyin
 from indexer.access import audience_of
@@ -52,8 +52,7 @@ _NOTE_NAMES = (
 _BY_PAGE, _BY_SECOND = "document.text", {"transcript.lines": "transcript", "ocr.lines": "ocr"}
 
 
-@dataclass(frozen=True)
-class Passage:
+class Passage(NamedTuple):
     """A text of an original as it stands, of a field; at_s: the second it is spoken or shown, page: it stands on."""
 
     field: str
@@ -294,12 +293,11 @@ def keys_of_link(link: CaseLink) -> set[str]:
     return {link.case_key, *(key for number in numbers_in(link.case) for key in _keys_of_number(number))}
 
 
-def _keys_of_number(number: CaseNumber) -> Iterable[str]:
+@lru_cache(maxsize=4096)
+def _keys_of_number(number: CaseNumber) -> tuple[str, ...]:
     """Its key, and those with a shorter organisation: people leave out the region, and words run into it."""
-    yield number.key
-    if number.style == "decision":
-        for start in range(1, len(number.issuer)):
-            yield replace(number, issuer=number.issuer[start:]).key
+    shorter = range(1, len(number.issuer)) if number.style == "decision" else ()
+    return (number.key, *(replace(number, issuer=number.issuer[start:]).key for start in shorter))
 
 
 def _digests_of(known: Known) -> Iterable[str]:

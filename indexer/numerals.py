@@ -40,9 +40,14 @@ class Numeral:
     digits: str
 
 
+def may_hold(text: str) -> bool:
+    """Whether a number may be written out in the text; quickly told."""
+    return _MAY_HOLD.search(text) is not None
+
+
 def numerals_in(text: str) -> Iterator[Numeral]:
     """The numbers of a text in its index form that are not already plain digits, in order."""
-    if not _MAY_HOLD.search(text):
+    if not may_hold(text):
         return
     for found in _NUMBER.finditer(text):
         if digits := _digits_of(found, text):

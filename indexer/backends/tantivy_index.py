@@ -14,7 +14,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import tantivy
 
+from indexer.access import EVERYONE
 from indexer.contract import VERSION, Asked, Backend, Found, IndexDamaged, Match, Place, Stats, folder_bytes, make_once
 from indexer.tree import (
     DOCUMENT_FLAG,
@@ -36,6 +37,7 @@ from indexer.tree import (
     Node,
     Not,
     Words,
+    words_of,
 )
 from pipeline.edges import failpoint
 from pipeline.errors import TryAgain
@@ -54,8 +56,10 @@ _WRITER_BYTES, _BUILDER_BYTES = 50_000_000, 250_000_000
 _BUILT_TOGETHER = 10_000_000
 # More values of one facet field than any bureau has, so that counts are never cut off.
 _FACET_VALUES = 65_000
-# From so many hits on facets are counted by two threads; below that it costs more than it gives.
-_COUNTED_ALONE = 20_000
+# So many times as many values as are wanted are taken from each segment, for the commonest of all may be rare in some.
+_MORE_OF_SEGMENT = 10
+# More audiences than these are looked for with each hit.
+_MOST_AUDIENCES = 500
 # How many answers are kept until the next commit.
 _REMEMBERED = 64
 _SPECIAL = re.compile(r"([^\w\s])")
@@ -266,14 +270,24 @@ class _Session:
             self._end()
 
 
+_Facets = dict[str, dict[str, int]]
+
+
 class _View:
     """The index as one commit left it, and what was asked of it since then."""
 
     def __init__(self, meta: bytes, searcher: tantivy.Searcher) -> None:
         self.meta, self.searcher = meta, searcher
         self.mark: dict[str, Any] | None = None
-        self.counts: dict[Node, int] = {}
-        self.facets: dict[tuple[object, ...], dict[str, dict[str, int]]] = {}
+        self.counts: dict[object, int] = {}
+        self.facets: dict[tuple[object, ...], _Facets] = {}
+        self._audiences: list[str] | None = None
+
+    def audiences(self) -> list[str]:
+        """Every audience that some document has, or had until lately."""
+        if self._audiences is None:
+            self._audiences = [value for value, _ in self.searcher.terms_with_prefix("x_audience", "")]
+        return self._audiences
 
 
 class TantivyIndex:
@@ -356,7 +370,9 @@ class TantivyIndex:
         with _reading(self._folder):
             view = self._seen()
             searcher = view.searcher
-            query = _Query(self._schema, searcher).of(asked.node)
+            query = _Query(self._schema, view).of(asked.node)
+            # The library lets other threads run while it counts.
+            facets = self._facets(view, query, asked)
             order: dict[str, Any] = {}
             if asked.sort == "time":
                 order = {"order_by_field": "earliest", "order": tantivy.Order.Asc}
@@ -368,14 +384,13 @@ class TantivyIndex:
                 else self._from_place(query, order["order_by_field"], asked.from_place)
             )
             result = searcher.search(shown, max(asked.limit, 1), count=shown is query, offset=asked.offset, **order)
-            total = _total(result if shown is query else searcher.search(query, 1, count=True))
             return Found(
                 hits=tuple(
                     _match(searcher.doc(address), 0.0 if order else float(score), order.get("order_by_field"))
                     for score, address in result.hits[: asked.limit]
                 ),
-                total=total,
-                facets=self._facets(view, query, asked, total) if asked.facets else {},
+                total=_total(result if shown is query else searcher.search(query, 1, count=True)),
+                facets=facets(),
             )
 
     def _from_place(self, query: tantivy.Query, by: str, place: int) -> tantivy.Query:
@@ -383,38 +398,27 @@ class TantivyIndex:
         behind = tantivy.Query.range_query(self._schema, field, tantivy.FieldType.Integer, low, high)
         return _boolean([(tantivy.Occur.Must, query), (tantivy.Occur.Must, _plain(behind))])
 
-    def _facets(self, view: _View, query: tantivy.Query, asked: Asked, total: int) -> dict[str, dict[str, int]]:
-        """Remembered as long as nothing is committed, for whoever turns pages asks for them again and again."""
+    def _facets(self, view: _View, query: tantivy.Query, asked: Asked) -> Callable[[], _Facets]:
+        """Waits for the facets, which are being counted. They are remembered as long as nothing is committed, for
+        whoever turns pages asks for them again and again."""
         key = (asked.node, asked.facets, asked.most_values)
-        if (known := view.facets.get(key)) is not None:
-            return known
-        counted = self._counted(view.searcher, query, asked, total)
-        if asked.most_values is not None:
-            _remember(view.facets, key, counted)
-        return counted
+        known = view.facets.get(key) if asked.facets else {}
+        if known is not None:
+            found = known
+            return lambda: found
+        counting = [
+            self._other_thread().submit(_counted, view.searcher, self._schema, query, names, asked.most_values)
+            for names in _shared_out(asked)
+        ]
 
-    def _counted(
-        self, searcher: tantivy.Searcher, query: tantivy.Query, asked: Asked, total: int
-    ) -> dict[str, dict[str, int]]:
-        size = min(asked.most_values or _FACET_VALUES, _FACET_VALUES)
+        def wait() -> _Facets:
+            counted = {name: counts for future in counting for name, counts in future.result().items()}
+            facets = {name: counted[name] for name in asked.facets}
+            if asked.most_values is not None:
+                _remember(view.facets, key, facets)
+            return facets
 
-        def count(names: Sequence[str]) -> dict[str, dict[str, int]]:
-            # Each segment gives all of its values, so that none is left out that others have too.
-            terms = {
-                name: {"terms": {"field": f"x_{name}", "size": size, "segment_size": _FACET_VALUES}} for name in names
-            }
-            counted = searcher.aggregate(query, terms)
-            return {
-                name: {bucket["key"]: int(bucket["doc_count"]) for bucket in counted[name]["buckets"]} for name in names
-            }
-
-        if total < _COUNTED_ALONE or len(asked.facets) == 1:
-            return count(asked.facets)
-        # The library lets other threads run meanwhile. The first half has the fields of many values, which take longer.
-        half = (len(asked.facets) + 2) // 3
-        rest = self._other_thread().submit(count, asked.facets[half:])
-        counted = count(asked.facets[:half]) | rest.result()
-        return {name: counted[name] for name in asked.facets}
+        return wait
 
     def _other_thread(self) -> ThreadPoolExecutor:
         with self._guard:
@@ -424,11 +428,7 @@ class TantivyIndex:
 
     def count(self, node: Node) -> int:
         with _reading(self._folder):
-            view = self._seen()
-            if node not in view.counts:
-                query = _Query(self._schema, view.searcher).of(node)
-                _remember(view.counts, node, _total(view.searcher.search(query, 1, count=True)))
-            return view.counts[node]
+            return _Query(self._schema, self._seen()).count(node)
 
     def stats(self) -> Stats:
         with _reading(self._folder):
@@ -445,12 +445,51 @@ class TantivyIndex:
             self._counting, self._view = None, None
 
 
+def _shared_out(asked: Asked) -> list[tuple[str, ...]]:
+    """The fields counted by each of several threads. Each looks for the hits anew, so what is dear to find is looked
+    for once."""
+    if len(asked.facets) == 1 or any(len(words.tokens) > 1 or words.last_is_prefix for words in words_of(asked.node)):
+        return [asked.facets]
+    half = (len(asked.facets) + 1) // 2
+    return [asked.facets[:half], asked.facets[half:]]
+
+
+def _counted(
+    searcher: tantivy.Searcher,
+    schema: tantivy.Schema,
+    query: tantivy.Query,
+    names: tuple[str, ...],
+    most_values: int | None,
+) -> _Facets:
+    """field -> value -> documents; of so many values of each field, those that are common in some segment."""
+    size = min(most_values or _FACET_VALUES, _FACET_VALUES)
+    told = searcher.aggregate(query, {name: _terms(name, size) for name in names})
+    counted = {name: _buckets(told[name]) for name in names}
+    for name in names:
+        if told[name]["doc_count_error_upper_bound"]:
+            # Some segment has given its commonest values only: of those chosen, all documents are counted now.
+            chosen = tantivy.Query.term_set_query(schema, f"x_{name}", list(counted[name]))
+            both = _boolean([(tantivy.Occur.Must, query), (tantivy.Occur.Must, _plain(chosen))])
+            exact = _buckets(searcher.aggregate(both, {name: _terms(name, _FACET_VALUES)})[name])
+            counted[name] = {value: exact[value] for value in counted[name]}
+    return counted
+
+
+def _terms(name: str, size: int) -> dict[str, Any]:
+    every = min(size * _MORE_OF_SEGMENT, _FACET_VALUES)
+    return {"terms": {"field": f"x_{name}", "size": size, "segment_size": every}}
+
+
+def _buckets(told: Mapping[str, Any]) -> dict[str, int]:
+    return {bucket["key"]: int(bucket["doc_count"]) for bucket in told["buckets"]}
+
+
 @dataclass(frozen=True)
 class _Query:
     """Makes the library's query of a tree, for the terms that the segments of this searcher hold."""
 
     schema: tantivy.Schema
-    searcher: tantivy.Searcher
+    view: _View
 
     def of(self, node: Node) -> tantivy.Query:
         match node:
@@ -471,18 +510,50 @@ class _Query:
         """Whether it is a value that no document has: most audiences, and often whether a file is attached."""
         if not isinstance(node, Exact) or node.is_prefix:
             return False
-        return self.searcher.doc_freq(f"x_{node.field}", node.value) == 0
+        return self.view.searcher.doc_freq(f"x_{node.field}", node.value) == 0
 
     def _all(self, parts: Iterable[Node]) -> tantivy.Query:
         flat = list(dict.fromkeys(_flat(parts)))
-        wanted = [self.of(part) for part in flat if not isinstance(part, Not)]
+        audiences = [part for part in flat if _is_audience(part)]
+        wanted = [self.of(part) for part in flat if part not in audiences and not isinstance(part, Not)]
         barred = [self.of(part.part) for part in flat if isinstance(part, Not) and not self._is_nowhere(part.part)]
+        for part in audiences:
+            hidden = self._hidden_from(part)
+            wanted += [self.of(part)] if hidden is None else []
+            barred += hidden or []
         wanted = wanted or [_plain(self._exact("x_flags", DOCUMENT_FLAG, False))]
         if len(wanted) == 1 and not barred:
             return wanted[0]
         return _boolean(
             [*((tantivy.Occur.Must, one) for one in wanted), *((tantivy.Occur.MustNot, one) for one in barred)]
         )
+
+    def _hidden_from(self, audience: Node) -> list[tantivy.Query] | None:
+        """The few documents that this audience may not see; None where not all others are known to be seen by it.
+
+        To leave out a few takes far less than to look for each hit whether it is among the many.
+        """
+        others = [Exact("audience", value) for value in self.view.audiences() if value != EVERYONE]
+        if len(others) > _MOST_AUDIENCES:
+            return None
+        documents, seen = self.count(Exact("flags", DOCUMENT_FLAG)), self.count(audience)
+        if seen == documents:
+            return []
+        hidden = _boolean([(tantivy.Occur.Must, self._either(others)), (tantivy.Occur.MustNot, self.of(audience))])
+        if seen + self._count_of(("hidden from", audience), hidden) != documents:
+            return None
+        return [_plain(hidden)]
+
+    def count(self, node: Node) -> int:
+        return self._count_of(node, self.of(node))
+
+    def _count_of(self, asked: object, query: tantivy.Query) -> int:
+        """How many documents this query finds, remembered until the next commit."""
+        counts = self.view.counts
+        if (known := counts.get(asked)) is None:
+            known = _total(self.view.searcher.search(query, 1, count=True))
+            _remember(counts, asked, known)
+        return known
 
     def _either(self, parts: Sequence[Node]) -> tantivy.Query:
         if len(parts) == 1:
@@ -520,6 +591,10 @@ def _flat(parts: Iterable[Node]) -> Iterator[Node]:
             yield from _flat(part.parts)
         else:
             yield part
+
+
+def _is_audience(node: Node) -> bool:
+    return isinstance(node, Either) and all(isinstance(part, Exact) and part.field == "audience" for part in node.parts)
 
 
 def _remember(answers: dict[Any, Any], asked: object, answer: object) -> None:

@@ -227,8 +227,8 @@ def _told(catalog: _archive.Numbered, act: Callable[..., None], values: Iterable
 def _raw_tantivy(index: Any) -> Callable[[Node], None]:
     from indexer.backends.tantivy_index import _Query
 
-    searcher = index._seen().searcher
-    compiled = _Query(index._schema, searcher)
+    view = index._seen()
+    searcher, compiled = view.searcher, _Query(index._schema, view)
 
     def ask(node: Node) -> None:
         for _, address in searcher.search(compiled.of(node), 20, count=True).hits:

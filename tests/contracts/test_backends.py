@@ -253,6 +253,29 @@ def test_facets_count_the_matching_documents_each_value_of_several(index: Search
     assert found.facets == {"kind": {"video": 2, "photo": 1}, "case": {"甲1号": 2, "乙2号": 1}}
 
 
+def test_the_commonest_values_are_counted_wherever_they_were_committed(index: SearchIndex) -> None:
+    put(index, *(document(f"a{number}", "检查", case="甲1号") for number in range(9)))
+    many = [document(f"{case}-{one}", "检查", case=f"乙{case}号") for case in range(40) for one in "ab"]
+    put(index, *many, document("c", "检查", case="甲1号"), seq=2)
+    counts = index.search(Asked(node=words("检查"), facets=("case",), most_values=2)).facets["case"]
+    assert (len(counts) >= 2, counts["甲1号"]) == (True, 10)
+    assert {counts[value] for value in counts if value != "甲1号"} == {2}
+
+
+def test_whoever_is_in_no_audience_sees_what_is_for_everyone_only(index: SearchIndex) -> None:
+    many = [document(f"o{number}", "检查", audience="everyone") for number in range(5)]
+    put(index, *many)
+    seen = Either((Exact("audience", "everyone"), Exact("audience", "p:王芳")))
+    expected = [f"o{number}" for number in range(5)]
+    assert (sorted(ids(index, words("检查"), seen)), sorted(ids(index, seen))) == (expected, expected)
+    put(index, document("closed", "检查", audience="r:auditor"), document("o0", "检查", audience="p:王芳"), seq=2)
+    assert (sorted(ids(index, words("检查"), seen)), sorted(ids(index, seen))) == (expected, expected)
+    # Nobody sees what says nothing of who may.
+    put(index, document("unsaid", "检查"), seq=3)
+    assert (sorted(ids(index, words("检查"), seen)), sorted(ids(index, seen))) == (expected, expected)
+    assert index.count(seen) == 5
+
+
 def test_by_time_the_undated_come_last_both_ways(index: SearchIndex) -> None:
     put(index, document("b", "检查", at_h=2), document("n", "检查"), document("a", "检查", at_h=1))
     assert ids(index, words("检查"), sort="time") == ["a", "b", "n"]

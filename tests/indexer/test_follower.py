@@ -418,7 +418,7 @@ def test_a_search_without_an_index_of_a_large_archive_says_so_and_does_not_build
 def test_a_search_says_how_far_the_building_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(indexer.follower, "_BUILT_AT_ONCE", 8)
     monkeypatch.setattr(indexer.follower, "BATCH", 4)
-    monkeypatch.setattr(indexer.follower, "_BUILT_TOGETHER", 0)
+    _build_together("tantivy", 0, monkeypatch)
     catalog, told = _archive(9), []
 
     def look(done: int, _: int) -> None:
