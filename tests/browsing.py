@@ -114,6 +114,15 @@ def chromium() -> Iterator[Any]:
             browser.close()
 
 
+def until(page: Any, *conditions: str) -> None:
+    """Waits within the page until each of these, in its turn, holds: what passes quickly is seen too."""
+    pause = "await new Promise((resolve) => setTimeout(resolve, 10))"
+    page.evaluate("async () => {" + "\n".join(
+        f"for (let left = 3000; !({one}); left--) {{ if (!left) throw new Error({one!r}); {pause}; }}"
+        for one in conditions
+    ) + "}")  # fmt: skip
+
+
 @contextlib.contextmanager
 def screen() -> Iterator[Screen]:
     """An open page, in a browser of its own."""

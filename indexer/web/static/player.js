@@ -33,7 +33,6 @@ export class Player {
     for (const name of ["play", "pause", "ratechange", "volumechange", "seeked", "timeupdate", "durationchange", "ended"])
       this.media.addEventListener(name, () => this.paint());
     this.media.addEventListener("timeupdate", () => this.keepInside());
-    this.media.addEventListener("seeked", () => { this.wanted = null; });
     this.media.addEventListener("click", () => this.toggle());
     this.media.addEventListener("error", () => { this.$("said").textContent = this.words.broken; });
     for (const button of this.box.querySelectorAll("[data-do]")) button.addEventListener("click", () => this.act(button.dataset.do));
@@ -87,12 +86,14 @@ export class Player {
   // The browser says which picture is really on the screen; where it cannot, where it plays.
   followShown() {
     if (!("requestVideoFrameCallback" in this.media)) {
-      const follow = () => { this.shownS = this.media.currentTime; };
+      const follow = () => { [this.shownS, this.wanted] = [this.media.currentTime, null]; };
       for (const name of ["timeupdate", "seeked"]) this.media.addEventListener(name, follow);
       return;
     }
     const next = (_, shown) => {
       this.shownS = shown.mediaTime;
+      // Keys come faster than pictures: until the last that was asked for is there, steps count from it.
+      if (!this.media.seeking && this.media.readyState >= 2) this.wanted = null;
       this.paint();
       this.media.requestVideoFrameCallback(next);
     };
@@ -151,11 +152,12 @@ export class Player {
 
   change() {
     if (!this.about.own) return;
-    const { at } = this.instant, wasPlaying = !this.media.paused;
+    const { at, number } = this.instant, wasPlaying = !this.media.paused;
+    this.wanted ??= number;
     this.isOwn = !this.isOwn;
     this.media.src = this.isOwn ? this.about.own : this.about.proxy;
     this.media.addEventListener("loadedmetadata", () => {
-      this.goTo(at);
+      if (this.wanted === null) this.goTo(at); else this.showNumber(this.wanted);
       if (wasPlaying) this.media.play();
     }, { once: true });
     this.paint();

@@ -47,6 +47,7 @@ READ: Final = """() => {
   const read = (video) => {
     const {videoWidth: width, videoHeight: height} = video;
     drawing.imageSmoothingEnabled = false;
+    drawing.clearRect(0, 0, 16, 4);
     drawing.drawImage(video, 0, 0, width, height / 2, 0, 0, 16, 4);
     const points = drawing.getImageData(0, 2, 16, 1).data;
     let told = 0;

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.browsing import chromium
+from tests.browsing import chromium, until
 from tests.conftest import QUICK
 from tests.homes import make_home
 from tests.indexer.web.asking import person, served
@@ -75,15 +75,6 @@ def together(filmed: Home, originals: list[str]) -> Iterator[tuple[Any, str]]:
         keep = "({at, note}) => import('/static/pages.js').then(({call}) => call('POST', at, note))"
         page.evaluate(keep, {"at": f"/api/originals/{originals[3]}/notes", "note": nudge})
         yield page, f"{at}&t={FROM_S}"
-
-
-def until(page: Any, *conditions: str) -> None:
-    """Waits within the page, for each in its turn, so that nothing of what happens is missed."""
-    pause = "await new Promise((resolve) => setTimeout(resolve, 10))"
-    page.evaluate("async () => {" + "\n".join(
-        f"for (let left = 3000; !({one}); left--) {{ if (!left) throw new Error({one!r}); {pause}; }}"
-        for one in conditions
-    ) + "}")  # fmt: skip
 
 
 def open_(together: tuple[Any, str]) -> Any:

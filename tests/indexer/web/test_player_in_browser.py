@@ -1,0 +1,194 @@
+"""The player in a real Chromium, by its keys alone: what it says it shows is what its pixels tell."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.browsing import chromium, until
+from tests.conftest import QUICK
+from tests.homes import make_home
+from tests.indexer.web.asking import person, served
+from tests.indexer.web.coded import HEIGHT, READ, WIDTH, coded
+from tests.indexer.web.test_browser import sign_in_by_keyboard
+from workers import cli
+from workers.bootstrap import Home, build_home
+
+NAME = "DSJ_HA1234567_000123_20210803150000_0001.mp4"
+LENGTH_S, PICTURE_MS = 12.4, 40
+TOLD = f"({READ})()[0]"
+# Milliseconds of the presentation time stamp that the page names.
+NAMED = """(([hours, minutes, seconds]) => Math.round(((hours * 60 + +minutes) * 60 + +seconds) * 1000))(
+  document.querySelector('[data-is="pts"]').textContent.split(" ")[0].split(":"))"""
+AT = "player.media.currentTime"
+
+
+@pytest.fixture(scope="module")
+def filmed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    from config.settings import load
+
+    folder = tmp_path_factory.mktemp("keys")
+    coded(folder / "card" / NAME, length_s=LENGTH_S, taken="2021-08-03T07:00:00Z", own=80)
+    settings = load(folder / "home", QUICK)
+    make_home(settings)
+    assert cli.run(["--home", str(settings.home), "--quiet", "ingest", str(folder / "card"), "--wait"]) == 0
+    built = build_home(settings)
+    yield built
+    built.close()
+
+
+@pytest.fixture(scope="module")
+def opened(filmed: Home) -> Iterator[tuple[Any, str]]:
+    """A page of a reviewer who has said why, and the address of the recording."""
+    person(filmed, "reviewer", "谢敏")
+    with served(filmed) as address, chromium() as browser:
+        page = browser.new_page(viewport={"width": 1366, "height": 768}, locale="zh-CN")
+        sign_in_by_keyboard(page, address, "谢敏")
+        at = f"{address}/originals/{filmed.find_original(NAME)}"
+        page.goto(at)
+        page.keyboard.type("决定前审核")
+        page.keyboard.press("Enter")
+        page.locator("[data-player]").wait_for()
+        yield page, at
+
+
+@pytest.fixture
+def page(opened: tuple[Any, str]) -> Any:
+    """The player, standing at 3.5 s, all it learns learnt."""
+    page, at = opened
+    page.goto(f"{at}?t=3.5")
+    shows(page, 3480)
+    return page
+
+
+def shows(page: Any, ms: int) -> None:
+    """The picture that begins at these milliseconds is on the screen, and is what the page names."""
+    until(page, "window.player?.frames", f"{TOLD} === {ms} && {NAMED} === {ms}")
+
+
+def pressed(page: Any, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def test_playback_begins_when_it_is_asked_for(page: Any) -> None:
+    page.evaluate("""() => {
+      window.heard = [];
+      for (const name of ["play", "playing", "pause"]) player.media.addEventListener(name, () => heard.push(name));
+      player.media.requestVideoFrameCallback(() => { window.firstMs = performance.now() - asked; });
+      document.addEventListener("keydown", () => { window.asked ??= performance.now(); }, true);
+    }""")
+    pressed(page, " ")
+    until(page, f"window.firstMs && {TOLD} > 3600")
+    pressed(page, " ")
+    until(page, "player.media.paused")
+    print(f"the first picture came {page.evaluate('firstMs'):.0f} ms after the key")
+    assert page.evaluate("heard") == ["play", "playing", "pause"]
+    until(page, f"{TOLD} === {NAMED}")
+
+
+def test_every_way_of_seeking_shows_the_picture_that_was_asked_for(page: Any) -> None:
+    for key, at_s in (
+        ("5", 6.2), ("ArrowRight", 12.4), ("ArrowLeft", 2.4), ("Shift+ArrowRight", 7.4), ("[", 6.16), ("]", 7.4),
+        ("Shift+ArrowLeft", 2.4), ("Control+ArrowLeft", 0), ("2", 2.48), ("Home", 0), ("End", 12.4),
+    ):  # fmt: skip
+        pressed(page, key)
+        until(page, f"Math.abs({AT} - {at_s}) < 0.01 && !player.media.seeking", f"{TOLD} === {NAMED}")
+        told = page.evaluate(TOLD)
+        assert -PICTURE_MS - 1 <= told - at_s * 1000 <= 1, key
+
+
+def test_a_step_is_one_picture_with_its_own_time_stamp(page: Any) -> None:
+    for key, ms in ((".", 3520), (".", 3560), (".", 3600), (",", 3560), (",", 3520), (",", 3480), (",", 3440)):
+        pressed(page, key)
+        shows(page, ms)
+    assert page.locator('[data-is="time"]').inner_text() == "2021-08-03 15:00:03.440 +08:00"
+
+
+def test_a_loop_comes_back_to_its_beginning(page: Any) -> None:
+    pressed(page, "l", *["."] * 10)
+    shows(page, 3880)
+    pressed(page, "l", " ")
+    until(page, f"{AT} > 3.7", f"{AT} < 3.65", f"{AT} > 3.7", f"{AT} < 3.65")
+    assert page.evaluate(AT) > 3.4
+    pressed(page, "l")
+    until(page, f"{AT} > 4.5")
+    pressed(page, " ")
+
+
+def test_it_plays_slower_and_faster(page: Any) -> None:
+    found = []
+    for key in "<<<<>>>>>>>>>":
+        pressed(page, key)
+        found.append(
+            page.evaluate("[player.media.playbackRate, Number(document.querySelector('[data-is=\"rate\"]').value)]")
+        )
+    assert [one[0] for one in found] == [0.75, 0.5, 0.25, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4, 4]
+    until(page, "Number(document.querySelector('[data-is=\"rate\"]').value) === 4")
+    pressed(page, "Home", " ")
+    until(page, "player.media.ended")
+
+
+def test_a_label_always_says_which_of_both_is_shown(page: Any) -> None:
+    copy, own = page.locator('[data-shown="copy"]'), page.locator('[data-shown="own"]')
+    assert (copy.text_content(), own.text_content()) == ("▣ 查看副本，并非原件", "● 原件本身")
+    assert (copy.is_visible(), own.is_visible()) == (True, False)
+    pressed(page, "o")
+    shows(page, 3480)
+    assert page.evaluate("player.media.currentSrc").endswith("/bytes/shown")
+    assert (copy.is_visible(), own.is_visible()) == (False, True)
+    pressed(page, ".")
+    shows(page, 3520)
+    pressed(page, "o")
+    shows(page, 3520)
+    assert (copy.is_visible(), own.is_visible()) == (True, False)
+
+
+def test_a_picture_that_is_kept_is_the_one_shown_with_its_citation(page: Any, filmed: Home) -> None:
+    with page.expect_download() as coming:
+        pressed(page, "s")
+    known = filmed.catalog.known_of(filmed.find_original(NAME))
+    assert coming.value.suggested_filename == f"{known.original.sha256[:12]}-000003.480.png"
+    kept = Image.open(io.BytesIO(coming.value.path().read_bytes())).convert("L")
+    pixels = np.asarray(kept)
+    assert (kept.width, kept.height > HEIGHT + 20) == (WIDTH, True)
+    digits = pixels[HEIGHT // 4, WIDTH // 32 :: WIDTH // 16] > 128
+    assert int("".join(str(int(one)) for one in digits), 2) == 3480
+    assert (pixels[HEIGHT:] < 128).any(), "nothing is written below the picture"
+    [event] = [json.loads(line) for line in filmed.catalog.events_of_type(["view.snapshot"])]
+    assert (event["facts"]["at_s"], event["facts"]["shown"]) == (3.48, "copy")
+
+
+def test_a_note_is_written_and_cited_by_keys(page: Any, filmed: Home) -> None:
+    pressed(page, "n")
+    page.keyboard.type("当事人签字")
+    pressed(page, "Tab", "Tab", "Enter")
+    note = page.locator("[data-notes] ol li")
+    note.get_by_text("当事人签字").wait_for()
+    sha256 = filmed.catalog.known_of(filmed.find_original(NAME)).original.sha256
+    pressed(page, "y")
+    cited = re.escape(f"SHA-256 {sha256}，PTS 00:00:03.480，校正时间 2021-08-03 15:00:03.480 +08:00 ±")
+    page.get_by_text(re.compile(cited)).wait_for()
+    pressed(page, "Home")
+    until(page, f"{AT} === 0")
+    note.get_by_role("button", name="00:00:03.480").press("Enter")
+    shows(page, 3480)
+
+
+def test_the_keys_that_are_valid_are_listed(page: Any) -> None:
+    pressed(page, "?")
+    dialog = page.get_by_role("dialog", name="快捷键")
+    dialog.wait_for()
+    listed = {" ".join(one.locator("kbd").all_inner_texts()) for one in dialog.locator("dt").all()}
+    assert {"Space", "← →", ", .", "l", "o", "n", "s", "?"} <= listed
+    # Neither captions nor silence are in this film, and no case is linked.
+    assert not {"c", "x", "g c"} & listed
+    pressed(page, "Escape")
+    dialog.wait_for(state="hidden")
