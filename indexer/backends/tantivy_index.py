@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,8 @@ _WRITER_BYTES, _BUILDER_BYTES = 50_000_000, 250_000_000
 _BUILT_TOGETHER = 10_000_000
 # More values of one facet field than any bureau has, so that counts are never cut off.
 _FACET_VALUES = 65_000
+# Below so many hits it takes longer to wake another thread than to count.
+_COUNTED_ALONE = 20_000
 # So many times as many values as are wanted are taken from each segment, for the commonest of all may be rare in some.
 _MORE_OF_SEGMENT = 10
 # More audiences than these are looked for with each hit.
@@ -399,20 +402,22 @@ class TantivyIndex:
         return _boolean([(tantivy.Occur.Must, query), (tantivy.Occur.Must, _plain(behind))])
 
     def _facets(self, view: _View, query: tantivy.Query, asked: Asked) -> Callable[[], _Facets]:
-        """Waits for the facets, which are being counted. They are remembered as long as nothing is committed, for
-        whoever turns pages asks for them again and again."""
+        """Gives the facets when it is called; where there may be many hits, they are counted meanwhile.
+
+        They are remembered as long as nothing is committed, for whoever turns pages asks for them again and again.
+        """
         key = (asked.node, asked.facets, asked.most_values)
         known = view.facets.get(key) if asked.facets else {}
         if known is not None:
             found = known
             return lambda: found
-        counting = [
-            self._other_thread().submit(_counted, view.searcher, self._schema, query, names, asked.most_values)
-            for names in _shared_out(asked)
-        ]
+        count = partial(_counted, view.searcher, self._schema, query, most_values=asked.most_values)
+        parts = [] if _Query(self._schema, view).at_most(asked.node) < _COUNTED_ALONE else _shared_out(asked)
+        counting = [self._other_thread().submit(count, names) for names in parts]
 
         def wait() -> _Facets:
             counted = {name: counts for future in counting for name, counts in future.result().items()}
+            counted = counted or count(asked.facets)
             facets = {name: counted[name] for name in asked.facets}
             if asked.most_values is not None:
                 _remember(view.facets, key, facets)
@@ -511,6 +516,21 @@ class _Query:
         if not isinstance(node, Exact) or node.is_prefix:
             return False
         return self.view.searcher.doc_freq(f"x_{node.field}", node.value) == 0
+
+    def at_most(self, node: Node) -> int:
+        """A number that the documents found do not exceed; quickly told."""
+        searcher = self.view.searcher
+        match node:
+            case Words(tokens, False, field):
+                return min(searcher.doc_freq(f"w_{field}", token) for token in tokens)
+            case Exact(name, value, False):
+                return searcher.doc_freq(f"x_{name}", value)
+            case All(parts):
+                return min((self.at_most(part) for part in parts), default=_NEVER)
+            case Either(parts):
+                return sum(self.at_most(part) for part in parts)
+            case _:
+                return _NEVER
 
     def _all(self, parts: Iterable[Node]) -> tantivy.Query:
         flat = list(dict.fromkeys(_flat(parts)))
