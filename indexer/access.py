@@ -55,6 +55,9 @@ ACTIONS: Final[dict[str, frozenset[Role]]] = {
     "approve_disposal": frozenset({"reviewer", "auditor", "administrator"}),
     "cancel_disposal": frozenset({"reviewer", "operator", "auditor", "administrator"}),
     "confirm_clock": frozenset({"reviewer", "auditor"}),
+    # Where a state secret is suspected: who may say so, and who alone sees what is isolated and may release it.
+    "isolate": frozenset({"clerk", "reviewer", "auditor", "administrator"}),
+    "keep_isolated": frozenset({"auditor"}),
     "restrict": frozenset({"reviewer", "administrator"}),
     "lift_restriction": frozenset({"reviewer", "auditor", "administrator"}),
 }
@@ -127,6 +130,8 @@ def audience_of(restrictions: Iterable[Restriction]) -> frozenset[str]:
 
 
 def _allowed(restriction: Restriction) -> set[tuple[str, str]]:
+    if restriction.kind == "isolated":
+        return set()
     persons = {("p", name) for name in (*restriction.persons, restriction.by)}
     return persons | {("u", unit) for unit in restriction.units} | {("r", role) for role in SEES_ALL[restriction.kind]}
 

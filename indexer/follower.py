@@ -212,7 +212,7 @@ class Follower:
     def _documents(self, ids: Sequence[str]) -> tuple[list[Document], list[str]]:
         """Their documents, and those of the recordings and sidecars that belong to them; and what must go.
 
-        Of an original that was disposed of nothing is found any more.
+        Of an original that was disposed of, or is isolated, nothing is found any more.
         """
         from indexer.document import document_of  # with the chain of analysis behind it, which `status` does not need
 
@@ -222,8 +222,11 @@ class Follower:
             missing = related(knowns) - {known.original.id for known in knowns}
             if missing:
                 knowns += self._catalog.known_of_many(sorted(missing), filed=True)
-        gone = [known.original.id for known in knowns if known.original.state == "disposed"]
-        return [document_of(known) for known in knowns if known.original.state != "disposed"], gone
+        gone = {
+            known.original.id for known in knowns
+            if known.original.state == "disposed" or any(one.kind == "isolated" for one in known.restrictions)
+        }  # fmt: skip
+        return [document_of(known) for known in knowns if known.original.id not in gone], sorted(gone)
 
     def search(self, asked: Asked) -> Found:
         """What the index finds as far as it has followed."""

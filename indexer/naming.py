@@ -160,6 +160,8 @@ NAMES: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "profile.learned": ("学习文件名规则", "learned a naming"),
         "register.imported": ("导入登记表", "imported a register"),
         "restriction.lifted": ("解除限制", "lifted a restriction"),
+        "isolation.begun": ("停止并隔离", "isolated an original"),
+        "isolation.ended": ("解除隔离", "released an isolated original"),
         "restriction.placed": ("设定限制", "placed a restriction"),
         "retention.decided": ("确定保管类别", "decided a retention class"),
         "retention.ended": ("终止保管类别", "ended a retention class"),

@@ -618,15 +618,15 @@ class Hold:
 class Restriction:
     """Only some may see an original with its sidecars, or all originals of a case: `indexer/access.py` says who.
 
-    Exactly one of original and case_key is given. kind: what is protected. units, persons: who may see it besides the
-    person who placed it.
+    Exactly one of original and case_key is given. kind: what is protected; `isolated` is placed by nobody, lets nobody
+    in, and stands for what `isolations.py` keeps. units, persons: who may see it besides the person who placed it.
     """
 
     id: str
     original: str | None
     case_key: str | None
     printed: str | None
-    kind: Literal["work_secret", "trade_secret", "personal_privacy"]
+    kind: Literal["work_secret", "trade_secret", "personal_privacy", "isolated"]
     units: tuple[str, ...]
     persons: tuple[str, ...]
     reason: str

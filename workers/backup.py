@@ -29,7 +29,7 @@ import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
 from config.settings import Settings
-from pipeline.edges import disk, failpoint, keys
+from pipeline.edges import disk, failpoint, isolations, keys
 from pipeline.edges.vault import Vault
 from pipeline.errors import BadInput, CustodyBroken, TryAgain
 from workers.bootstrap import Home
@@ -153,7 +153,13 @@ def _require_room(home: Home, copy: Vault, target: Path) -> None:
 
 
 def _copy_objects(home: Home, copy: Vault, done: Done, moved: Moved) -> None:
+    with home.catalog.snapshot() as connection:
+        isolated = isolations.among(connection)
+    # Nothing of what is isolated is copied to where it is not yet.
+    kept_back = {sha256 for sha256, original in home.catalog.digests().items() if original in isolated}
     for sha256 in [*home.vault.digests(), *home.vault.tombstones()]:
+        if sha256 in kept_back:
+            continue
         if copy.has(sha256) and home.vault.tombstone_is_there(sha256):
             continue
         try:

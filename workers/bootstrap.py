@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pipeline.edges.jobs import Jobs
     from pipeline.edges.log_check import LogReport
     from pipeline.edges.uploads import Uploads
+    from pipeline.isolating import Isolating
     from pipeline.records import Known, Stated
     from pipeline.stage import Context
 
@@ -191,6 +192,18 @@ class Home:
         from indexer.approving import Approvals
 
         return Approvals(self.catalog, self.audit, self.vault, lambda: self.roles_and_units()[1])
+
+    @contextlib.contextmanager
+    def isolating(self) -> Iterator[Isolating]:
+        """What isolates originals and releases them; when the block ends, searches no longer hold them, or do again."""
+        from pipeline.isolating import Isolating
+
+        jobs = build_jobs(self)
+        try:
+            yield Isolating(self.catalog, self.audit, jobs)
+        finally:
+            jobs.close()
+        build_follower(self).follow()
 
     def at_intake(self) -> list[dict[str, Any]]:
         """What every living process says of the folders it watches and of the files it waits for."""

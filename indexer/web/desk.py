@@ -7,6 +7,7 @@ what the person may not do or know of is absent: 404.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from pipeline.edges.log_check import LogReport
     from pipeline.edges.uploads import Uploads
     from pipeline.edges.vault import Vault
+    from pipeline.isolating import Isolating
     from pipeline.records import Known, Stated
 
 
@@ -67,6 +69,7 @@ class Desk(Protocol):
     def take_in(self, path: Path, root: Path, source: str, stated: Stated | None = None) -> Receipt: ...
     def look_anew(self, originals: Sequence[str]) -> None: ...
     def approvals(self) -> Approvals: ...
+    def isolating(self) -> AbstractContextManager[Isolating]: ...
     def at_intake(self) -> list[dict[str, Any]]: ...
     def check_log(self) -> LogReport: ...
     def tell(

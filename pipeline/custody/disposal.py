@@ -13,7 +13,7 @@ import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -24,7 +24,7 @@ from pipeline.clock import Clock
 from pipeline.custody import retention
 from pipeline.custody.retention import Linked, Standing, Subject
 from pipeline.custody.retention_rules import Rules
-from pipeline.edges import disposals, failpoint, filed
+from pipeline.edges import disposals, failpoint, filed, isolations
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
 from pipeline.edges.clockwatch import ClockWatch
@@ -33,6 +33,11 @@ from pipeline.records import Disposal, Hold, Person, Retained
 
 DISPOSAL = ("处置", "A disposal")
 RELEASE = ("解除冻结", "Releasing a hold")
+# What is isolated stays in custody, whatever else is said.
+_ISOLATED = Hold(
+    id="isolated", original=None, case_key=None, printed=None, kind="hold", reason="-", by="-", role="",
+    from_at=datetime.fromtimestamp(0, UTC),
+)  # fmt: skip
 
 
 class DisposingVault(Protocol):
@@ -122,7 +127,9 @@ class Retention:
     def _standings(
         self, connection: sa.Connection, ids: Sequence[str] | None, clock: Clock, rules: Rules
     ) -> list[Standing]:
-        rows = disposals.originals(connection, ids)
+        rows, isolated = disposals.originals(connection, ids), isolations.among(connection)
+        if ids is None:
+            rows = [row for row in rows if row.id not in isolated]
         parents = disposals.originals(connection, {row.parent for row in rows if row.parent})
         everyone = None if ids is None else [row.id for row in (*rows, *parents)]
         links, held = disposals.links_of(connection, everyone), disposals.held_cases(connection)
@@ -136,7 +143,8 @@ class Retention:
                 decision=by_original.get(row.id), parent=parent,
                 cases=tuple(Linked(case_key=key, printed=printed, decision=by_case.get(case))
                             for case, key, printed in cases),
-                holds=(*(hold for hold in own_holds if hold.original == row.id),
+                holds=(*([_ISOLATED] if row.id in isolated else []),
+                       *(hold for hold in own_holds if hold.original == row.id),
                        *(hold for case, _, _ in cases for hold in held.get(case, ()))),
             )  # fmt: skip
 

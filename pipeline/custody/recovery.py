@@ -21,7 +21,18 @@ import sqlalchemy as sa
 from pipeline import correcting, restricting
 from pipeline.custody import fixity
 from pipeline.custody.suspicion import caveats_of
-from pipeline.edges import accounts, disposals, drops, exports, noted, registers, restrictions, saved, tables
+from pipeline.edges import (
+    accounts,
+    disposals,
+    drops,
+    exports,
+    isolations,
+    noted,
+    registers,
+    restrictions,
+    saved,
+    tables,
+)
 from pipeline.edges.audit import FIRST_PREV, AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
 from pipeline.edges.jobs import Jobs
@@ -123,6 +134,7 @@ def replayers(vault: Vault, catalog: Catalog, missing: list[str]) -> dict[str, R
         **dict.fromkeys(correcting.EVENTS, partial(correcting.replay, catalog)),
         **dict.fromkeys(registers.EVENTS, registers.replay),
         **dict.fromkeys(restricting.EVENTS, restrictions.replay),
+        **dict.fromkeys(isolations.EVENTS, isolations.replay),
         **dict.fromkeys(disposals.EVENTS, partial(disposals.replay, catalog)),
         **dict.fromkeys(saved.EVENTS, saved.replay),
         **dict.fromkeys(accounts.EVENTS, accounts.replay),

@@ -22,7 +22,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 from ulid import ULID
 
-from pipeline.edges import accounts, history, registers, restrictions
+from pipeline.edges import accounts, history, isolations, registers, restrictions
 from pipeline.edges import tables as t
 from pipeline.edges.filed import filed_of
 from pipeline.errors import BadInput, TryAgain
@@ -54,7 +54,7 @@ IDLE_MS: Final = 30_000
 DECIDED: Final = "person"
 # So much of a digest names an original.
 _DIGEST_BEGUN: Final = re.compile(r"[0-9a-zA-Z]{8,64}")
-REVISION: Final = "0015"
+REVISION: Final = "0016"
 
 
 def make_engine(url: str, *, writes: bool) -> sa.Engine:
@@ -446,9 +446,10 @@ class Catalog:
             return {row.id: row.name for row in rows}
 
     def counts(self) -> dict[str, int]:
-        """How many originals are in each state."""
+        """How many originals are in each state; isolated ones are none."""
+        query = sa.select(t.original.c.state, sa.func.count()).group_by(t.original.c.state)
         with self.snapshot() as connection:
-            rows = connection.execute(sa.select(t.original.c.state, sa.func.count()).group_by(t.original.c.state))
+            rows = connection.execute(query.where(t.original.c.id.not_in(isolations.closed())))
             return {row[0]: row[1] for row in rows}
 
     def cases_linked(self) -> dict[str, str]:
@@ -824,6 +825,7 @@ class Catalog:
                 "holds": _rows(connection, t.hold, t.hold.c.id),
                 "retained": _rows(connection, t.retained, t.retained.c.id),
                 "restrictions": restrictions.dump(connection),
+                "isolations": isolations.dump(connection),
                 "disposals": _rows(connection, t.disposal, t.disposal.c.id),
                 "links": [
                     {k: v for k, v in row.items() if k != "id"}

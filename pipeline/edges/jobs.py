@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from config.settings import WorkSettings
-from pipeline.edges import failpoint, processes
+from pipeline.edges import failpoint, isolations, processes
 from pipeline.edges import tables as t
 from pipeline.edges.catalog import Catalog, make_engine
 from pipeline.errors import BadInput, Superseded
@@ -168,6 +168,7 @@ class Jobs:
         lacking = (
             sa.select(t.original.c.id)
             .where(planned > 0, planned < len(turns), t.original.c.state.not_in(("disposed", "failed_custody")))
+            .where(t.original.c.id.not_in(isolations.closed()))
             .order_by(t.original.c.id)
             .limit(limit)
         )
@@ -218,14 +219,14 @@ class Jobs:
         queued under its next run.
 
         delay_s: queued in any case, for so much later. force: queued in any case, now. Nothing waits for an original
-        that was disposed of.
+        that was disposed of, or is isolated.
         """
         here = (t.job.c.original == original_id, t.job.c.lane == lane)
         found = connection.execute(
             sa.select(t.original.c.kind, t.original.c.state).where(t.original.c.id == original_id)
         )
         kind, state = found.one()
-        if state == "disposed":
+        if state == "disposed" or isolations.among(connection, [original_id]):
             return
         # The lock orders this against the end of the lane's last turn: one of both sees the other.
         rows = connection.execute(sa.select(t.job.c.state, t.job.c.run).where(*here).with_for_update()).all()
@@ -249,6 +250,7 @@ class Jobs:
         """
         query = sa.select(t.job.c.original, t.job.c.lane, t.job.c.state, t.job.c.place)
         query = query.where(t.job.c.original.in_(originals), t.job.c.stage == stage).order_by(t.job.c.place)
+        query = query.where(t.job.c.original.not_in(isolations.closed()))
         rows = connection.execute(query.with_for_update()).all()
         busy = {row.original for row in rows if row.state in ("waiting", "running")}
         return {row.original: row.lane for row in rows if row.state == "done" and row.original not in busy}
@@ -271,7 +273,7 @@ class Jobs:
     # -- doing one turn
 
     def begin(self, original_id: str, lane: str, stage: str) -> Claim | None:
-        """The right to do this turn now; None where it is done, failed or cancelled.
+        """The right to do this turn now; None where it is done, failed or cancelled, or what it is about is isolated.
 
         A job that still counts as running was cut off: by a death, or it is taken from a worker that is
         fenced off by the new token.
@@ -283,6 +285,9 @@ class Jobs:
             )
             row = connection.execute(query.with_for_update()).one_or_none()
             if row is None or row.state not in ("waiting", "running"):
+                return None
+            if isolations.among(connection, [original_id]):
+                self.stand(connection, [original_id], isolations.REASON)
                 return None
             deaths = row.deaths + (row.state == "running")
             connection.execute(
@@ -611,8 +616,12 @@ class Jobs:
         self, *, state: str | None = None, original: str | None = None, jobs: Sequence[str] | None = None,
         limit: int = 1000,
     ) -> list[JobRow]:  # fmt: skip
-        """Jobs, the ones that need somebody first, then the longest waiting. jobs: these alone."""
+        """Jobs, the ones that need somebody first, then the longest waiting; none of what is isolated.
+
+        jobs: these alone.
+        """
         query = sa.select(t.job, t.original.c.name).join(t.original, t.original.c.id == t.job.c.original)
+        query = query.where(t.job.c.original.not_in(isolations.closed()))
         if state:
             query = query.where(t.job.c.state == state)
         if jobs is not None:
@@ -633,8 +642,8 @@ class Jobs:
         query = sa.select(t.job, t.original.c.name).join(t.original, t.original.c.id == t.job.c.original)
         with self._catalog.snapshot() as connection:
             row = connection.execute(query.where(t.job.c.id == job)).one_or_none()
-        if row is None:
-            raise BadInput(f"There is no job {job}", found=job)
+            if row is None or isolations.among(connection, [row.original]):
+                raise BadInput(f"There is no job {job}", found=job)
         return _job_row(row)
 
     def retry(self, connection: sa.Connection, job: str) -> None:
@@ -643,6 +652,8 @@ class Jobs:
         Raises BadInput where the job is neither.
         """
         row = connection.execute(sa.select(t.job).where(t.job.c.id == job)).one_or_none()
+        if row is not None and isolations.among(connection, [row.original]):
+            row = None
         if row is None or row.state not in ("failed", "cancelled"):
             raise BadInput(f"The job {job} is not failed or cancelled", found=row and row.state)
         connection.execute(
@@ -674,12 +685,30 @@ class Jobs:
         if done.rowcount != 1:
             raise BadInput(f"The job {job} is not waiting or running", found=job)
 
+    def stand(self, connection: sa.Connection, originals: Sequence[str], reason: str) -> None:
+        """What waits, runs or failed for these is cancelled; child processes end within seconds. reason: for `stir`."""
+        connection.execute(
+            sa.update(t.job)
+            .where(t.job.c.original.in_(originals), t.job.c.state.in_(["waiting", "running", "failed"]))
+            .values(state="cancelled", token=None, ended_at=datetime.now(UTC), reason=reason)
+        )
+
+    def stir(self, connection: sa.Connection, originals: Sequence[str], reason: str) -> None:
+        """What was cancelled for this reason waits anew, and its lanes are queued; before the log's head is locked."""
+        stood = (t.job.c.original.in_(originals), t.job.c.state == "cancelled", t.job.c.reason == reason)
+        rows = connection.execute(sa.select(t.job.c.original, t.job.c.lane, t.job.c.stage).where(*stood)).all()
+        connection.execute(sa.update(t.job).where(*stood).values(attempts=0, deaths=0, reason=None, detail=None))
+        for original, lane in dict.fromkeys((row.original, row.lane) for row in rows):
+            stages = [row.stage for row in rows if (row.original, row.lane) == (original, lane)]
+            self.again(connection, original, lane, stages)
+
     def unfinished(self) -> dict[str, int]:
         """How many jobs wait, run and failed."""
         with self._catalog.snapshot() as connection:
             rows = connection.execute(
                 sa.select(t.job.c.state, sa.func.count())
                 .where(t.job.c.state.in_(["waiting", "running", "failed", "cancelled"]))
+                .where(t.job.c.original.not_in(isolations.closed()))
                 .group_by(t.job.c.state)
             )
             return {row[0]: row[1] for row in rows}

@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline.edges import registers
+from pipeline.edges import isolations, registers
 from pipeline.edges import tables as t
 from pipeline.errors import BadInput
 from pipeline.records import Restriction
@@ -23,17 +23,23 @@ _IN_FORCE = t.restriction.c.lifted_at.is_(None)
 
 
 def on_originals(connection: sa.Connection, ids: Sequence[str]) -> dict[str, tuple[Restriction, ...]]:
-    """Original -> what is in force on it, its family and the cases of any of them; unrestricted ones are absent."""
-    if not ids or connection.execute(sa.select(t.restriction.c.id).where(_IN_FORCE).limit(1)).first() is None:
+    """Original -> what is in force on it, its family and the cases of any of them; unrestricted ones are absent.
+
+    What is isolated is restricted so that nobody is let in.
+    """
+    if not ids:
         return {}
+    isolated = isolations.among(connection, ids)
+    found: dict[str, tuple[Restriction, ...]] = {one: (isolations.restriction_of(one),) for one in isolated}
+    if connection.execute(sa.select(t.restriction.c.id).where(_IN_FORCE).limit(1)).first() is None:
+        return found
     families = _families(connection, ids)
     members = sorted({one for family in families.values() for one in family})
     about = _about(connection, members)
-    found = {}
     for one in ids:
         its = {restriction.id: restriction for member in families[one] for restriction in about[member]}
         if its:
-            found[one] = tuple(its[identifier] for identifier in sorted(its))
+            found[one] = (*found.get(one, ()), *(its[identifier] for identifier in sorted(its)))
     return found
 
 
@@ -65,7 +71,7 @@ def restricted_originals(connection: sa.Connection) -> list[str]:
     )
     heads = sa.select(sa.func.coalesce(original.parent, original.id)).where(original.id.in_(own.union(through)))
     query = sa.select(original.id).where(sa.or_(original.id.in_(heads), original.parent.in_(heads)))
-    return sorted(connection.execute(query).scalars())
+    return sorted({*connection.execute(query).scalars(), *isolations.among(connection)})
 
 
 def _families(connection: sa.Connection, ids: Sequence[str]) -> dict[str, list[str]]:

@@ -506,6 +506,18 @@ restriction = sa.Table(
     _one_of("kind", RESTRICTION_KINDS),
 )
 
+isolation = sa.Table(
+    "cr_isolation",
+    metadata,
+    _id(),
+    _original(),
+    _text("by"),
+    _at("begun_at"),
+    _text("ended_by", nullable=True),
+    _text("ended_why", nullable=True),
+    _at("ended_at", nullable=True),
+)
+
 disposal = sa.Table(
     "cr_disposal",
     metadata,

@@ -9,7 +9,7 @@ from pipeline.errors import NotAllowed
 def test_an_administrator_may_do_all_but_what_keeps_evidence_from_administrators() -> None:
     """Holds and clock jumps decide what may be disposed of, and reviewers sign: who runs the machines does neither."""
     refused = {action for action in ACTIONS if not may(Reviewer("a", "administrator"), action)}
-    assert refused == {"hold", "release_hold", "confirm_clock", "sign_checklist"}
+    assert refused == {"hold", "release_hold", "confirm_clock", "sign_checklist", "keep_isolated"}
 
 
 def test_an_operator_sees_no_evidence() -> None:

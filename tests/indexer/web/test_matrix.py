@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from indexer.access import Reviewer
 from indexer.web.app import modules
 from pipeline.restricting import Restricting
 from tests.flows.keeping import REVIEWER, take
 from tests.indexer.web.asking import Asking, nobody, person
-from workers.bootstrap import Home, build_follower
+from workers.bootstrap import Home
 
 SECRET_CASE = "平商务罚字〔2021〕第9号"
+SHUT_CASE = "平商务罚字〔2021〕第8号"
 OPEN_CASE = "平商务罚字〔2021〕第3号"
 NEVER = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 # Whoever is not of the unit that the restriction names; auditors see all kinds.
@@ -25,7 +27,7 @@ QUERIES = ("/search?q=秘方", "/search?q=第9号", "/api/search?q=秘方", "/ap
 
 
 class World:
-    """An open original of an open case, and a restricted one of a restricted case."""
+    """An open original of an open case, a restricted one of a restricted case, and one that is isolated."""
 
     def __init__(self, home: Home, folder: Path) -> None:
         self.home = home
@@ -34,8 +36,15 @@ class World:
         placed = Restricting(home.catalog, home.audit)
         placed.place(REVIEWER, "配方", kind="trade_secret", original=self.secret, units=("法制科",))
         placed.place(REVIEWER, "配方", kind="trade_secret", case=SECRET_CASE, units=("法制科",))
-        build_follower(home).follow()
+        [self.shut] = take(home, folder / "card", "机密.jpg", case=SHUT_CASE)
+        self.shut_tells = (self.shut, "机密", "第8号", home.catalog.known_of(self.shut).original.sha256)
+        approvals = home.approvals()
+        for original in (self.open, self.secret, self.shut):
+            approvals.request_original(Reviewer("李法制", "reviewer"), original, "复议")
+        with home.isolating() as isolating:
+            isolating.report(REVIEWER, self.shut)
         self.people = {role: person(home, role, unit="他科") for role in OUTSIDE}
+        self.auditor = person(home, "auditor", unit="法制科")
         self.tells = (self.secret, "秘方", "第9号", home.catalog.known_of(self.secret).original.sha256)
 
 
@@ -84,6 +93,27 @@ def test_nothing_tells_somebody_outside_of_a_restricted_original_or_case(world: 
                 assert one not in said, (role, path, one)
 
 
+def test_nothing_tells_anybody_of_an_isolated_original(world: World) -> None:
+    """Not even auditors, but for its identifier on the page for what is isolated."""
+    everybody = {**world.people, "auditor": world.auditor}
+    gets = [route for _, route in routes() if "GET" in route.methods]
+    # What persons themselves ask for stands in the log, so pages that show the log come first.
+    for route in sorted(gets, key=lambda route: "{" in route.path):
+        for role, asking in everybody.items():
+            path = path_for(route, world.shut, SHUT_CASE)
+            status, said = got(asking.client, path)
+            assert status < 500, (role, path, said[:600])
+            told = [one for one in world.shut_tells if one in said and one not in path]
+            assert told == ([world.shut] if (route.path, role) == ("/isolated", "auditor") else []), (role, path)
+    for role in ("clerk", "reviewer", "auditor", "administrator"):
+        for path in ("/search?q=机密", "/api/search?q=机密", "/api/suggest?q=平商务"):
+            status, said = got(everybody[role].client, path)
+            assert (status, world.shut in said, "机密.jpg" in said, "第8号" in said) == (200, False, False, False), path
+        # The auditor sees the restricted one beside the open one.
+        total = everybody[role].client.get("/api/search?q=").json()["total"]
+        assert total == (2 if role == "auditor" else 1), role
+
+
 def test_a_restricted_object_answers_as_one_that_never_was(world: World) -> None:
     """By every method: status, headers and body are the same but for what was asked."""
     for role in ("reviewer", "operator"):
@@ -93,13 +123,17 @@ def test_a_restricted_object_answers_as_one_that_never_was(world: World) -> None
             if "{original}" not in route.path or is_open:
                 continue
             for method in sorted(route.methods - {"HEAD"}):
-                two = [
+                hidden = (world.secret, world.shut)
+                three = [
                     got(asking.client, path_for(route, one, SECRET_CASE), method, headers=headers)
-                    for one in (world.secret, NEVER)
+                    for one in (*hidden, NEVER)
                 ]
-                assert two[0][0] >= 400, (role, method, route.path, two[0])
-                plain = [(status, said.replace(world.secret, NEVER)) for status, said in two]
-                assert plain[0] == plain[1], (role, method, route.path)
+                assert three[0][0] >= 400, (role, method, route.path, three[0])
+                plain = {
+                    (status, said.replace(one, NEVER))
+                    for one, (status, said) in zip((*hidden, NEVER), three, strict=True)
+                }
+                assert len(plain) == 1, (role, method, route.path)
 
 
 def test_searches_and_suggestions_count_among_what_is_seen(world: World) -> None:

@@ -1,0 +1,117 @@
+"""What is isolated because somebody suspects a state secret in it, in the catalog: for nobody it is there any more.
+
+The log names the original's identifier and the deed, and nothing of why. A recording and its sidecars are one family:
+what holds for one of them holds for all. Everything here runs inside a transaction of the caller's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from pipeline.edges import tables as t
+from pipeline.errors import BadInput
+from pipeline.records import Restriction
+
+BEGUN, ENDED = "isolation.begun", "isolation.ended"
+EVENTS: Final = (BEGUN, ENDED)
+# Why work on it stands; what stands for another reason is not stirred when it is released.
+REASON: Final = "it stands"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Isolation:
+    """An original that nobody sees. ended_why: why it is no state secret, as the person said who released it."""
+
+    id: str
+    original: str
+    by: str
+    begun_at: datetime
+    ended_by: str | None = None
+    ended_why: str | None = None
+    ended_at: datetime | None = None
+
+
+def closed() -> sa.Select[Any]:
+    """The identifiers of all that is isolated now, families included, to be compared with in a query."""
+    original, its = t.original.c, t.isolation.c
+    own = sa.select(its.original).where(its.ended_at.is_(None))
+    heads = sa.select(sa.func.coalesce(original.parent, original.id)).where(original.id.in_(own))
+    return sa.select(original.id).where(sa.or_(original.id.in_(heads), original.parent.in_(heads)))
+
+
+def among(connection: sa.Connection, ids: Sequence[str] | None = None) -> set[str]:
+    """Those of these originals, or of all, that are isolated now."""
+    if connection.execute(sa.select(t.isolation.c.id).where(t.isolation.c.ended_at.is_(None)).limit(1)).first() is None:
+        return set()
+    found = set(connection.execute(closed()).scalars())
+    return found if ids is None else found.intersection(ids)
+
+
+def restriction_of(original: str) -> Restriction:
+    """What the isolation of an original is to those who ask who may see it: a restriction that lets nobody in."""
+    return Restriction(
+        id=f"isolated-{original}", original=original, case_key=None, printed=None, kind="isolated", units=(),
+        persons=(), reason="", by="", role="", from_at=datetime.fromtimestamp(0, UTC),
+    )  # fmt: skip
+
+
+def listed(connection: sa.Connection, *, all_: bool = False) -> list[Isolation]:
+    """Those in force, or every one that ever was, oldest first."""
+    query = sa.select(t.isolation).order_by(t.isolation.c.id)
+    return [_read(row) for row in connection.execute(query if all_ else query.where(t.isolation.c.ended_at.is_(None)))]
+
+
+def one(connection: sa.Connection, identifier: str) -> Isolation:
+    """The isolation with this identifier, locked until the transaction ends. Raises BadInput where there is none."""
+    query = sa.select(t.isolation).where(t.isolation.c.id == identifier.strip().upper()).with_for_update()
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise BadInput(f"There is no isolation {identifier}", zh=f"没有编号为 {identifier} 的隔离", found=identifier)
+    return _read(row)
+
+
+def put(connection: sa.Connection, record: Isolation) -> None:
+    """The isolation stands as it is here."""
+    values = vars(record)
+    if connection.execute(sa.update(t.isolation).where(t.isolation.c.id == record.id).values(**values)).rowcount == 0:
+        connection.execute(sa.insert(t.isolation).values(**values))
+
+
+def family_of(connection: sa.Connection, original: str) -> list[str]:
+    """The recording that it is or belongs to, with all its sidecars."""
+    its = t.original.c
+    head = sa.select(sa.func.coalesce(its.parent, its.id)).where(its.id == original).scalar_subquery()
+    return list(connection.execute(sa.select(its.id).where(sa.or_(its.id == head, its.parent == head))).scalars())
+
+
+def touch(connection: sa.Connection, originals: Sequence[str], seq: int) -> None:
+    """These have changed at this event: the index follows that."""
+    its = t.original.c
+    connection.execute(
+        sa.update(t.original).where(its.id.in_(originals), its.changed_seq < seq).values(changed_seq=seq)
+    )
+
+
+def replay(connection: sa.Connection, event: Mapping[str, Any]) -> None:
+    """What this event of the log isolated, or released, is so in the catalog again."""
+    identifier, at = event["facts"]["isolation"], datetime.fromisoformat(event["at"])
+    if event["type"] == BEGUN:
+        put(connection, Isolation(id=identifier, original=event["original"], by=event["actor"], begun_at=at))
+        return
+    ended = {"ended_by": event["actor"], "ended_why": event["facts"]["reason"], "ended_at": at}
+    connection.execute(sa.update(t.isolation).where(t.isolation.c.id == identifier).values(**ended))
+
+
+def dump(connection: sa.Connection) -> list[dict[str, Any]]:
+    """Every isolation as its events tell it, in a form that can be compared."""
+    moments = ("begun_at", "ended_at")
+    return [{k: v for k, v in vars(record).items() if k not in moments} for record in listed(connection, all_=True)]
+
+
+def _read(row: Any) -> Isolation:
+    return Isolation(**{name: getattr(row, name) for name in Isolation.__dataclass_fields__})
