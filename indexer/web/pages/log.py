@@ -70,7 +70,7 @@ def page(
     return visit.page(
         "log.html", status=400 if said else 200, entries=entries, given=given, more=more, said=said, names=names,
         watched=watched, groups=list(GROUPS), types=types,
-        told=lambda facts: _told(visit, facts),
+        told=lambda facts: _told(visit, facts), whole=_whole,
         people=[one.name for one in visit.house.accounts.listed()],
         link=lambda **changes: _link(given, changes),
     )  # fmt: skip
@@ -210,18 +210,28 @@ def _unusual(visit: Visit) -> list[unusual.Finding]:
 
 
 def _told(visit: Visit, facts: dict[str, Any]) -> str:
-    """The facts of an entry in one line."""
+    """The facts of an entry in one line: those that have a name."""
     colon, end = ("：", "；") if visit.lang == "zh" else (": ", "; ")
-    parts = (
-        f"{named(visit.lang, 'fact', name)}{colon}{_one(value)}"
-        for name, value in facts.items()
-        if name != "purpose" and value not in (None, "")
-    )
-    return masked(end.join(parts))[:400]
+    told = ((name, _value(visit, value)) for name, value in facts.items() if name in NAMES["fact"])
+    return masked(end.join(f"{named(visit.lang, 'fact', name)}{colon}{value}" for name, value in told if value))[:400]
 
 
-def _one(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _value(visit: Visit, value: Any) -> str:
+    match value:
+        case None | "" | [] | {}:
+            return ""
+        case dict():
+            return f"（{told}）" if (told := _told(visit, value)) else ""
+        case list() if all(isinstance(one, str | int) for one in value):
+            return ", ".join(map(str, value))
+        case list():
+            return str(len(value))
+        case _:
+            return str(value)
+
+
+def _whole(facts: dict[str, Any]) -> str:
+    return masked(json.dumps(facts, ensure_ascii=False, indent=2))
 
 
 def _link(given: dict[str, str], changes: dict[str, Any]) -> str:
