@@ -71,7 +71,10 @@ class Match(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """hits: in order; total: of all that match; facets: field -> value -> documents."""
+    """hits: in order; total: of all that match; facets: field -> value -> documents.
+
+    Facets may still be counted while hits are looked at; whoever looks at them waits.
+    """
 
     hits: tuple[Match, ...]
     total: int

@@ -38,6 +38,7 @@ from indexer.tree import (
     Node,
     Not,
     Words,
+    times_of,
     words_of,
 )
 from pipeline.edges import failpoint
@@ -375,7 +376,7 @@ class TantivyIndex:
             searcher = view.searcher
             query = _Query(self._schema, view).of(asked.node)
             # The library lets other threads run while it counts.
-            facets = self._facets(view, query, asked)
+            facets = _Later(self._folder, self._facets(view, query, asked))
             order: dict[str, Any] = {}
             if asked.sort == "time":
                 order = {"order_by_field": "earliest", "order": tantivy.Order.Asc}
@@ -393,7 +394,7 @@ class TantivyIndex:
                     for score, address in result.hits[: asked.limit]
                 ),
                 total=_total(result if shown is query else searcher.search(query, 1, count=True)),
-                facets=facets(),
+                facets=facets,
             )
 
     def _from_place(self, query: tantivy.Query, by: str, place: int) -> tantivy.Query:
@@ -450,10 +451,36 @@ class TantivyIndex:
             self._counting, self._view = None, None
 
 
+class _Later(Mapping[str, Mapping[str, int]]):
+    """Facets that are still being counted, while the hits get their facts; whoever looks at them waits."""
+
+    def __init__(self, folder: Path, wait: Callable[[], _Facets]) -> None:
+        self._folder, self._wait = folder, wait
+        self._counted: _Facets | None = None
+
+    def _all(self) -> _Facets:
+        if self._counted is None:
+            with _reading(self._folder):
+                self._counted = self._wait()
+        return self._counted
+
+    def __getitem__(self, name: str) -> Mapping[str, int]:
+        return self._all()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+
 def _shared_out(asked: Asked) -> list[tuple[str, ...]]:
-    """The fields counted by each of several threads. Each looks for the hits anew, so what is dear to find is looked
-    for once."""
-    if len(asked.facets) == 1 or any(len(words.tokens) > 1 or words.last_is_prefix for words in words_of(asked.node)):
+    """The fields counted by each of several threads.
+
+    Each looks for the hits anew, so those that are dear to find, by several words or in a time, are looked for once.
+    """
+    tokens = sum(2 if words.last_is_prefix else len(words.tokens) for words in words_of(asked.node))
+    if len(asked.facets) == 1 or tokens > 1 or times_of(asked.node):
         return [asked.facets]
     half = (len(asked.facets) + 1) // 2
     return [asked.facets[:half], asked.facets[half:]]

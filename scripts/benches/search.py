@@ -94,6 +94,9 @@ def _measured(backend: str, count: int, folder: Path, address: str, server_pid: 
         told_before.write_text(json.dumps(_build(follower, catalog, server_pid)))
     yield {"class": "build", **json.loads(told_before.read_text())}
     index = follower._index()
+    for number in range(index.seq() - catalog.head()):
+        # What a run before this one has changed.
+        catalog.say(number % CHANGES, f"改变{number % CHANGES}")
     raw = RAW[backend](index)
 
     totals: list[int] = []
