@@ -44,6 +44,8 @@ _LONGEST, _KEPT = 480, 300
 RANKED = 3_000
 # In the folder, so that a person who looks there knows where the index is.
 _SIGN = "in-the-database.txt"
+# Every commit writes the mark anew, and with it the number of its transaction. How many counts are kept until then.
+_COMMIT, _REMEMBERED = "SELECT xmin::text FROM mark", 64
 _NOTHING, _EVERYTHING = "'!'", f"'flags:{DOCUMENT_FLAG}'"
 # Errors by which PostgreSQL says that tables are missing, not as they were made, or that their files are damaged.
 _DAMAGE = ("3F000", "42P01", "42703", "XX001", "XX002", "58P01")
@@ -86,6 +88,8 @@ class PostgresqlIndex:
         # Facet values whose numbers are committed; the numbers of one value never change.
         self._numbers: dict[tuple[str, str], int] = {}
         self._guard = threading.Lock()
+        # A commit, and what was counted as it left the index.
+        self._counts: tuple[str | None, dict[Node, int]] = (None, {})
         self._staged: dict[str, Document | None] = {}
         try:
             make_once(place, self._make)
@@ -223,10 +227,17 @@ class PostgresqlIndex:
         return Found(hits=matches, total=total, facets=facets)
 
     def count(self, node: Node) -> int:
+        """Remembered until the next commit, which writes the mark anew: this is counted with each search."""
         with self._reading() as connection:
+            commit = connection.exec_driver_sql(_COMMIT).scalar()
+            if self._counts[0] == commit and node in self._counts[1]:
+                return self._counts[1][node]
             condition, values = _Where(_spread(connection, node)).of(node)
-            found = connection.exec_driver_sql(f"SELECT count(*) FROM document WHERE {condition}", tuple(values))
-            return int(found.scalar_one())
+            statement = f"SELECT count(*), ({_COMMIT}) FROM document WHERE {condition}"
+            [(count, commit)] = connection.exec_driver_sql(statement, tuple(values)).all()
+        known = self._counts[1] if self._counts[0] == commit and len(self._counts[1]) < _REMEMBERED else {}
+        self._counts = (commit, known | {node: int(count)})
+        return int(count)
 
     def close(self) -> None:
         self._engine.dispose()

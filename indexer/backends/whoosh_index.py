@@ -166,6 +166,8 @@ class WhooshIndex:
         self._guard = threading.RLock()
         self._staged: dict[str, Document | None] = {}
         self._current: Any = None
+        # What was counted since the last commit.
+        self._counts: dict[Node, int] = {}
         make_once(place, _make)
         with _reading(folder):
             self._index = whoosh_index.open_dir(str(folder))
@@ -218,6 +220,7 @@ class WhooshIndex:
             if self._current is not None:
                 self._current.close()
             self._current = None
+            self._counts = {}
             self._current = whoosh_index.open_dir(str(self._folder)).searcher()
         return self._current
 
@@ -246,7 +249,12 @@ class WhooshIndex:
             )
 
     def count(self, node: Node) -> int:
-        return self.search(Asked(node=node, limit=0)).total
+        """Remembered until the next commit: what somebody may see is counted with each search."""
+        with self._guard, _reading(self._folder):
+            self._searcher()
+            if node not in self._counts:
+                self._counts[node] = self.search(Asked(node=node, limit=0)).total
+            return self._counts[node]
 
     def stats(self) -> Stats:
         with self._guard, _reading(self._folder):
