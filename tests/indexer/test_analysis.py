@@ -48,6 +48,12 @@ def test_the_form_with_offsets_is_the_form_without() -> None:
         assert list(analysis.stream_of(text).texts) == analysis.tokens(text)
 
 
+def test_texts_take_the_same_form_together_as_alone() -> None:
+    texts = ["二〇二一", "年〔2021〕", "現 場 檢 查", "", "e\u0301té", "\u0301a", " 单 ", "十二"]
+    for some in (texts, [*texts, f"甲{BREAK}乙"]):
+        assert analysis.norms(some) == [analysis.norm(text) for text in some]
+
+
 def test_unspaced_scripts_are_cut_in_pairs_with_the_last_alone_and_others_whole() -> None:
     assert analysis.tokens("现场检查 DSJ-A7 007号") == ["现场", "场检", "检查", "查", "dsj", "a", "7", "7", "号"]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import indexer.search
 from indexer.access import Reviewer
 from indexer.follower import Follower
 from indexer.search import Filters, Page, marked, search
@@ -181,6 +182,17 @@ def test_facets_count_all_hits_and_not_the_sidecars_behind_them(find: Find) -> N
     assert page.facets["kind"] == {"audio": 1, "photo": 1, "sidecar": 1, "video": 1}
     assert page.facets["case"] == {"平商务罚字〔2021〕第3号": 1, "平商务罚字〔2021〕第5号": 1}
     assert page.facets["officer"] == {"李建国": 1}
+
+
+def test_of_many_values_the_commonest_are_given_and_that_there_are_others_is_said(
+    find: Find, catalog: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog.put(known("n1", links=[link("平商务罚字〔2021〕第5号")]))
+    monkeypatch.setattr(indexer.search, "MOST_VALUES", 1)
+    page = find()
+    assert (page.facets["case"], "case" in page.cut) == ({"平商务罚字〔2021〕第5号": 2}, True)
+    assert (page.facets["officer"], "officer" in page.cut) == ({"李建国": 1}, False)
+    assert page.summary()["facets_cut"] == list(page.cut)
 
 
 def test_a_change_is_found_by_the_next_search(find: Find, catalog: Archive) -> None:
