@@ -61,6 +61,16 @@ NAMES: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "waiting": ("等待", "waiting"), "running": ("进行", "running"), "done": ("完成", "done"),
         "failed": ("失败", "failed"), "cancelled": ("已取消", "cancelled"),
     },
+    "mended": {
+        "originals_recovered": ("补登的原件", "originals entered late"),
+        "derivatives_dropped": ("清除的无主预览", "derivatives of nobody removed"),
+        "originals_planned_anew": ("补排工作的原件", "originals planned anew"),
+        "lanes_queued_again": ("重新排队的工作", "work queued again"),
+        "index_was_behind": ("索引落后", "originals that the index was behind by"),
+        "index_restored": ("补入索引", "documents put back into the index"),
+        "exports_cleared": ("清理的导出", "exports cleared"),
+        "leftovers_removed": ("清除的残留文件", "leftovers removed"),
+    },
     "lane": {"light": ("轻", "light"), "heavy": ("重", "heavy")},
     "stage": {
         "probe": ("读取属性", "probe"), "timestamps": ("判定时间", "timestamps"), "link": ("关联案件", "link"),

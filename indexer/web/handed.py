@@ -132,10 +132,7 @@ def screen(desk: Desk, which: Narrowed, kept: Kept, *, before: str | None, limit
     """What this person is told. Without a `since` it is of all times."""
     hidden = _Hidden(desk)
     period = Narrowed(since=which.since)
-    said = desk.at_intake()
-    watched = [root for one in said for root in one["watchers"]]
-    named = [Waiting(path=path, why=why, why_zh=zh) for one in said for path, why, zh in one.get("waiting", ())]
-    waiting = [one for one in named if not hidden.names(one.path)]
+    watched, waiting, beyond = _waiting(desk, hidden)
     uploads = desk.uploads().unfinished(desk.actor)
     with desk.catalog.snapshot() as connection:
         refused = list(_refused(desk, arrivals.refused_since(connection, which.since, desk.settings.watched), hidden))
@@ -152,17 +149,52 @@ def screen(desk: Desk, which: Narrowed, kept: Kept, *, before: str | None, limit
             return int(kept.of((only, period.since, hidden.of), lambda: counted(only)))
 
         every = counted("")
-        beyond = sum(int(root.get("waiting", 0)) for root in watched) - len(named)
         stuck = [one for one in uploads if one.state in ("interrupted", "refused")]
         summed = Sum(
-            safe=every - counted("broken"), way=len(waiting) + max(beyond, 0) + len(uploads) - len(stuck),
+            safe=every - counted("broken"), way=len(waiting) + beyond + len(uploads) - len(stuck),
             needs=len([one for one in refused if one.is_there]) + len(broken) + len(lists) + len(stuck),
             unlinked=lately("unlinked"), proposed=lately("proposed"), late=lately("late"),
         )  # fmt: skip
         return Screen(
             sum=summed, refused=refused, broken=_rows(connection, broken, hidden), lists=lists, uploads=uploads,
-            waiting=waiting, more=max(beyond, 0), watched=watched, rows=_rows(connection, rows, hidden), after=after,
+            waiting=waiting, more=beyond, watched=watched, rows=_rows(connection, rows, hidden), after=after,
         )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unsafe:
+    """What is announced or lies there and is not in custody. lists: (list, names of what did not come, how many);
+    more: waiting files beyond those that are named."""
+
+    refused: Sequence[Refused]
+    waiting: Sequence[Waiting]
+    more: int
+    lists: Sequence[tuple[Drop, Sequence[str], int]]
+
+
+def unsafe(desk: Desk) -> Unsafe:
+    """What of all times is not safe yet, as this person may know of it."""
+    hidden = _Hidden(desk)
+    _, waiting, more = _waiting(desk, hidden)
+    with desk.catalog.snapshot() as connection:
+        refused = list(_refused(desk, arrivals.refused_since(connection, None, desk.settings.watched), hidden))
+        found = drops.drops(connection)
+    lists = [
+        (one, [masked(name) for name in one.told.get("missing_names", ()) if not hidden.names(name)],
+         int(one.told.get("missing", 0)))
+        for one in found
+        if one.state != "complete" and one.manifest not in hidden.of and not hidden.names(f"{one.folder}/{one.name}")
+    ]  # fmt: skip
+    return Unsafe(refused=[one for one in refused if one.is_there], waiting=waiting, more=more, lists=lists)
+
+
+def _waiting(desk: Desk, hidden: _Hidden) -> tuple[list[Mapping[str, Any]], list[Waiting], int]:
+    """(watched folders, files that wait, how many more do) as the watchers say it."""
+    said = desk.at_intake()
+    watched = [root for one in said for root in one["watchers"]]
+    named = [Waiting(path=path, why=why, why_zh=zh) for one in said for path, why, zh in one.get("waiting", ())]
+    beyond = sum(int(root.get("waiting", 0)) for root in watched) - len(named)
+    return watched, [one for one in named if not hidden.names(one.path)], max(beyond, 0)
 
 
 def receipt(desk: Desk, which: Narrowed, *, first: int, limit: int) -> tuple[list[Row], list[Refused], int]:

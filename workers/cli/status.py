@@ -79,10 +79,11 @@ def standing(built: Home) -> dict[str, Any]:
 
 def _verified(built: Home, now: datetime) -> dict[str, Any] | None:
     """The last comparison of vault, catalog and log: `at`, `age_h`, what it found; None where there was none."""
-    lines = built.catalog.events_of_type(["verify"])
-    if not lines:
+    events = (json.loads(line) for line in reversed(built.catalog.events_of_type(["verify"])))
+    # One of some originals alone compares nothing as a whole.
+    event = next((one for one in events if one["facts"].get("everything", True)), None)
+    if event is None:
         return None
-    event = json.loads(lines[-1])
     age_h = round((now - datetime.fromisoformat(event["at"])).total_seconds() / 3600, 2)
     return {"at": event["at"], "age_h": age_h, "by": event["actor"], "outcome": event["outcome"], **event["facts"]}
 

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from workers.bootstrap import Home
 
 
+# Of each sort so many are named in the log; all of them are printed.
+TOLD = 20
+
+
 @click.command(short_help="Recompute digests and check the audit log.")
 @click.argument("id", nargs=-1)
 def verify(id: tuple[str, ...]) -> int:
@@ -55,8 +59,14 @@ def verify(id: tuple[str, ...]) -> int:
                 "second_party": second_party(built),
             },
         }  # fmt: skip
-        facts = {"checked": len(wanted), "broken": len(broken), "missing": len(missing), "log_faults": len(log.faults)}
-        facts["strays"] = len(seen.strays)
+        facts: dict[str, Any] = {
+            "checked": len(wanted),
+            "broken": len(broken),
+            "missing": len(missing),
+            "log_faults": len(log.faults),
+        }
+        facts |= {"strays": len(seen.strays), "unrecorded": len(seen.unrecorded), "everything": not id}
+        facts |= {"strays_told": [one[:200] for one in seen.strays[:TOLD]], "unrecorded_told": seen.unrecorded[:TOLD]}
         bad = bool(not seen.holds or log.faults)
         if not log.faults:
             fixity.record_all(
