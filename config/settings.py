@@ -129,6 +129,10 @@ class WebSettings:
     session_h: float
     upload_max_gib: float
     upload_keep_h: float
+    sign_ins_min: float
+    uploads_min: float
+    exports_min: float
+    asks_min: float
 
 
 @dataclass(frozen=True)

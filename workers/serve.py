@@ -31,8 +31,10 @@ def serve(home: Home, stop: threading.Event, host: str, port: int) -> None:
 
 def house_of(home: Home, matching: Matching | None = None) -> House:
     """What the pages have at hand."""
+    web = home.settings.web
     return House(
         accounts=build_accounts(home), finder=build_finder(home), desk_of=home.of, standing=lambda: standing(home),
+        rates={"sign_in": web.sign_ins_min, "upload": web.uploads_min, "export": web.exports_min, "ask": web.asks_min},
         counters=lambda: workload.counters(home.catalog),
         match=(matching or Matching(home)).ask,
     )  # fmt: skip

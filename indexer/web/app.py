@@ -23,7 +23,8 @@ from starlette.exceptions import HTTPException
 
 from indexer.web import pages, words
 from indexer.web.desk import House, Visit
-from indexer.web.visits import NobodyHere, PasswordFirst, inside, visit_of
+from indexer.web.limits import Buckets, kind_of
+from indexer.web.visits import COOKIE, NobodyHere, PasswordFirst, inside, visit_of
 from pipeline.errors import BadInput, CasereelError, NotAllowed, TryAgain
 
 HEADERS: Final = {
@@ -48,6 +49,8 @@ def create_app(house: House) -> FastAPI:
         guards = [Depends(same_origin)] if getattr(module, "OPEN", False) else [Depends(same_origin), Depends(inside)]
         app.include_router(module.ROUTES, dependencies=guards)
     app.mount("/static", StaticFiles(directory=words.HERE / "static"))
+    app.state.buckets = {kind: Buckets(per_min) for kind, per_min in house.rates.items()}
+    app.middleware("http")(_not_too_often)
     app.middleware("http")(_with_headers)
     for error, answer in (
         (NobodyHere, _to_the_form), (PasswordFirst, _to_the_password), (CasereelError, _in_words),
@@ -102,6 +105,24 @@ async def _with_headers(request: Request, answer: Callable[[Request], Awaitable[
         # Bytes of exhibits come with a stricter policy of their own.
         response.headers.setdefault(name, value)
     return response
+
+
+async def _not_too_often(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+    kind = kind_of(request.method, request.url.path)
+    buckets: Buckets | None = request.app.state.buckets.get(kind)
+    if buckets is None:
+        return await answer(request)
+    address = request.client.host if request.client else ""
+    # Before anybody has signed in an address is all that is known; after that several persons may share one.
+    who = address if kind == "sign_in" else request.cookies.get(COOKIE, address)
+    wait_s = buckets.wait_s(who[:200])
+    if not wait_s:
+        return await answer(request)
+    refused = await _said(
+        request, 429, f"Too many requests: go on in {wait_s} s", f"请求过于频繁：请在 {wait_s} 秒后继续"
+    )
+    refused.headers["Retry-After"] = str(wait_s)
+    return refused
 
 
 def is_api(request: Request) -> bool:

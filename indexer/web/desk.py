@@ -6,7 +6,7 @@ what the person may not do or know of is absent: 404.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -90,6 +90,7 @@ class House:
     standing: Callable[[], dict[str, Any]]
     counters: Callable[[], dict[str, dict[str, float]]]
     match: Callable[[Reviewer, BinaryIO, str, int], Answer]
+    rates: Mapping[str, float] = field(default_factory=dict)
     parts: dict[str, Any] = field(default_factory=dict)
 
 

@@ -62,7 +62,7 @@ class Sending {
     for (let wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
       try {
         const response = await fetch(path, { method, headers: { "X-CSRF-Token": sign(), ...headers }, body });
-        if (![502, 503, 504].includes(response.status)) return response;
+        if (![429, 502, 503, 504].includes(response.status)) return response;
         const why = await response.clone().json().catch(() => null);
         if (why?.error && method === "POST" && path === "/api/uploads") return response;
       } catch { /* nobody answers: it is asked again */ }
