@@ -316,10 +316,10 @@ def _write(path: Path, data: bytes) -> None:
 
 def last_of(home: Home) -> dict[str, Any] | None:
     """The latest backup: `at`, `age_h`, `target`, `objects`; None where there was none."""
-    lines = home.catalog.events_of_type(["backup.done"])
-    if not lines:
+    line = home.catalog.last_of_type("backup.done")
+    if line is None:
         return None
-    event = json.loads(lines[-1])
+    event = json.loads(line)
     at = datetime.fromisoformat(event["at"])
     age_h = round((home.catalog.now() - at).total_seconds() / 3600, 2)
     return {"at": event["at"], "age_h": age_h, **{name: event["facts"][name] for name in ("target", "objects")}}

@@ -168,12 +168,12 @@ class Fixity:
     def standing(self, now: datetime, every_days: float) -> dict[str, Any]:
         """`checked` in the last so many days, `overdue`, `oldest_days` since the oldest was read, open `incidents`."""
         seen = sa.func.coalesce(t.fixity.c.checked_at, t.original.c.accepted_at, type_=t.Instant())
-        joined = sa.select(sa.func.count(), sa.func.min(seen)).select_from(
+        late = sa.case((seen < now - timedelta(days=every_days), 1))
+        joined = sa.select(sa.func.count(), sa.func.min(seen), sa.func.count(late)).select_from(
             t.original.outerjoin(t.fixity, t.fixity.c.original == t.original.c.id)
         )
         with self._catalog.snapshot() as connection:
-            count, oldest = connection.execute(joined).one()
-            overdue = connection.execute(joined.where(seen < now - timedelta(days=every_days))).one()[0]
+            count, oldest, overdue = connection.execute(joined).one()
             open_ = connection.execute(
                 sa.select(sa.func.count()).select_from(t.incident).where(t.incident.c.closed_at.is_(None))
             ).scalar()

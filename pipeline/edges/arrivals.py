@@ -14,6 +14,7 @@ from ulid import ULID
 from pipeline.edges import drops
 from pipeline.edges import tables as t
 from pipeline.edges.catalog import in_pieces
+from pipeline.edges.events import distinct
 from pipeline.timing import lateness
 
 Only = Literal["", "broken", "attention", "unlinked", "proposed", "late", "duplicate"]
@@ -106,19 +107,17 @@ def _where(which: Narrowed) -> list[Any]:
     its_links = sa.select(link.id).where(link.original == arrival.original)
     match which.only:
         case "broken":
-            where.append(original.state == "failed_custody")
+            where.append(original.state.in_([sa.literal_column("'failed_custody'")]))
         case "attention":
             where.append(original.state == "attention")
         case "unlinked":
             where += [~its_links.where(link.status != "refused").exists(), original.parent.is_(None),
                       original.state != "disposed"]  # fmt: skip
         case "proposed":
-            where.append(its_links.where(link.status == "proposed").exists())
+            proposed = sa.select(link.original).where(link.status.in_([sa.literal_column("'proposed'")]))
+            where.append(arrival.original.in_(proposed))
         case "late":
-            told = sa.select(t.caveat.c.number).where(
-                t.caveat.c.original == arrival.original, t.caveat.c.code == lateness.CODE
-            )
-            where.append(told.exists())
+            where.append(arrival.original.in_(sa.select(t.caveat.c.original).where(t.caveat.c.code == lateness.CODE)))
         case "duplicate":
             where.append(arrival.status == "duplicate")
     return where
@@ -131,15 +130,7 @@ def _first_id(at: datetime) -> str:
 
 def sources(connection: sa.Connection) -> list[str]:
     """Every way in that something came by."""
-    # One step of the index for each, where the rows of all would be read otherwise.
-    found: list[str] = []
-    column = t.arrival.c.source
-    while True:
-        query = sa.select(sa.func.min(column))
-        following = connection.execute(query.where(column > found[-1]) if found else query).scalar()
-        if following is None:
-            return found
-        found.append(following)
+    return distinct(connection, t.arrival.c.source)
 
 
 def twins(connection: sa.Connection, originals: Sequence[str]) -> dict[str, Came]:

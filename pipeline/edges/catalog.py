@@ -54,7 +54,7 @@ IDLE_MS: Final = 30_000
 DECIDED: Final = "person"
 # So much of a digest names an original.
 _DIGEST_BEGUN: Final = re.compile(r"[0-9a-zA-Z]{8,64}")
-REVISION: Final = "0016"
+REVISION: Final = "0017"
 
 
 def make_engine(url: str, *, writes: bool) -> sa.Engine:
@@ -511,6 +511,12 @@ class Catalog:
             query = query.where(sa.or_(*(t.event.c.line.contains(one, autoescape=True) for one in holding)))
         with self.snapshot() as connection:
             return list(connection.execute(query).scalars())
+
+    def last_of_type(self, type: str) -> str | None:
+        """The log's latest line of this type."""
+        query = sa.select(t.event.c.line).where(t.event.c.type == type)
+        with self.snapshot() as connection:
+            return connection.execute(query.order_by(t.event.c.at.desc(), t.event.c.seq.desc()).limit(1)).scalar()
 
     def doubt_the_dead(self, count: int = 100) -> int:
         """The workers that died last are looked at once more by whoever takes over; how many there were.

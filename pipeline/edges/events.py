@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from pipeline.edges import tables as t
-from pipeline.edges.catalog import Catalog
+from pipeline.edges.catalog import Catalog, in_pieces
 
 # A look's row and its event are written one after the other.
 TOGETHER: Final = timedelta(seconds=10)
@@ -20,7 +20,7 @@ TOGETHER: Final = timedelta(seconds=10)
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
     """Which entries. types: these, or those that begin with one that ends in a point; empty for all. before: only
-    entries with a smaller number. rarely: most entries are of other types, and each of these is looked up by itself."""
+    entries that stand below the one with this number where the latest stands first."""
 
     actor: str = ""
     types: tuple[str, ...] = ()
@@ -28,7 +28,6 @@ class Wanted:
     from_at: datetime | None = None
     to_at: datetime | None = None
     before: int | None = None
-    rarely: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,43 +44,80 @@ class Entry:
 
 
 def find(catalog: Catalog, wanted: Wanted, limit: int) -> list[Entry]:
-    """The entries, the latest first, no more than so many."""
+    """The entries, the latest first, no more than so many.
+
+    By their times; the number tells which of two at one time is the later. Time and number go together but where the
+    clock was set back. However the log is narrowed, an index leads to the page.
+    """
     c = t.event.c
-    query = sa.select(c.seq, c.at, c.type, c.actor, c.original, c.line).order_by(c.seq.desc()).limit(limit)
-    if wanted.rarely and wanted.types:
-        newest = sa.select(c.seq).order_by(c.seq.desc()).limit(limit)
-        each = [_narrowed(newest, replace(wanted, types=(one,))) for one in wanted.types]
-        latest = sa.union_all(*(sa.select(one.subquery().c.seq) for one in each)).subquery()
-        query = query.where(c.seq.in_(sa.select(latest.c.seq).order_by(latest.c.seq.desc()).limit(limit)))
-    else:
-        query = _narrowed(query, wanted)
     with catalog.snapshot() as connection:
-        return [_entry(row) for row in connection.execute(query)]
+        where = _within(connection, wanted)
+        # The latest of each type, and of these the latest: a type that is rare is not sought among all the others.
+        kinds: list[str | None] = [*_of_types(connection, wanted.types)] if wanted.types else [None]
+        if wanted.types and (wanted.original or (wanted.actor and len(kinds) > 1)):
+            # Entries of one original or person are few: their index leads there, and no index of types may.
+            where, kinds = [*where, (c.type + "").in_([one for one in kinds if one])], [None]
+        some = [_latest(where if kind is None else [*where, c.type == kind], limit).subquery() for kind in kinds]
+        if not some:
+            return []
+        found = sa.union_all(*(sa.select(one) for one in some)).subquery()
+        chosen = sa.select(found.c.seq).order_by(found.c.at.desc(), found.c.seq.desc()).limit(limit)
+        numbers = connection.execute(chosen).scalars().all()
+        query = sa.select(c.seq, c.at, c.type, c.actor, c.original, c.line).order_by(c.at.desc(), c.seq.desc())
+        return [
+            _entry(row)
+            for some_numbers in in_pieces(numbers)
+            for row in connection.execute(query.where(c.seq.in_(some_numbers)))
+        ]
 
 
-def _narrowed(query: sa.Select[Any], wanted: Wanted) -> sa.Select[Any]:
+def _latest(where: Sequence[sa.ColumnElement[bool]], limit: int) -> sa.Select[Any]:
     c = t.event.c
+    return sa.select(c.seq, c.at).where(*where).order_by(c.at.desc(), c.seq.desc()).limit(limit)
+
+
+def _within(connection: sa.Connection, wanted: Wanted) -> list[sa.ColumnElement[bool]]:
+    """What the entries must be, but for their types."""
+    c = t.event.c
+    where: list[sa.ColumnElement[bool]] = []
     if wanted.actor:
-        query = query.where(c.actor == wanted.actor)
-    if wanted.types:
-        named = [one for one in wanted.types if not one.endswith(".")]
-        begun = [c.type.startswith(one, autoescape=True) for one in wanted.types if one.endswith(".")]
-        query = query.where(sa.or_(c.type.in_(named), *begun))
+        where.append(c.actor == wanted.actor)
     if wanted.original:
-        query = query.where(c.original == wanted.original)
+        where.append(c.original == wanted.original)
     if wanted.from_at is not None:
-        query = query.where(c.at >= wanted.from_at)
+        where.append(c.at >= wanted.from_at)
     if wanted.to_at is not None:
-        query = query.where(c.at < wanted.to_at)
+        where.append(c.at < wanted.to_at)
     if wanted.before is not None:
-        query = query.where(c.seq < wanted.before)
-    return query
+        at = connection.execute(sa.select(c.at).where(c.seq == wanted.before)).scalar()
+        where += [c.seq < wanted.before] if at is None else [c.at <= at, sa.or_(c.at < at, c.seq < wanted.before)]
+    return where
+
+
+def _of_types(connection: sa.Connection, asked: Sequence[str]) -> list[str]:
+    """The types that have happened, of those asked for by name or beginning."""
+    if len(asked) == 1 and not asked[0].endswith("."):
+        return [asked[0]]
+    begun = tuple(one for one in asked if one.endswith("."))
+    return [one for one in _types(connection) if one in asked or one.startswith(begun)]
 
 
 def types(catalog: Catalog) -> list[str]:
     """Every type that has happened."""
     with catalog.snapshot() as connection:
-        return sorted(connection.execute(sa.select(t.event.c.type).distinct()).scalars())
+        return _types(connection)
+
+
+def _types(connection: sa.Connection) -> list[str]:
+    return distinct(connection, t.event.c.type)
+
+
+def distinct(connection: sa.Connection, column: sa.Column[str]) -> list[str]:
+    """The values of a column that begins an index: one step of it for each, where all rows would be read otherwise."""
+    steps = sa.select(sa.func.min(column).label("value")).cte("steps", recursive=True)
+    following = sa.select(sa.func.min(column)).where(column > steps.c.value).scalar_subquery()
+    steps = steps.union_all(sa.select(following).where(steps.c.value.is_not(None)))
+    return sorted(one for one in connection.execute(sa.select(steps.c.value)).scalars() if one is not None)
 
 
 def watched_s(catalog: Catalog, looks: Sequence[Entry]) -> dict[int, float]:

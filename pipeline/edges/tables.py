@@ -94,11 +94,18 @@ original = sa.Table(
     _text("name"),
     sa.Column("state", sa.String(20), nullable=False, index=True),
     _at("accepted_at"),
-    sa.Column("parent", sa.String(26), sa.ForeignKey("cr_original.id"), index=True),
+    sa.Column("parent", sa.String(26), sa.ForeignKey("cr_original.id")),
     sa.Column("changed_seq", sa.BigInteger, nullable=False, index=True),
+    # How much came in lately, and what was never read again since.
+    sa.Index("ix_cr_original_accepted_at", "accepted_at", "id", "size_bytes"),
     _one_of("state", ORIGINAL_STATES),
     _one_of("kind", KINDS),
 )
+# Most have none, and a database that counted them would rather read all.
+_BELONGS = original.c.parent.is_not(None)
+sa.Index("ix_cr_original_parent", original.c.parent, sqlite_where=_BELONGS, postgresql_where=_BELONGS)
+_BROKEN = original.c.state.in_(["failed_custody"])
+sa.Index("ix_cr_original_broken", original.c.id, sqlite_where=_BROKEN, postgresql_where=_BROKEN)
 
 arrival = sa.Table(
     "cr_arrival",
@@ -321,6 +328,8 @@ case_link = sa.Table(
     sa.UniqueConstraint("original", "case_key"),
     _one_of("status", LINK_STATUSES),
 )
+_PROPOSED = case_link.c.status.in_(["proposed"])
+sa.Index("ix_cr_case_link_proposed", case_link.c.original, sqlite_where=_PROPOSED, postgresql_where=_PROPOSED)
 
 recording = sa.Table(
     "cr_recording",
@@ -431,10 +440,14 @@ event = sa.Table(
     _at("at"),
     sa.Column("type", sa.String(40), nullable=False),
     sa.Column("actor", sa.String(80), nullable=False),
-    sa.Column("original", sa.String(26), index=True),
+    sa.Column("original", sa.String(26)),
     _text("line"),
     sa.Column("hash", sa.String(64), nullable=False),
-    sa.Index("ix_cr_event_type_seq", "type", "seq"),
+    # Whoever reads the log narrows it by one of these and wants the latest first.
+    sa.Index("ix_cr_event_at", "at", "seq"),
+    sa.Index("ix_cr_event_type", "type", "at", "seq"),
+    sa.Index("ix_cr_event_actor", "actor", "at", "seq"),
+    sa.Index("ix_cr_event_original", "original", "at", "seq"),
 )
 
 log_head = sa.Table(
@@ -589,7 +602,7 @@ job = sa.Table(
     sa.Column("lane", sa.String(10), nullable=False),
     sa.Column("stage", sa.String(20), nullable=False),
     sa.Column("place", sa.Integer, nullable=False),
-    sa.Column("state", sa.String(12), nullable=False, index=True),
+    sa.Column("state", sa.String(12), nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("deaths", sa.Integer, nullable=False),
     sa.Column("run", sa.Integer, nullable=False),
@@ -602,6 +615,7 @@ job = sa.Table(
     _text("detail", nullable=True),
     sa.Column("stage_version", sa.Integer),
     sa.UniqueConstraint("original", "lane", "stage"),
+    sa.Index("ix_cr_job_state", "state", "stage", "lane", "ended_at"),
     _one_of("state", JOB_STATES),
     _one_of("lane", LANES),
 )
@@ -634,6 +648,7 @@ fixity = sa.Table(
     sa.Column("original", sa.String(26), sa.ForeignKey("cr_original.id"), primary_key=True),
     sa.Column("checked_at", Instant, nullable=False, index=True),
     sa.Column("outcome", sa.String(10), nullable=False),
+    sa.Index("ix_cr_fixity_original", "original", "checked_at"),
     _one_of("outcome", FIXITY_OUTCOMES),
 )
 
@@ -736,4 +751,5 @@ look = sa.Table(
     _at("begun_at"),
     sa.Column("watched_s", sa.Float, nullable=False),
     sa.Index("ix_cr_look_session", "session", "original"),
+    sa.Index("ix_cr_look_person", "person", "original", "watched_s"),
 )

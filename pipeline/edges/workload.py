@@ -85,7 +85,7 @@ def _age_s(since: datetime | None, now: datetime) -> float | None:
 def _typical_s(connection: sa.Connection, lane: str, stage: str) -> float | None:
     c = t.job.c
     query = sa.select(c.started_at, c.ended_at).where(c.lane == lane, c.stage == stage, c.state == "done")
-    query = query.where(c.started_at.is_not(None), c.ended_at.is_not(None)).limit(LATEST)
+    query = query.where(c.started_at.is_not(None), c.ended_at.is_not(None)).order_by(c.ended_at.desc()).limit(LATEST)
     took_s: list[float] = [(row.ended_at - row.started_at).total_seconds() for row in connection.execute(query)]
     return float(statistics.median(took_s)) if took_s else None
 

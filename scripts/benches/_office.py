@@ -101,9 +101,6 @@ def lay(home: Home, office: Office) -> None:
     _lay_work(home, office)
     _lay_signatures(home)
     _lay_restrictions(home, office)
-    with home.catalog.transaction() as connection:
-        if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql("PRAGMA optimize")
     home.audit.make_durable(home.catalog.last_event())
     copy = home.vault.derivative_path(f"copy-{office.original(0)}.mp4")
     copy.parent.mkdir(parents=True, exist_ok=True)

@@ -153,7 +153,6 @@ def _found(visit: Visit, given: dict[str, str], before: int | None) -> tuple[lis
         actor=given["person"].strip(), types=(given["type"],) if given["type"] else GROUPS[given["show"]],
         original=given["original"].strip().upper(), from_at=_day(given["since"], zone),
         to_at=_day(given["until"], zone, days=1), before=before,
-        rarely=given["show"] == "acts" and not given["type"],
     )  # fmt: skip
     found = events.find(visit.desk.catalog, wanted, PAGE + 1)
     more = found[PAGE - 1].seq if len(found) > PAGE else None
