@@ -47,6 +47,20 @@ LONGEST_FIRST = (
 )  # fmt: skip
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--pictures", metavar="DIR", type=Path, help="where pictures of pages go; else beside the tests' other files"
+    )
+
+
+@pytest.fixture(scope="session")
+def pictures(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder for pictures of pages, for people to look at."""
+    folder: Path = request.config.getoption("--pictures") or tmp_path_factory.mktemp("pictures")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files stand first; `scripts/test` has them handed out in this order."""
     places = {name: place for place, name in enumerate(LONGEST_FIRST)}

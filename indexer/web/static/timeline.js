@@ -1,10 +1,12 @@
 // The timeline of a case: lanes on corrected time, from days down to frames. By mouse: drag, wheel with Ctrl, click.
-// By keyboard: + − zoom, arrows move, 0 shows all; Tab goes from recording to recording and Enter opens it.
+// By keyboard: + − zoom, arrows move, 0 shows all; Tab goes from recording to recording, Enter opens it, and b all of
+// that instant side by side.
 
 import { call } from "./pages.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const NAMES_PX = 150, LANE_PX = 34, HEAD_PX = 26, BAR_PX = 16, LEAST_PX = 3, NARROW_PX = 600;
+const TOGETHER = 4; // recordings side by side at the most
 const SHORTEST_MS = 200; // five frames of a usual camera
 const STEPS_S = [0.04, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800, 2592000];
 
@@ -53,7 +55,8 @@ function draw(box, data) {
   const svg = element("svg", { class: "lanes", height, tabindex: "0", role: "group", "aria-label": box.dataset.keys });
   const hint = Object.assign(document.createElement("p"), { className: "hint soft" });
   hint.setAttribute("role", "status");
-  box.append(buttons(), svg, hint);
+  const side = Object.assign(document.createElement("a"), { className: "side", hidden: true });
+  box.append(buttons(), svg, hint, side);
   hint.textContent = box.dataset.keys;
   let width = 0, names = NAMES_PX, drags = null, moved = false;
 
@@ -148,9 +151,17 @@ function draw(box, data) {
     if (unsure > 2) made.push(element("line", { class: "unsure", x1: Math.max(part.from - unsure, names), x2: part.from + part.wide + unsure, y1: top + BAR_PX + 2, y2: top + BAR_PX + 2 }));
     if (each.original) {
       const link = element("a", { href: address(each), "aria-label": told, "data-place": place }, bar);
-      link.addEventListener("focus", () => { hint.textContent = told; });
+      link.addEventListener("focus", () => {
+        hint.textContent = told;
+        beside(Math.min(Math.max((low + high) / 2, each.low), each.high), each);
+      });
       link.addEventListener("click", (event) => {
         if (moved) event.preventDefault();
+        else if (event.shiftKey) {
+          event.preventDefault();
+          beside(at(inside(event)), each);
+          sideBySide();
+        }
         else if (event.detail) link.setAttribute("href", address(each, at(inside(event))));
       });
       made.push(link);
@@ -164,6 +175,19 @@ function draw(box, data) {
     }
     return made;
   }
+
+  // Leads to what every device shows at this instant, the one pointed at first.
+  function beside(ms, first) {
+    const all = data.lanes.flatMap((one) => (one.kind === "device" ? one.stretches : []));
+    const there = all.filter((one) => one !== first && one.original && one.low <= ms && one.high >= ms);
+    if (first?.original && all.includes(first)) there.unshift(first);
+    side.hidden = !there.length;
+    if (!there.length) return;
+    const [main] = there, from_s = main.begins_s + Math.max(ms - main.low, 0) / 1000;
+    side.href = `/originals/together?${there.slice(0, TOGETHER).map((one) => `of=${one.original}`).join("&")}&t=${from_s.toFixed(2)}`;
+    side.textContent = `▥ ${box.dataset.beside} ${said.full(ms)} (${there.length})`;
+  }
+  const sideBySide = () => { if (!side.hidden) location.assign(side.href); };
 
   function address(each, ms = each.low) {
     const from_s = each.begins_s + Math.min(Math.max(ms - each.low, 0), each.high - each.low) / 1000;
@@ -186,7 +210,7 @@ function draw(box, data) {
 
   const inside = (event) => event.clientX - svg.getBoundingClientRect().left;
 
-  const KEYS = { "+": () => zoom(0.5), "=": () => zoom(0.5), "-": () => zoom(2), "−": () => zoom(2), "0": all, ArrowLeft: () => move(-0.25), ArrowRight: () => move(0.25) };
+  const KEYS = { "+": () => zoom(0.5), "=": () => zoom(0.5), "-": () => zoom(2), "−": () => zoom(2), "0": all, b: sideBySide, ArrowLeft: () => move(-0.25), ArrowRight: () => move(0.25) };
   svg.addEventListener("keydown", (event) => {
     const act = KEYS[event.key];
     if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -218,7 +242,10 @@ function draw(box, data) {
     moved = true;
     show(drags.low + by, drags.high + by);
   });
-  window.addEventListener("pointerup", () => { drags = null; });
+  window.addEventListener("pointerup", (event) => {
+    if (drags && !moved && !event.target.closest("a")) beside(at(inside(event)));
+    drags = null;
+  });
   svg.addEventListener("dragstart", (event) => event.preventDefault());
   new ResizeObserver(redraw).observe(svg);
   redraw();

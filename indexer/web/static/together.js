@@ -219,7 +219,7 @@ class Together {
       one.box.classList.toggle("absent", !one.isThere);
       one.$("role").textContent = one.media.error ? `⚠ ${words.broken}` : !one.isThere ? `◌ ${words.absent}` : this.playing && !one.isReady ? `⧗ ${words.loads}` : one === this.main ? `★ ${words.main}` : `→ ${words.follows}`;
       one.$("clock").textContent = one.about.undated ? words.undated : one.isThere ? moment(one.nowMs, offset) : "";
-      one.$("apart").textContent = one.isThere && one !== this.main ? words.apart.replace("{seconds}", (one.apartS ?? 0).toFixed(2)) : "";
+      one.$("apart").textContent = one.isThere && one !== this.main ? words.apart.replace("{seconds}", (Math.round((one.apartS ?? 0) * 100) / 100 || 0).toFixed(2)) : "";
       if (one.$("nudge")) one.$("nudge").textContent = words.nudged.replace("{seconds}", one.nudgeS.toFixed(2));
     }
   }
