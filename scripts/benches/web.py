@@ -170,9 +170,9 @@ def _pages(client: TestClient, office: _office.Office) -> Iterator[Page]:
         yield Page(narrowed, narrowed)
     yield Page("/log?original=ID", f"/log?original={office.original(middle)}")
     failed = f"{office.original(office.count - 1)}-heavy-derive"
-    yield Page("/work/jobs?state=waiting", "/work/jobs?state=waiting")
-    yield Page("/work/jobs?state=done", "/work/jobs?state=done")
-    yield Page("/work/jobs/ID", f"/work/jobs/{failed}")
+    yield Page("/jobs?state=waiting", "/jobs?state=waiting")
+    yield Page("/jobs?state=done", "/jobs?state=done")
+    yield Page("/jobs/ID", f"/jobs/{failed}")
     yield Page("/api/jobs/ID", f"/api/jobs/{failed}")
 
 
