@@ -20,7 +20,9 @@ TOGETHER: Final = timedelta(seconds=10)
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
     """Which entries. types: these, or those that begin with one that ends in a point; empty for all. before: only
-    entries that stand below the one with this number where the latest stands first."""
+    entries that stand below the one with this number where the latest stands first. words: of each,
+    one of its writings stands in the entry.
+    """
 
     actor: str = ""
     types: tuple[str, ...] = ()
@@ -28,6 +30,7 @@ class Wanted:
     from_at: datetime | None = None
     to_at: datetime | None = None
     before: int | None = None
+    words: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +94,9 @@ def _within(connection: sa.Connection, wanted: Wanted) -> list[sa.ColumnElement[
     if wanted.before is not None:
         at = connection.execute(sa.select(c.at).where(c.seq == wanted.before)).scalar()
         where += [c.seq < wanted.before] if at is None else [c.at <= at, sa.or_(c.at < at, c.seq < wanted.before)]
+    for writings in wanted.words:
+        # Lines are JSON in ASCII: a word stands there as it is escaped.
+        where.append(sa.or_(*(c.line.icontains(json.dumps(one)[1:-1], autoescape=True) for one in writings)))
     return where
 
 

@@ -53,11 +53,12 @@ Before = Annotated[int | None, Query(ge=1, le=2**53)]
 @ROUTES.get("/log", include_in_schema=False)
 def page(
     visit: Inside, show: Short = "acts", person: Short = "", type: Short = "", original: Short = "", since: Short = "",
-    until: Short = "", before: Before = None,
+    until: Short = "", words: Short = "", before: Before = None,
 ) -> Response:  # fmt: skip
     """The entries of one group, the latest first; looks with their purpose and how long they lasted."""
     visit.require("read_events")
-    given = {"show": show, "person": person, "type": type, "original": original, "since": since, "until": until}
+    given = {"show": show, "person": person, "type": type, "original": original, "since": since, "until": until,
+             "words": words}  # fmt: skip
     said, entries, more = "", list[Entry](), None
     try:
         entries, more = _found(visit, given, before)
@@ -79,11 +80,12 @@ def page(
 @ROUTES.get("/api/log")
 def api(
     visit: Inside, show: Short = "all", person: Short = "", type: Short = "", original: Short = "", since: Short = "",
-    until: Short = "", before: Before = None,
+    until: Short = "", words: Short = "", before: Before = None,
 ) -> Response:  # fmt: skip
     """The same as data; `before` of the answer asks for the next page."""
     visit.require("read_events")
-    given = {"show": show, "person": person, "type": type, "original": original, "since": since, "until": until}
+    given = {"show": show, "person": person, "type": type, "original": original, "since": since, "until": until,
+             "words": words}  # fmt: skip
     entries, more = _found(visit, given, before)
     watched = events.watched_s(visit.desk.catalog, [one for one in entries if one.type == "view.original"])
     return JSONResponse({
@@ -153,12 +155,22 @@ def _found(visit: Visit, given: dict[str, str], before: int | None) -> tuple[lis
         actor=given["person"].strip(), types=(given["type"],) if given["type"] else GROUPS[given["show"]],
         original=given["original"].strip().upper(), from_at=_day(given["since"], zone),
         to_at=_day(given["until"], zone, days=1), before=before,
+        words=_writings(given["words"]),
     )  # fmt: skip
     found = events.find(visit.desk.catalog, wanted, PAGE + 1)
     more = found[PAGE - 1].seq if len(found) > PAGE else None
     asked = {name: value for name, value in given.items() if value and value not in ("all", "acts")}
     visit.desk.tell("view.log", facts={**asked, **({"before": before} if before else {})})
-    return list(_as_seen(visit, found[:PAGE])), more
+    # Were an entry found by words that are then left out, it would tell that they stand there.
+    return list(_as_seen(visit, found[:PAGE], only_whole=bool(wanted.words))), more
+
+
+def _writings(said: str) -> tuple[tuple[str, ...], ...]:
+    """What to look for: each word, and a case number as it is printed with 第 and without."""
+    return tuple(
+        (word, *(one for number in parse(word) for one in (number.printed, number.printed.replace("〕", "〕第"))))
+        for word in said.split()
+    )
 
 
 def _day(said: str, zone: ZoneInfo, days: int = 0) -> datetime | None:
@@ -170,8 +182,8 @@ def _day(said: str, zone: ZoneInfo, days: int = 0) -> datetime | None:
         raise BadInput(f"'{said}' is no date: write 2026-08-03", zh=f"“{said}”不是日期：请写成 2026-08-03") from error
 
 
-def _as_seen(visit: Visit, entries: Sequence[Entry]) -> Iterator[Entry]:
-    """The entries as this person may know of them."""
+def _as_seen(visit: Visit, entries: Sequence[Entry], *, only_whole: bool = False) -> Iterator[Entry]:
+    """The entries as this person may know of them. only_whole: none of which something is left out."""
     desk = visit.desk
     texts = {one.seq: json.dumps(one.facts, ensure_ascii=False) for one in entries}
     named = {one.seq: set(_IDENTIFIER.findall(texts[one.seq])) for one in entries}
@@ -181,7 +193,10 @@ def _as_seen(visit: Visit, entries: Sequence[Entry]) -> Iterator[Entry]:
         if one.original in hidden:
             continue
         tells = named[one.seq] & hidden or (cases and not cases.isdisjoint(_cases_in(one.facts)))
-        yield replace(one, facts={}) if tells else one
+        if not tells:
+            yield one
+        elif not only_whole:
+            yield replace(one, facts={})
 
 
 def _cases_in(facts: Any) -> Iterator[str]:

@@ -98,13 +98,27 @@ def test_the_log_tells_an_administrator_nothing_of_what_is_restricted(sqlite_hom
     Restricting(sqlite_home.catalog, sqlite_home.audit).place(
         REVIEWER, "配方", kind="trade_secret", original=original, units=("法制科",)
     )
-    sqlite_home.tell("export.begun", facts={"originals": [original], "folder": "/out"})
+    sqlite_home.tell("export.begun", facts={"originals": [original], "folder": "/出境"})
     administrator, auditor = person(sqlite_home, "administrator"), person(sqlite_home, "auditor")
     for path in ("/log", "/api/log", f"/log?original={original}", "/log/unusual"):
         said = administrator.page(path)
         assert "秘方" not in said, path
         assert said.count(original) <= path.count(original), path
     assert original in auditor.page("/api/log")
+    asked = "/api/log?type=export.begun&words=出境"
+    assert administrator.client.get(asked).json()["entries"] == []
+    assert [one["facts"]["folder"] for one in auditor.client.get(asked).json()["entries"]] == ["/出境"]
+
+
+def test_entries_are_found_by_words_and_by_a_case_in_any_writing(sqlite_home: Home) -> None:
+    sqlite_home.tell("card.made", actor="甲", facts={"case": "平商务罚字〔2021〕第3号"})
+    sqlite_home.tell("card.made", actor="乙", facts={"case": "平商务罚字〔2021〕第4号", "reason": "100%_拆除"})
+    auditor = person(sqlite_home, "auditor")
+    for words, actors in (("平商务罚字[2021]3号", ["甲"]), ("平商务罚字", ["乙", "甲"]), ("拆除 4号", ["乙"]),
+                          ("100%_", ["乙"]), ("100_", []), ("没有的", [])):  # fmt: skip
+        found = auditor.client.get("/api/log", params={"words": words, "type": "card.made"}).json()["entries"]
+        assert [one["actor"] for one in found] == actors, words
+    assert "甲" in auditor.page("/log?words=平商务罚字[2021]3号")
 
 
 def test_the_chain_is_computed_again_on_request_and_a_changed_line_is_named(sqlite_home: Home) -> None:
