@@ -244,7 +244,11 @@ def digest_of(token: str) -> str:
 
 def _require_role(role: str) -> None:
     if role not in get_args(Role):
-        raise BadInput(f"A role is one of {', '.join(get_args(Role))}, not '{role}'", found=role)
+        raise BadInput(
+            f"A role is one of {', '.join(get_args(Role))}, not '{role}'",
+            zh=f"角色应为 {'、'.join(get_args(Role))} 之一，不能是“{role}”",
+            found=role,
+        )
 
 
 def _require_good(name: str, old: str, new: str) -> None:

@@ -169,7 +169,11 @@ def require_backend(name: str) -> str:
     """The name, where there is such a backend. Raises BadInput naming those there are."""
     names = backend_names()
     if name not in names:
-        raise BadInput(f"There is no index backend '{name}'; there are: {', '.join(names)}", backend=name)
+        raise BadInput(
+            f"There is no index backend '{name}'; there are: {', '.join(names)}",
+            zh=f"没有名为“{name}”的索引后端，可用：{'、'.join(names)}",
+            backend=name,
+        )
     return name
 
 

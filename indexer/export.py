@@ -175,7 +175,10 @@ class Exporter(Approvals):
             self._add(work, part, moved)
             failpoint.at("export.copied")
         if not work.held:
-            raise CustodyBroken("None of the case's originals has its digest; nothing was exported")
+            raise CustodyBroken(
+                "None of the case's originals has its digest; nothing was exported",
+                zh="本案原件的校验值均不符，未导出任何内容",
+            )
         if work.asked.with_proxies:
             self._add_copies(work)
         work.lines = {held.number: self._accepted(held) for held in work.held}
@@ -208,7 +211,12 @@ class Exporter(Approvals):
                 digest = work.bag.copy(place, source, moved)
             if digest != original.sha256:
                 work.bag.drop(place)
-                raise CustodyBroken(f"{original.name} does not have its digest", expected=original.sha256, found=digest)
+                raise CustodyBroken(
+                    f"{original.name} does not have its digest",
+                    zh=f"{original.name} 的校验值不符",
+                    expected=original.sha256,
+                    found=digest,
+                )
         except CustodyBroken as error:
             what: What = "broken" if self._vault.has(original.sha256) else "gone"
             named = Missing(
@@ -298,7 +306,11 @@ class Exporter(Approvals):
         for line in self._catalog.events_of(original.id):
             if json.loads(line)["type"] == "arrival.accepted":
                 return line
-        raise CustodyBroken(f"The log does not tell how {original.name} was taken in", found=original.id)
+        raise CustodyBroken(
+            f"The log does not tell how {original.name} was taken in",
+            zh=f"日志没有记载 {original.name} 如何入库",
+            found=original.id,
+        )
 
     def _told(self, reviewer: Reviewer, work: _Work, purpose: str, key: Any) -> report.Told:
         way = work.way
@@ -319,14 +331,21 @@ class Exporter(Approvals):
         """The hand-over of this package to a person is an event. Raises BadInput where it is not one of ours."""
         access.require(reviewer, "export")
         if not by.strip():
-            raise BadInput("Say with --by who received the package")
+            raise BadInput("Say with --by who received the package", zh="请用 --by 写明导出包的接收人")
         given = self._found(bag.name.removeprefix("export-").removesuffix(".zip"))
         if given.state != "finished" or not (bag / TAG_MANIFEST).is_file():
             raise BadInput(
-                f"{bag} is not a finished package: name the folder export-...", path=str(bag), found=given.state
+                f"{bag} is not a finished package: name the folder export-...",
+                zh=f"{bag} 不是已完成的导出包：请指明 export-... 文件夹",
+                path=str(bag),
+                found=given.state,
             )
         if read_back(bag / "manifest-sha256.txt") != given.manifest:
-            raise CustodyBroken(f"{bag} is not the package that was sealed: its manifest was changed", path=str(bag))
+            raise CustodyBroken(
+                f"{bag} is not the package that was sealed: its manifest was changed",
+                zh=f"{bag} 不是当时封存的导出包：清单已被改动",
+                path=str(bag),
+            )
         self._tell("export.received", reviewer, {"export": given.id, "by": by.strip(), "login": login()})
         return self._found(given.id)
 
@@ -365,7 +384,11 @@ class Exporter(Approvals):
         if asked.request:
             found = self._found(asked.request)
             if found.state != "approved":
-                raise NotAllowed(f"The export {found.id} is not approved: it is {found.state}", found=found.state)
+                raise NotAllowed(
+                    f"The export {found.id} is not approved: it is {found.state}",
+                    zh=f"导出 {found.id} 未获批准：{found.state}",
+                    found=found.state,
+                )
             if not self.is_in_time(found):
                 raise NotAllowed(
                     f"What {found.decided_by} approved had to be used within {APPROVED_D} days: ask again with "
@@ -376,6 +399,7 @@ class Exporter(Approvals):
                 raise NotAllowed(
                     f"What {found.decided_by} approved is not what the case holds now: ask again with "
                     "`casereel export request`",
+                    zh=f"{found.decided_by} 批准的内容与案卷现状不符：请用 casereel export request 重新申请",
                     expected=found.selection, found=chosen.digest,
                 )  # fmt: skip
             return found
@@ -387,7 +411,8 @@ class Exporter(Approvals):
                 return one
         raise NotAllowed(
             "An export needs a second person's approval here (export.approval): ask with `casereel export request`, "
-            "then another person runs `casereel export approve`"
+            "then another person runs `casereel export approve`",
+            zh="此处导出须经第二人批准（export.approval）：请先用 casereel export request 申请，再用 --request 导出",
         )
 
     def _fail(self, actor: str, identifier: str, error: BaseException) -> None:
@@ -409,11 +434,19 @@ def _folder(folder: Path) -> Path:
     """The folder packages go into, made where only it is missing; a mistyped disk is not made up."""
     if not folder.is_dir():
         if not folder.parent.is_dir():
-            raise BadInput(f"There is no folder {folder.parent}: is the disk connected?", path=str(folder))
+            raise BadInput(
+                f"There is no folder {folder.parent}: is the disk connected?",
+                zh=f"没有文件夹 {folder.parent}：磁盘是否已连接？",
+                path=str(folder),
+            )
         try:
             folder.mkdir()
         except FileExistsError as error:
-            raise BadInput(f"{folder} is no folder: name another with --to", path=str(folder)) from error
+            raise BadInput(
+                f"{folder} is no folder: name another with --to",
+                zh=f"{folder} 不是文件夹：请用 --to 另行指定",
+                path=str(folder),
+            ) from error
     return folder
 
 

@@ -180,7 +180,11 @@ def ask(
     try:
         rows = asking.of_photo() if kind == "photo" else asking.of_recording(format_name)
     except Unreadable as error:
-        raise BadInput(f"'{query.file.name}' cannot be read: {error.sentence}", path=str(query.file)) from error
+        raise BadInput(
+            f"'{query.file.name}' cannot be read: {error.sentence}",
+            zh=f"无法读取“{query.file.name}”：{error.zh or error.sentence}",
+            path=str(query.file),
+        ) from error
     rows = sorted(rows, key=_rank)[: query.limit]
     names = catalog.names({row.original for row in rows})
     return Answer(
@@ -202,11 +206,17 @@ def _sniffed(file: Path) -> tuple[str, str]:
             opened.seek(max(0, file.stat().st_size - END_BYTES))
             tail = opened.read(END_BYTES)
     except OSError as error:
-        raise BadInput(f"'{file}' cannot be opened: {error.strerror}", path=str(file)) from error
+        raise BadInput(
+            f"'{file}' cannot be opened: {error.strerror}", zh=f"无法打开“{file}”：{error.strerror}", path=str(file)
+        ) from error
     found = sniff(head, tail, file.name)
     is_recording = found.kind in ("video", "audio", "sidecar") and found.format in DEMUXERS
     if found.kind != "photo" and not is_recording:
-        raise BadInput(f"'{file.name}' is neither a photo nor a recording that can be read", found=found.format)
+        raise BadInput(
+            f"'{file.name}' is neither a photo nor a recording that can be read",
+            zh=f"“{file.name}”不是可读取的照片或录制",
+            found=found.format,
+        )
     return found.kind, found.format
 
 

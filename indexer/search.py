@@ -299,7 +299,11 @@ def _sort_of(filters: Filters, *, has_words: bool) -> Sort:
         case "time" | "-time" as by_time:
             return by_time
         case other:
-            raise BadInput(f"Hits can be sorted by score, time or -time, not by '{other}'", sort=other)
+            raise BadInput(
+                f"Hits can be sorted by score, time or -time, not by '{other}'",
+                zh=f"结果可按 score、time 或 -time 排序，不能按“{other}”",
+                sort=other,
+            )
 
 
 def _filtered(filters: Filters, *, today: date, zone: str) -> list[Node]:
@@ -313,7 +317,11 @@ def _filtered(filters: Filters, *, today: date, zone: str) -> list[Node]:
         nodes.append(_of_device(filters.device))
     if filters.kind:
         if filters.kind not in KINDS:
-            raise BadInput(f"A kind is one of {', '.join(KINDS)}, not '{filters.kind}'", kind=filters.kind)
+            raise BadInput(
+                f"A kind is one of {', '.join(KINDS)}, not '{filters.kind}'",
+                zh=f"类型应为 {'、'.join(KINDS)} 之一，不能是“{filters.kind}”",
+                kind=filters.kind,
+            )
         nodes.append(Exact("kind", filters.kind))
     if filters.start or filters.end:
         nodes.append(_during(filters, today=today, zone=zone))
@@ -345,7 +353,12 @@ def _during(filters: Filters, *, today: date, zone: str) -> Node:
     start_ms = ms_of(first.start_at) if first and first.start_at else None
     end_ms = _end_ms(last) if last else None
     if start_ms is not None and end_ms is not None and end_ms <= start_ms:
-        raise BadInput(f"The time from {filters.start} lies after {filters.end}", start=filters.start, end=filters.end)
+        raise BadInput(
+            f"The time from {filters.start} lies after {filters.end}",
+            zh=f"起始时间 {filters.start} 晚于 {filters.end}",
+            start=filters.start,
+            end=filters.end,
+        )
     return During(start_ms, end_ms)
 
 
@@ -363,7 +376,11 @@ def _interval(text: str | None, today: date, zone: str) -> Interval | None:
     plain = text.strip()
     interval = interval_of(f"{plain}年" if plain.isdigit() else plain, today=today, zone=zone)
     if interval is None:
-        raise BadInput(f"'{text}' is not a time; write it like 2021-08-03 or 2021-08-03 09:30", time=text)
+        raise BadInput(
+            f"'{text}' is not a time; write it like 2021-08-03 or 2021-08-03 09:30",
+            zh=f"“{text}”不是时间：请写成 2021-08-03 或 2021-08-03 09:30",
+            time=text,
+        )
     return interval
 
 

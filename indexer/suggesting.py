@@ -43,7 +43,11 @@ def suggest(
     access.require(reviewer, "search")
     for name in fields:
         if name not in SUGGESTED:
-            raise BadInput(f"Suggestions are made for {', '.join(SUGGESTED)}, not for '{name}'", field=name)
+            raise BadInput(
+                f"Suggestions are made for {', '.join(SUGGESTED)}, not for '{name}'",
+                zh=f"可提示 {'、'.join(SUGGESTED)}，没有“{name}”",
+                field=name,
+            )
     follower.follow()
     seen = access.visible(reviewer)
     return [found for name in fields for found in _of_field(name, typed.strip()[:_LONGEST], seen, follower)[:limit]]

@@ -257,7 +257,7 @@ def _unreadable(turn: Turn, error: Unreadable) -> Caveat:
     return Caveat(
         code=f"no_{turn.stage.name}",
         text=f"{turn.stage.name}: {error.sentence}",
-        text_zh=f"此步骤（{turn.stage.name}）无法读取该文件：{error.sentence}",
+        text_zh=f"此步骤（{turn.stage.name}）无法读取该文件：{error.zh or error.sentence}",
         finder=f"{turn.stage.name}/{turn.stage.version}",
     )
 

@@ -108,7 +108,12 @@ class TimestampRules:
     def source(self, name: str) -> TagRule:
         """The rule of a source. Raises BadInput where `timestamps.toml` has none."""
         if name not in self.sources:
-            raise BadInput(f"{TIMESTAMPS} says nothing of the source '{name}'", expected=name, found=None)
+            raise BadInput(
+                f"{TIMESTAMPS} says nothing of the source '{name}'",
+                zh=f"{TIMESTAMPS} 中没有来源“{name}”",
+                expected=name,
+                found=None,
+            )
         return self.sources[name]
 
     def may_witness(self, name: str) -> bool:
@@ -206,9 +211,16 @@ def _tables(path: Path, known: set[str]) -> dict[str, Any]:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} is not valid TOML: {error}", path=str(path)) from error
+        raise BadInput(
+            f"{path} is not valid TOML: {error}", zh=f"{path} 不是有效的 TOML：{error}", path=str(path)
+        ) from error
     if unknown := sorted(set(tables) - known):
-        raise BadInput(f"{path} has a section '{unknown[0]}' that means nothing", path=str(path), found=unknown)
+        raise BadInput(
+            f"{path} has a section '{unknown[0]}' that means nothing",
+            zh=f"{path} 中有无意义的小节“{unknown[0]}”",
+            path=str(path),
+            found=unknown,
+        )
     return tables
 
 
@@ -218,7 +230,12 @@ def _built(path: Path, section: str, table: Mapping[str, Any], build: Callable[[
     except (TypeError, ValueError, KeyError, re.error) as error:
         name = table.get("name") or table.get("on") or table.get("make") or "without a name"
         said = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
-        raise BadInput(f"[{section}] {name} in {path} is not a rule: {said}", path=str(path), found=name) from error
+        raise BadInput(
+            f"[{section}] {name} in {path} is not a rule: {said}",
+            zh=f"{path} 中 [{section}] {name} 不是规则：{said}",
+            path=str(path),
+            found=name,
+        ) from error
 
 
 def _tag_rule(table: dict[str, Any]) -> TagRule:
@@ -267,4 +284,8 @@ def _check_trust(table: Mapping[str, Any]) -> None:
 def _refuse_twins(path: Path, names: list[str]) -> None:
     twins = sorted({name for name in names if names.count(name) > 1})
     if twins:
-        raise BadInput(f"{path} has two rules named '{twins[0]}'; the second would never be asked", found=twins)
+        raise BadInput(
+            f"{path} has two rules named '{twins[0]}'; the second would never be asked",
+            zh=f"{path} 中有两条同名规则“{twins[0]}”，后一条永远不会用到",
+            found=twins,
+        )

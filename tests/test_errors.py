@@ -25,6 +25,20 @@ def told() -> Iterator[tuple[str, ast.Call]]:
                     yield f"{path.relative_to(ROOT)}:{node.lineno}", node
 
 
+def test_what_a_person_may_mend_is_told_in_chinese_too() -> None:
+    """Refusals of pages are all answered alike, and a sentence that is no text here is made elsewhere."""
+    english = [
+        where
+        for where, call in told()
+        if getattr(call.func, "id", "") in ("BadInput", "NotAllowed", "TryAgain")
+        and call.args
+        and isinstance(call.args[0], ast.Constant | ast.JoinedStr)
+        and not any(one.arg == "zh" for one in call.keywords)
+        and not where.startswith("indexer/web/pages/")
+    ]
+    assert english == []
+
+
 def test_no_sentence_holds_both_languages() -> None:
     both = [where for where, call in told() if call.args and CHINESE.search(ast.unparse(call.args[0]))]
     assert both == [], "the Chinese belongs into zh="

@@ -68,7 +68,9 @@ def back_up(home: Home, target: Path, *, with_keys: bool = False, moved: Moved =
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise TryAgain(f"Another backup to {target} is running: wait for its end") from error
+        raise TryAgain(
+            f"Another backup to {target} is running: wait for its end", zh=f"另一个备份正在写入 {target}：请等待其结束"
+        ) from error
     try:
         return _back_up(home, target, with_keys, moved)
     finally:
@@ -125,7 +127,11 @@ def _copy_all(home: Home, copy: Vault, target: Path, with_keys: bool, moved: Mov
 def _require_apart(home: Path, target: Path) -> None:
     one, two = home.resolve(), target.resolve()
     if one == two or one.is_relative_to(two) or two.is_relative_to(one):
-        raise BadInput(f"A backup belongs on another disk, not into the home: {target}", path=str(target))
+        raise BadInput(
+            f"A backup belongs on another disk, not into the home: {target}",
+            zh=f"备份应放在另一块磁盘，不能放在资料库内：{target}",
+            path=str(target),
+        )
 
 
 def _require_same_log(log: Path, copy: Path) -> None:
@@ -137,7 +143,9 @@ def _require_same_log(log: Path, copy: Path) -> None:
         line = theirs.readline()
         if line.endswith(b"\n") and line != ours.readline():
             raise BadInput(
-                f"{copy.parent} is the backup of another home: choose an empty folder", path=str(copy.parent)
+                f"{copy.parent} is the backup of another home: choose an empty folder",
+                zh=f"{copy.parent} 是另一资料库的备份：请选择空文件夹",
+                path=str(copy.parent),
             )
 
 
@@ -148,6 +156,7 @@ def _require_room(home: Home, copy: Vault, target: Path) -> None:
     if free < needed:
         raise TryAgain(
             f"The disk of {target} has {free >> 20} MiB free, {needed >> 20} MiB are needed: make room there",
+            zh=f"{target} 所在磁盘剩余 {free >> 20} MiB，需要 {needed >> 20} MiB：请腾出空间",
             room=True, found=free, expected=needed,
         )  # fmt: skip
 
@@ -208,6 +217,7 @@ def _append(source: Path, target: Path) -> None:
     if not data.startswith(there):
         raise CustodyBroken(
             f"{target} is not the beginning of {source.name}: one of both was changed; run `casereel verify`",
+            zh=f"{target} 不是 {source.name} 的开头：其中之一被改动过；请运行 casereel verify",
             path=str(target),
         )
     with target.open("ab") as stream:
@@ -256,11 +266,16 @@ def _run_postgres(program: str, arguments: list[str], url: str) -> None:
         (str(one) for one in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"), reverse=True)), None
     )
     if found is None:
-        raise TryAgain(f"{program} is not installed: on Debian `apt-get install postgresql-client`")
+        raise TryAgain(
+            f"{program} is not installed: on Debian `apt-get install postgresql-client`",
+            zh=f"未安装 {program}：在 Debian 上运行 apt-get install postgresql-client",
+        )
     command = [found, *arguments, f"--dbname={address.render_as_string(hide_password=False)}"]
     said = subprocess.run(command, capture_output=True, text=True, check=False)
     if said.returncode != 0:
-        raise TryAgain(f"{program} failed: {said.stderr.strip()[-300:]}")
+        raise TryAgain(
+            f"{program} failed: {said.stderr.strip()[-300:]}", zh=f"{program} 运行失败：{said.stderr.strip()[-300:]}"
+        )
 
 
 def load_dump(dump: Path, url: str) -> None:
@@ -335,9 +350,16 @@ def read_manifest(source: Path) -> tuple[dict[str, Any], str]:
         data = (source / MANIFEST).read_bytes()
         manifest = dict(json.loads(data))
     except (OSError, ValueError) as error:
-        raise BadInput(f"{source} is no finished backup: its {MANIFEST} cannot be read ({error})") from error
+        raise BadInput(
+            f"{source} is no finished backup: its {MANIFEST} cannot be read ({error})",
+            zh=f"{source} 不是已完成的备份：无法读取其 {MANIFEST}（{error}）",
+        ) from error
     if manifest.get("format", 0) > FORMAT:
-        raise BadInput(f"{source} was made by a later version: update Casereel first", found=manifest.get("format"))
+        raise BadInput(
+            f"{source} was made by a later version: update Casereel first",
+            zh=f"{source} 由更新的版本制作：请先升级 Casereel",
+            found=manifest.get("format"),
+        )
     if not (source / SIGNATURE).exists():
         return manifest, "none"
     signature = (source / SIGNATURE).read_bytes()

@@ -227,7 +227,11 @@ def actor_of(settings: Settings) -> str:
 def build_home(settings: Settings, *, check: bool = True) -> Home:
     """The home's parts. check: also that it was made by this version. Raises BadInput with the remedy."""
     if check and not settings.inbox.parent.is_dir():
-        raise BadInput(f"There is no home at {settings.home}: run `casereel init` first", path=str(settings.home))
+        raise BadInput(
+            f"There is no home at {settings.home}: run `casereel init` first",
+            zh=f"{settings.home} 处没有资料库：请先运行 casereel init",
+            path=str(settings.home),
+        )
     catalog = Catalog(settings.catalog_url)
     if check:
         catalog.require_current()

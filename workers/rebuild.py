@@ -114,7 +114,10 @@ def _require_empty(settings: Settings) -> None:
     engine = sa.create_engine(sa.make_url(settings.catalog_url).set(drivername="postgresql+psycopg"))
     try:
         if any(name.startswith("cr_") for name in sa.inspect(engine).get_table_names()):
-            raise BadInput("The database is not empty: create a new one and set catalog.url to it")
+            raise BadInput(
+                "The database is not empty: create a new one and set catalog.url to it",
+                zh="数据库不是空的：请新建一个，并将 catalog.url 设为它",
+            )
     finally:
         engine.dispose()
 
@@ -125,6 +128,9 @@ def _require_no_workers(settings: Settings) -> None:
         with contextlib.suppress(sa.exc.DatabaseError):
             alive = Jobs(catalog, settings.work).workers()
             if alive:
-                raise BadInput(f"{len(alive)} processes still work on this home: stop `casereel up` first")
+                raise BadInput(
+                    f"{len(alive)} processes still work on this home: stop `casereel up` first",
+                    zh=f"仍有 {len(alive)} 个进程在使用此资料库：请先停止 casereel up",
+                )
     finally:
         catalog.close()

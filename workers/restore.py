@@ -52,7 +52,9 @@ def restore(source: Path, settings: Settings, moved: Moved = lambda _: None) -> 
     manifest, signature = _sound_manifest(source)
     if any((settings.home / name).exists() for name in FOUND_IN_A_HOME):
         raise BadInput(
-            f"There is a home at {settings.home} already: restore into an empty folder", path=str(settings.home)
+            f"There is a home at {settings.home} already: restore into an empty folder",
+            zh=f"{settings.home} 处已有资料库：请恢复到空文件夹",
+            path=str(settings.home),
         )
     settings.inbox.mkdir(parents=True, exist_ok=True)
     disk.require_room(settings.home, int(manifest["bytes"]), 0.0)
@@ -97,7 +99,10 @@ def restore(source: Path, settings: Settings, moved: Moved = lambda _: None) -> 
 def _sound_manifest(source: Path) -> tuple[dict[str, Any], str]:
     manifest, signature = read_manifest(source)
     if signature == "bad":
-        raise CustodyBroken(f"The manifest of {source} does not carry the signature of its log's key: it was changed")
+        raise CustodyBroken(
+            f"The manifest of {source} does not carry the signature of its log's key: it was changed",
+            zh=f"{source} 的清单没有其日志密钥的签名：清单被改动过",
+        )
     return manifest, signature
 
 

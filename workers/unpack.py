@@ -41,7 +41,11 @@ def unpack(home: Home, original_id: str, reason: str, tools: Tools) -> Unpacked:
     """
     known = home.catalog.known_of(original_id)
     if known.original.format != "zip":
-        raise BadInput(f"{known.original.name} is not a ZIP archive ({known.original.format})", found=original_id)
+        raise BadInput(
+            f"{known.original.name} is not a ZIP archive ({known.original.format})",
+            zh=f"{known.original.name} 不是 ZIP 压缩包（{known.original.format}）",
+            found=original_id,
+        )
     settings = home.settings.drops
     bytes_max = int(settings.unpack_gib * (1 << 30))
     work = disk.OwnedFolder(home.vault.staging.root)
@@ -71,7 +75,11 @@ def unpack(home: Home, original_id: str, reason: str, tools: Tools) -> Unpacked:
     except Unreadable as error:
         facts = {"reason": reason, "why": error.sentence}
         home.tell("archive.unpacked", original=original_id, outcome="refused", facts=facts)
-        raise BadInput(f"{known.original.name} was not unpacked: {error.sentence}", found=original_id) from error
+        raise BadInput(
+            f"{known.original.name} was not unpacked: {error.sentence}",
+            zh=f"{known.original.name} 未解包：{error.zh or error.sentence}",
+            found=original_id,
+        ) from error
     finally:
         work.close()
 
@@ -108,7 +116,10 @@ def _free(path: Path) -> Path:
     while path.exists() or any(above.is_file() for above in path.parents):
         path = wanted.with_name(f"{wanted.stem} ({number}){wanted.suffix}")
         if any(above.is_file() for above in path.parents):
-            raise Unreadable(f"The archive uses {wanted.parent.name} as a file and as a folder")
+            raise Unreadable(
+                f"The archive uses {wanted.parent.name} as a file and as a folder",
+                zh=f"压缩包中 {wanted.parent.name} 既是文件又是文件夹",
+            )
         number += 1
     return path
 

@@ -210,10 +210,14 @@ class _Session:
                 # number its own the same, and refuses to write over it.
                 (self._folder / left[1]).unlink(missing_ok=True)
             sentence = f"The search index in {self._folder} is full of files of killed writers"
-            raise TryAgain(sentence, path=str(self._folder))
+            zh = f"{self._folder} 中的检索索引留有过多中断写入的文件"
+            raise TryAgain(sentence, zh=zh, path=str(self._folder))
 
     def _refused(self, error: Exception) -> TryAgain:
-        return TryAgain(f"The search index in {self._folder} cannot be written: {error}", path=str(self._folder))
+        return TryAgain(
+            f"The search index in {self._folder} cannot be written: {error}",
+            zh=f"无法写入 {self._folder} 中的检索索引：{error}", path=str(self._folder),
+        )  # fmt: skip
 
     def _begun(self) -> tantivy.IndexWriter:
         until_s = time.monotonic() + _PATIENCE_S

@@ -115,7 +115,11 @@ def _write(folder: Path, seq: int, staged: Mapping[str, Document | None], *, cle
         failpoint.at("index.before_commit")
         writer.commit(mergetype=writing.CLEAR if clear else _merge_small)
     except OSError as error:
-        raise TryAgain(f"The search index in {folder} cannot be written: {error}", path=str(folder)) from error
+        raise TryAgain(
+            f"The search index in {folder} cannot be written: {error}",
+            zh=f"无法写入 {folder} 中的检索索引：{error}",
+            path=str(folder),
+        ) from error
     finally:
         if not writer.is_closed:
             _abandon(writer)

@@ -48,12 +48,17 @@ def prove(checkpoints: Checkpoints, lines: Mapping[str, str], heads: Sequence[At
     for _ in range(_TRIES):
         signed = checkpoints.sign_head()
         if signed is None:
-            raise CustodyBroken("The log has no entries, and so nothing can be proved by it")
+            raise CustodyBroken(
+                "The log has no entries, and so nothing can be proved by it", zh="日志没有条目，无法据以证明"
+            )
         told = {name: checkpoints.proof(json.loads(line)["seq"]) for name, line in lines.items()}
         growth = {head.size: checkpoints.growth(head.size) for head in heads}
         if all(proof.endswith(f"\n\n{signed.note}") for proof in (*told.values(), *growth.values())):
             return Proved(signed.note, told, growth)
-    raise TryAgain("The log's head moves too fast for proofs of one state of it: export again in a quieter moment")
+    raise TryAgain(
+        "The log's head moves too fast for proofs of one state of it: export again in a quieter moment",
+        zh="日志增长过快，无法为同一状态出具证明：请在空闲时重新导出",
+    )
 
 
 def heads_over(
@@ -92,7 +97,9 @@ def sm2_files(settings: Settings, note: str) -> Iterator[tuple[str, bytes]]:
     folder = keys.keys_folder(settings)
     public = sm2.public_of(folder)
     if sm2.fingerprint(public) != named:
-        raise TryAgain("The SM2 key changed while the package was made: export again")
+        raise TryAgain(
+            "The SM2 key changed while the package was made: export again", zh="制作导出包期间 SM2 密钥有变：请重新导出"
+        )
     yield SM2_KEY, sm2.public_pem(public)
     yield f"verify/checkpoint.note{sm2.SUFFIX}", sm2.sign(folder, note.encode())
 

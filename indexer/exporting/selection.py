@@ -99,8 +99,16 @@ def case_of(said: str, catalog: Cases, hidden: Container[str] = frozenset()) -> 
         return shorter[0]
     if shorter:
         named = "、".join(sorted(case.printed for case in shorter))
-        raise BadInput(f"'{said}' may mean several cases ({named}): give the whole number", found=named)
-    raise BadInput(f"Nothing in custody is linked to the case '{said}': look with `casereel search --case`", found=said)
+        raise BadInput(
+            f"'{said}' may mean several cases ({named}): give the whole number",
+            zh=f"“{said}”可能指多个案件（{named}）：请写完整案号",
+            found=named,
+        )
+    raise BadInput(
+        f"Nothing in custody is linked to the case '{said}': look with `casereel search --case`",
+        zh=f"没有关联到案件“{said}”的原件：请用 casereel search --case 查找",
+        found=said,
+    )
 
 
 def _keys(key: str, printed: str) -> set[str]:

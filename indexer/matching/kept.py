@@ -147,7 +147,11 @@ class Kept:
                 return [(part.originals, _counting(part), self._mapped(part)) for part in told.parts]
             except FileNotFoundError:  # another process joined segments just now
                 continue
-        raise TryAgain("The index for matching was joined anew all the while", path=str(self._folder))
+        raise TryAgain(
+            "The index for matching was joined anew all the while",
+            zh="比对索引正在合并，请稍后再试",
+            path=str(self._folder),
+        )
 
     def follow(self) -> _List:
         """The list, brought level with the catalog first."""
@@ -262,7 +266,9 @@ class Kept:
         try:
             self._writing.acquire(timeout=WAITED_MAX_S)
         except Timeout as error:
-            raise TryAgain("Another process writes the index for matching", path=str(self._folder)) from error
+            raise TryAgain(
+                "Another process writes the index for matching", zh="另一个进程正在写入比对索引", path=str(self._folder)
+            ) from error
         try:
             yield
         finally:

@@ -203,7 +203,11 @@ class Accession:
                 receipts[place] = _rejected(candidate, f"{error.sentence}; {WHAT_TO_DO_ABOUT_A_CARD}", again=False)
             except OSError as error:
                 if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
-                    raise TryAgain(f"The system gives no more open files ({error.strerror})", room=True) from error
+                    raise TryAgain(
+                        f"The system gives no more open files ({error.strerror})",
+                        zh=f"系统打开的文件已达上限（{error.strerror}）",
+                        room=True,
+                    ) from error
                 receipts[place] = self._refuse(candidate, _why_unreadable(error))
 
     def _require_wanted(self, candidate: Candidate, file: OpenFile) -> None:

@@ -193,7 +193,11 @@ class Fixity:
         """
         known = self._catalog.known_of(original).original
         if self._told(original, DISPOSED):
-            raise BadInput(f"{known.name} was disposed of: there is nothing to repair", found=original)
+            raise BadInput(
+                f"{known.name} was disposed of: there is nothing to repair",
+                zh=f"{known.name} 已按保管期限处置，无可修复",
+                found=original,
+            )
         before = self._vault.faults(known.sha256, moved=moved)
         replaced = self._vault.mend(known.sha256, copies, moved) if before else []
         after = self._vault.faults(known.sha256)

@@ -76,7 +76,7 @@ class _Looking(Listener):
     def end(self, decoded: Decoded) -> Facts:
         """What was seen; nothing where none of our codes was. Raises Unreadable where no picture could be read."""
         if self._come and self._failed == self._come:
-            raise Unreadable("The reader of codes failed on every picture")
+            raise Unreadable("The reader of codes failed on every picture", zh="识别程序在每一幅画面上都失败")
         hits = [(at_s, code) for at_s, text in self._hits if (code := codes.read(text))]
         slates = codes.seen([(at_s, code.text) for at_s, code in hits if code.case], self._step_s)
         clocks = [at_s for at_s, code in hits if code.at]

@@ -140,7 +140,7 @@ class Telling:
     def chosen(self) -> tuple[int, Pictures]:
         """Its number and the picture. Raises Unreadable where none came."""
         if self._brightest is None:
-            raise Unreadable("No picture of the video can be decoded")
+            raise Unreadable("No picture of the video can be decoded", zh="视频中没有可解码的画面")
         return (self._sharp[0] if self._sharp else self._brightest)[1:]
 
 

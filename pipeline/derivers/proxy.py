@@ -188,8 +188,8 @@ class _Copy(Listener):
         except Unreadable as error:
             self._target.unlink(missing_ok=True)
             _require_space(self._scratch)
-            sentence = f"No playable copy came of it: {error.sentence}"
-            raise Unreadable(sentence, stderr=decoded.ended.stderr[-500:]) from error
+            sentence, zh = f"No playable copy came of it: {error.sentence}", f"未能生成可播放的副本：{error.zh}"
+            raise Unreadable(sentence, zh=zh, stderr=decoded.ended.stderr[-500:]) from error
         about = {
             "how": self._plan.how, "why": self._plan.why, "options": self._parameters,
             "mark": VISIBLE if self._is_marked else "tag" if self._marked() else "off",
@@ -209,19 +209,22 @@ class _Copy(Listener):
         """What the copy holds beside its source, and where each picture of one is in the other."""
         known, context = self._known, self._context
         if not self._target.is_file() or self._target.stat().st_size == 0:
-            raise Unreadable("nothing was written")
+            raise Unreadable("nothing was written", zh="没有写出任何内容")
         is_video = self._target.name == VIDEO_NAME
         held, times = compared(
             context.tools, decoded, self._target, self._scratch, pictures=is_video, length_s=length_s(known),
             memory_bytes=context.settings.media.memory_mb << 20, still_wanted=context.still_wanted,
         )  # fmt: skip
         if held["video"] is None and held["audio"] is None:
-            raise Unreadable("what was written does not play")
+            raise Unreadable("what was written does not play", zh="写出的副本无法播放")
         if is_video and known.value("video.codec") and held["video"] is None:
-            raise Unreadable("what was written has no pictures")
+            raise Unreadable("what was written has no pictures", zh="写出的副本没有画面")
         short_by_s = max(0.0, (length_s(known) or 0.0) - held["end_s"])
         if self._is_first and short_by_s > SHORT_S + AGAIN_SHARE * (length_s(known) or 0.0):
-            raise Unreadable(f"what was written ends after {held['end_s']:.1f} s of {length_s(known):.1f} s")
+            raise Unreadable(
+                f"what was written ends after {held['end_s']:.1f} s of {length_s(known):.1f} s",
+                zh=f"写出的副本在 {held['end_s']:.1f} 秒处结束，原始录制为 {length_s(known):.1f} 秒",
+            )
         is_short = short_by_s > SHORT_S + SHORT_SHARE * (length_s(known) or 0.0)
         held["short_by_s"] = round(short_by_s, 3) if is_short else 0.0
         return held, [] if times is None else [self._frame_times(times)]
@@ -358,7 +361,9 @@ def _said(filters: Filters) -> str:
 
 def _require_space(folder: Path) -> None:
     if (free_bytes := shutil.disk_usage(folder).free) < FREE_BYTES_MIN:
-        raise TryAgain("The disk of the derivatives is full", path=str(folder), found=free_bytes)
+        raise TryAgain(
+            "The disk of the derivatives is full", zh="存放预览的磁盘已满", path=str(folder), found=free_bytes
+        )
 
 
 DERIVER = Deriver(name="proxy", version=4, roles=("proxy", "frame_times"), wants=is_decodable, listen=listen, tries=4)

@@ -41,7 +41,7 @@ class _Tracks(Listener):
         """A `track` a sound track that plays. Raises Unreadable where none does."""
         made = tuple(self._made(number, target) for number, target in self._targets.items() if self._plays(target))
         if not made:
-            raise Unreadable("none of them can be decoded")
+            raise Unreadable("none of them can be decoded", zh="均无法解码")
         return Facts(made=made)
 
     def _plays(self, target: Path) -> bool:

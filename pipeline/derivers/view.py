@@ -64,7 +64,7 @@ def _as_png(source: Path, known: Known, scratch: Path, context: Context) -> Path
     )  # fmt: skip
     context.tools.run(output, limits=limits_for_picture(context.settings), still_wanted=context.still_wanted)
     if not drawn.is_file():
-        raise Unreadable("ffmpeg draws nothing of it")
+        raise Unreadable("ffmpeg draws nothing of it", zh="ffmpeg 无法绘出画面")
     return drawn
 
 

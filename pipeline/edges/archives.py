@@ -51,9 +51,15 @@ def entries_of(path: str) -> list[tuple[zipfile.ZipInfo, Entry]]:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
     except (zipfile.BadZipFile, UnicodeDecodeError, struct.error, NotImplementedError, ValueError, OSError) as error:
-        raise Unreadable(f"The archive's directory cannot be read; it may be cut off ({error})") from error
+        raise Unreadable(
+            f"The archive's directory cannot be read; it may be cut off ({error})",
+            zh=f"无法读取压缩包目录，可能不完整（{error}）",
+        ) from error
     if len(infos) > ENTRIES_MAX:
-        raise Unreadable(f"The archive names {len(infos)} entries, more than the {ENTRIES_MAX} that are looked at")
+        raise Unreadable(
+            f"The archive names {len(infos)} entries, more than the {ENTRIES_MAX} that are looked at",
+            zh=f"压缩包列出 {len(infos)} 个条目，超过可查看的 {ENTRIES_MAX} 个",
+        )
     return [(info, _entry(info)) for info in infos if not info.orig_filename.endswith("/")]
 
 
@@ -108,11 +114,17 @@ def unpack(path: str, folder: str, entries_max: int, bytes_max: int, ratio_max: 
     """
     found = entries_of(path)
     if len(found) > entries_max:
-        raise Unreadable(f"The archive holds {len(found)} files, more than the {entries_max} that are allowed")
+        raise Unreadable(
+            f"The archive holds {len(found)} files, more than the {entries_max} that are allowed",
+            zh=f"压缩包含 {len(found)} 个文件，超过允许的 {entries_max} 个",
+        )
     room = min(bytes_max, int(Path(path).stat().st_size * ratio_max) + GRACE_BYTES)
     promised = sum(entry.size_bytes for _, entry in found)
     if promised > room:
-        raise Unreadable(f"The archive would grow to {promised} bytes, more than the {room} that are allowed: a bomb?")
+        raise Unreadable(
+            f"The archive would grow to {promised} bytes, more than the {room} that are allowed: a bomb?",
+            zh=f"压缩包解开后将达 {promised} 字节，超过允许的 {room} 字节：疑似压缩炸弹",
+        )
     told: list[list[Any]] = []
     with zipfile.ZipFile(path) as archive:
         for number, (info, entry) in enumerate(found):
@@ -130,10 +142,15 @@ def _write(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, room: 
             while piece := source.read(PIECE_BYTES):
                 written += len(piece)
                 if written > room:
-                    raise Unreadable("The archive holds more bytes than it promises: a bomb?")
+                    raise Unreadable(
+                        "The archive holds more bytes than it promises: a bomb?",
+                        zh="压缩包的内容多于其声明：疑似压缩炸弹",
+                    )
                 out.write(piece)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise Unreadable(f"The archive is damaged: {error}") from error
+        raise Unreadable(f"The archive is damaged: {error}", zh=f"压缩包已损坏：{error}") from error
     if written != info.file_size:
-        raise Unreadable("The archive is damaged: an entry is shorter than it promises")
+        raise Unreadable(
+            "The archive is damaged: an entry is shorter than it promises", zh="压缩包已损坏：有条目短于其声明的长度"
+        )
     return written

@@ -139,7 +139,8 @@ class AuditLog:
                     self._append_missing()
             except OSError as error:
                 raise TryAgain(
-                    f"The disk of {self._folder} does not take the log's lines ({error.strerror}): make room, check it"
+                    f"The disk of {self._folder} does not take the log's lines ({error.strerror}): make room, check it",
+                    zh=f"{self._folder} 所在磁盘无法写入日志（{error.strerror}）：请腾出空间并检查磁盘",
                 ) from error
 
     def _append_missing(self) -> None:

@@ -106,6 +106,7 @@ class Bag:
                 if found != expected:
                     raise CustodyBroken(
                         f"{name} reads back otherwise than it was written; write to another disk",
+                        zh=f"{name} 读回的内容与写入的不一致：请换一块磁盘",
                         path=name, expected=expected, found=found,
                     )  # fmt: skip
             self.folder.rename(self.final)
@@ -189,9 +190,11 @@ def translated(target: Path) -> Iterator[None]:
         if error.errno in _NO_ROOM:
             raise TryAgain(
                 f"There is no room for the package at {target.parent}: free some, or name another disk with --to",
+                zh=f"{target.parent} 空间不足，放不下导出包：请腾出空间，或用 --to 指定另一块磁盘",
                 path=str(target.parent),
             ) from error
         raise TryAgain(
             f"The package cannot be written to {target.parent}: {error.strerror or error}; name another disk with --to",
+            zh=f"无法将导出包写入 {target.parent}：{error.strerror or error}；请用 --to 指定另一块磁盘",
             path=str(target.parent),
         ) from error

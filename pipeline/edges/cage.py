@@ -50,6 +50,7 @@ PRELOADED: Final = (
 REASONS: Final = {
     "time": "took too long", "memory": "needed too much memory", "stalled": "stood still", "space": "wrote too much",
 }  # fmt: skip
+REASONS_ZH: Final = {"time": "超过时限", "memory": "内存不足", "stalled": "停滞不前", "space": "写出过多"}
 # What stands on standard error where a program never began: from `_work`, and from bubblewrap.
 NOT_STARTED: Final = ("cannot start ", "bwrap: ")
 CAN_FORK: Final = hasattr(os, "fork") and hasattr(socket, "send_fds")
@@ -141,11 +142,12 @@ class Cage:
         if answer is None:
             raise Unreadable(
                 f"{function.__module__.rsplit('.', 1)[-1]} {REASONS.get(ended.why, 'crashed on this file')}",
+                zh=f"读取程序{REASONS_ZH.get(ended.why, '因该文件异常终止')}",
                 code=ended.code,
                 stderr=ended.stderr[-500:],
             )
         if "unreadable" in answer:
-            raise Unreadable(answer["unreadable"])
+            raise Unreadable(answer["unreadable"], zh=answer.get("zh", ""))
         return answer["result"]
 
     def run(
@@ -232,7 +234,9 @@ class Cage:
                 except OSError as error:
                     self._keeper = None
                     if attempt == 2:
-                        raise TryAgain("The keeper of the media programs does not answer") from error
+                        raise TryAgain(
+                            "The keeper of the media programs does not answer", zh="媒体程序的守护进程没有响应"
+                        ) from error
 
 
 class _Drain(threading.Thread):
@@ -330,10 +334,16 @@ def _ended(out: bytes, err: bytes, status: bytes, why: str, limits: Limits) -> E
     if not why and (code == -signal.SIGXCPU or (code != 0 and cpu_s >= limits.cpu_s)):
         why = "time"
     if not why and code == -signal.SIGKILL:
-        raise TryAgain("A reader or media program was ended from outside; it is tried again")
+        raise TryAgain(
+            "A reader or media program was ended from outside; it is tried again", zh="读取程序被外部终止，将自动重试"
+        )
     said = err.decode("utf-8", "replace")
     if code != 0 and said.startswith(NOT_STARTED):
-        raise TryAgain(f"A media program could not be started in its cage: {said.strip()[:300]}", code=code)
+        raise TryAgain(
+            f"A media program could not be started in its cage: {said.strip()[:300]}",
+            zh=f"无法在隔离环境中启动媒体程序：{said.strip()[:300]}",
+            code=code,
+        )
     return Ended(code, out, said, why, cpu_s, peak_bytes)
 
 
@@ -460,7 +470,7 @@ def _answer(order: dict[str, Any]) -> dict[str, Any]:
     try:
         return {"result": getattr(importlib.import_module(module), name)(*order["arguments"])}
     except CasereelError as error:
-        return {"unreadable": error.sentence}
+        return {"unreadable": error.sentence, "zh": error.zh}
     except MemoryError:
         return {"unreadable": f"{module.rsplit('.', 1)[-1]} needed too much memory"}
     except BaseException as error:  # a hostile file may raise anything, even SystemExit

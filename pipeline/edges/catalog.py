@@ -167,7 +167,10 @@ class Catalog:
             found = None
         if found != REVISION:
             raise BadInput(
-                "The catalog is not prepared for this version: run `casereel init`", expected=REVISION, found=found
+                "The catalog is not prepared for this version: run `casereel init`",
+                zh="目录与本版本不符：请运行 casereel init",
+                expected=REVISION,
+                found=found,
             )
 
     # -- reading
@@ -193,7 +196,7 @@ class Catalog:
         originals = {row.id: row for row in connection.execute(sa.select(t.original).where(t.original.c.id.in_(ids)))}
         missing = [one for one in ids if one not in originals]
         if missing:
-            raise BadInput(f"There is no original {missing[0]}", found=missing[0])
+            raise BadInput(f"There is no original {missing[0]}", zh=f"没有编号为 {missing[0]} 的原件", found=missing[0])
         attached: dict[str, list[str]] = defaultdict(list)
         if sidecars:
             rows = connection.execute(
@@ -853,7 +856,10 @@ def _translated() -> Iterator[None]:
     except sa.exc.DBAPIError as error:
         # A session that PostgreSQL ended for standing still comes as an internal error over a lost connection.
         if isinstance(error, sa.exc.OperationalError) or error.connection_invalidated:
-            raise TryAgain(f"The catalog's database does not answer as it should: {error.orig}") from error
+            raise TryAgain(
+                f"The catalog's database does not answer as it should: {error.orig}",
+                zh=f"目录数据库没有正常响应：{error.orig}",
+            ) from error
         raise
 
 

@@ -339,14 +339,14 @@ class Checkpoints:
         """
         latest = self.latest()
         if latest is None or not 1 <= old <= latest.size:
-            raise BadInput(f"There is no checkpoint over {old} or more entries")
+            raise BadInput(f"There is no checkpoint over {old} or more entries", zh=f"没有涵盖 {old} 条以上的签名头")
         return notes.growth_text(old, consistency_of(self._proved_node(latest), old, latest.size), latest.note)
 
     def consistency(self, old: int) -> list[bytes]:
         """What proves that the log of `old` lines is the beginning of the one under the latest checkpoint."""
         latest = self.latest()
         if latest is None or old > latest.size:
-            raise BadInput(f"There is no checkpoint over {old} or more entries")
+            raise BadInput(f"There is no checkpoint over {old} or more entries", zh=f"没有涵盖 {old} 条以上的签名头")
         return consistency_of(self._proved_node(latest), old, latest.size)
 
     def _proved_node(self, latest: Checkpoint) -> Any:

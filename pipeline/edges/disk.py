@@ -192,6 +192,7 @@ def failing_writes(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise TryAgain(
             f"The disk of {folder} does not take what is written ({error.strerror or error}): make room, check it",
+            zh=f"{folder} 所在磁盘无法写入（{error.strerror or error}）：请腾出空间并检查磁盘",
             room=True,
             errno=error.errno,
         ) from error
@@ -207,6 +208,7 @@ def require_room(folder: Path, size_bytes: int, reserve_share: float) -> None:
     if usage.free < needed:
         raise TryAgain(
             f"The disk of {folder} is too full: {usage.free >> 20} MiB free, {needed >> 20} MiB needed",
+            zh=f"{folder} 所在磁盘空间不足：剩余 {usage.free >> 20} MiB，需要 {needed >> 20} MiB",
             room=True,
             found=usage.free,
             expected=needed,
@@ -214,7 +216,12 @@ def require_room(folder: Path, size_bytes: int, reserve_share: float) -> None:
     if hasattr(os, "statvfs"):
         entries = os.statvfs(folder)
         if entries.f_files and entries.f_favail < 64:
-            raise TryAgain(f"The disk of {folder} has no free file entries", room=True, found=entries.f_favail)
+            raise TryAgain(
+                f"The disk of {folder} has no free file entries",
+                zh=f"{folder} 所在磁盘已无可用的文件条目",
+                room=True,
+                found=entries.f_favail,
+            )
 
 
 class OwnedFolder:

@@ -643,7 +643,7 @@ class Jobs:
         with self._catalog.snapshot() as connection:
             row = connection.execute(query.where(t.job.c.id == job)).one_or_none()
             if row is None or isolations.among(connection, [row.original]):
-                raise BadInput(f"There is no job {job}", found=job)
+                raise BadInput(f"There is no job {job}", zh=f"没有任务 {job}", found=job)
         return _job_row(row)
 
     def retry(self, connection: sa.Connection, job: str) -> None:
@@ -655,7 +655,9 @@ class Jobs:
         if row is not None and isolations.among(connection, [row.original]):
             row = None
         if row is None or row.state not in ("failed", "cancelled"):
-            raise BadInput(f"The job {job} is not failed or cancelled", found=row and row.state)
+            raise BadInput(
+                f"The job {job} is not failed or cancelled", zh=f"任务 {job} 既未失败也未取消", found=row and row.state
+            )
         connection.execute(
             sa.update(t.job).where(t.job.c.id == job).values(attempts=0, deaths=0, reason=None, detail=None)
         )
@@ -683,7 +685,7 @@ class Jobs:
             .values(state="cancelled", token=None, ended_at=datetime.now(UTC), reason="cancelled by an operator")
         )  # fmt: skip
         if done.rowcount != 1:
-            raise BadInput(f"The job {job} is not waiting or running", found=job)
+            raise BadInput(f"The job {job} is not waiting or running", zh=f"任务 {job} 既不在等待也不在进行", found=job)
 
     def stand(self, connection: sa.Connection, originals: Sequence[str], reason: str) -> None:
         """What waits, runs or failed for these is cancelled; child processes end within seconds. reason: for `stir`."""

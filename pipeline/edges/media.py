@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import frames
-from pipeline.edges.cage import REASONS, Ended, Limits
+from pipeline.edges.cage import REASONS, REASONS_ZH, Ended, Limits
 from pipeline.edges.graphs import Filters, by, filtered
 from pipeline.edges.tools import DECODERS, DEMUXERS, Tools, bounds
 from pipeline.errors import Unreadable
@@ -199,7 +199,8 @@ class Decoded:
     def require(self, branch: Branch, what: str) -> None:
         """Raises Unreadable where nothing came on the branch. what: in the sentence, `pictures` or `sound`."""
         if not self.counts.get(branch):
-            raise Unreadable(f"No {what} can be decoded", code=self.ended.code, stderr=self.ended.stderr[-500:])
+            zh = f"没有可解码的{'画面' if what == 'pictures' else '声音'}"
+            raise Unreadable(f"No {what} can be decoded", zh=zh, code=self.ended.code, stderr=self.ended.stderr[-500:])
 
 
 def decode(
@@ -237,7 +238,8 @@ def decode(
             _strip_of(one).unlink(missing_ok=True)
     if ended.why or ended.code != 0:
         raise Unreadable(
-            f"Decoding it {REASONS.get(ended.why, 'failed')}", why=ended.why, code=ended.code,
+            f"Decoding it {REASONS.get(ended.why, 'failed')}", zh=f"解码{REASONS_ZH.get(ended.why, '失败')}",
+            why=ended.why, code=ended.code,
             stderr=ended.stderr[-500:],
         )  # fmt: skip
     return Decoded(ended, {branch: one.end() for branch, one in items.items()}, source, DEMUXERS[format_name], look)

@@ -55,7 +55,7 @@ def _of_pdf(source: str, folder: Path, side_px: int, first: int, last: int, unti
     except pypdfium2.PdfiumError as error:
         if getattr(error, "err_code", None) == PASSWORD_ERROR:
             return {"of": 0, "drawn": [], "failed": [], "is_locked": True, "fonts": []}
-        raise Unreadable("The PDF is damaged: it cannot be opened") from error
+        raise Unreadable("The PDF is damaged: it cannot be opened", zh="PDF 已损坏，无法打开") from error
     document.init_forms()  # draws signature fields, in which seals lie
     drawn, failed, fonts = [], [], set()
     for number in range(first, min(last, len(document)) + 1):

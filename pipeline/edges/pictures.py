@@ -76,7 +76,7 @@ def pages_in_tiff(source: Path) -> int:
         with Image.open(source, formats=("TIFF",)) as opened:
             return int(getattr(opened, "n_frames", 1))
     except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise Unreadable(f"The TIFF cannot be read: {error}"[:300]) from error
+        raise Unreadable(f"The TIFF cannot be read: {error}"[:300], zh=f"无法读取 TIFF：{error}") from error
 
 
 def page_of_tiff(source: Path, number: int, side_px: int) -> Any:
@@ -90,7 +90,7 @@ def page_of_tiff(source: Path, number: int, side_px: int) -> Any:
     except (
         OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombWarning, Image.DecompressionBombError,
     ) as error:  # fmt: skip
-        raise Unreadable(f"The page cannot be read: {error}"[:300]) from error
+        raise Unreadable(f"The page cannot be read: {error}"[:300], zh=f"无法读取该页：{error}") from error
 
 
 def _upright(source: Path, orientation: int | None, wanted_px: int) -> tuple[Any, dict[str, Any]]:
@@ -113,7 +113,7 @@ def _upright(source: Path, orientation: int | None, wanted_px: int) -> tuple[Any
                 if isinstance(error, UnidentifiedImageError)
                 else error
             )
-            raise Unreadable(f"The picture cannot be read: {reason}"[:300]) from error
+            raise Unreadable(f"The picture cannot be read: {reason}"[:300], zh=f"无法读取图片：{reason}") from error
         picture, cut_off, from_preview = preview, False, True
     read_as = picture.format or ""
     frames = int(getattr(picture, "n_frames", 1)) if read_as in MOVING else 1

@@ -57,7 +57,7 @@ def fact(name: str, value: Any) -> Iterator[Row]:
 
 
 def read_together(readers: list[list[str]], path: str) -> list[dict[str, Any]]:
-    """What each reader returns, in their order; {"unreadable": reason} where one failed on the file.
+    """What each reader returns, in their order; {"unreadable": reason, "zh": in Chinese} where one failed on the file.
 
     readers: [module, function] of each. Runs in the cage: starting a child costs more than most files take to read.
     """
@@ -68,7 +68,7 @@ def _read(module: str, function: str, path: str) -> dict[str, Any]:
     try:
         return dict(getattr(importlib.import_module(module), function)(path))
     except CasereelError as error:
-        return {"unreadable": error.sentence}
+        return {"unreadable": error.sentence, "zh": error.zh}
     except MemoryError:  # not this reader's fault alone: each is to be tried by itself
         raise
     except Exception as error:  # a hostile file may raise anything

@@ -113,7 +113,7 @@ def rescue(path: str, target: str, known: list[dict[str, Any]]) -> dict[str, Any
     with Path(path).open("rb") as stream:
         begin, end = _media_begin(stream), _filled_end(stream)
         if end <= begin:
-            raise Unreadable("its media data were never written")
+            raise Unreadable("its media data were never written", zh="媒体数据从未写入")
         with mmap.mmap(stream.fileno(), end, access=mmap.ACCESS_READ) as data:
             return _rescued(data, begin, target, known)
 
@@ -122,13 +122,15 @@ def _rescued(data: mmap.mmap, begin: int, target: str, known: Sequence[dict[str,
     tried = [_tried(data, begin, codec) for codec in CODECS.values()]
     found = sorted((one for one in tried if one[0] >= PICTURES_MIN), key=lambda one: -one[0])
     if not found:
-        raise Unreadable("no pictures of H.264 or H.265 are found in it")
+        raise Unreadable("no pictures of H.264 or H.265 are found in it", zh="其中没有 H.264 或 H.265 画面")
     for _, codec, framed in found:
         for way, parameters in _ways(data, begin, codec, framed, known):
             about = _written(data, begin, codec, framed, parameters, target)
             if about["pictures"] >= PICTURES_MIN and _is_shown(target, codec, about["pictures"]):
                 return {**about, "from": way}
-    raise Unreadable("what a decoder needs to know of its pictures stood in the index")
+    raise Unreadable(
+        "what a decoder needs to know of its pictures stood in the index", zh="解码所需的信息存放在已缺失的索引中"
+    )
 
 
 def _ways(
@@ -180,10 +182,10 @@ def _media_begin(stream: Any) -> int:
     size = stream.seek(0, 2)
     for box in boxes_in(stream, 0, size):
         if box.type in (b"moov", b"moof"):
-            raise Unreadable("it has an index")
+            raise Unreadable("it has an index", zh="文件有索引")
         if box.type == b"mdat":
             return box.start
-    raise Unreadable("it holds no media data")
+    raise Unreadable("it holds no media data", zh="文件中没有媒体数据")
 
 
 def _tried(data: mmap.mmap, begin: int, codec: Codec) -> tuple[int, Codec, bool]:
@@ -306,10 +308,10 @@ def parameters_of(path: str, demuxer: str) -> dict[str, Any]:
         name = stream.codec_context.name if stream is not None else ""
         held = bytes(stream.codec_context.extradata or b"") if stream is not None else b""
         if stream is None or name not in CODECS or len(held) < 7 or held[0] != 1:
-            raise Unreadable("its pictures are of another kind")
+            raise Unreadable("its pictures are of another kind", zh="画面为其他编码")
         units, length = _avcc(held) if name == "h264" else _hvcc(held)
         if length != 4 or not units:
-            raise Unreadable("its pictures are kept in another way")
+            raise Unreadable("its pictures are kept in another way", zh="画面以其他方式存放")
         rate = stream.average_rate or stream.guessed_rate
         fps = [rate.numerator, rate.denominator] if rate else [25, 1]
         return {"codec": name, "units": [unit.hex() for unit in units], "fps": fps}

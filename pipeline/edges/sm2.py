@@ -43,7 +43,11 @@ def _numbers(folder: Path) -> tuple[bytes, bytes]:
     data = base64.b64decode(b"".join(path.read_bytes().split(b"\n")[1:-2]))
     at = len(PRIVATE_HEAD)
     if len(data) != at + 32 + len(PRIVATE_MIDDLE) + 65 or not data.startswith(PRIVATE_HEAD):
-        raise BadInput(f"The file at {path} is not an SM2 key as Casereel makes them", path=str(path))
+        raise BadInput(
+            f"The file at {path} is not an SM2 key as Casereel makes them",
+            zh=f"{path} 不是 Casereel 生成的 SM2 密钥",
+            path=str(path),
+        )
     return data[at : at + 32], data[-65:]
 
 

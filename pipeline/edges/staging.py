@@ -192,7 +192,10 @@ class Staging:
 def _compared(staged: Staged, back: tuple[str, str | None]) -> Staged:
     if back[0] != staged.sha256:
         raise TryAgain(
-            "A copy reads otherwise than what was written; is the disk failing?", expected=staged.sha256, found=back[0]
+            "A copy reads otherwise than what was written; is the disk failing?",
+            zh="副本读回的内容与写入的不一致：磁盘是否有故障？",
+            expected=staged.sha256,
+            found=back[0],
         )
     return replace(staged, sm3=back[1], proved=True)
 

@@ -69,7 +69,10 @@ def stamp(settings: Settings, latest: Checkpoint | None, tell: Callable[..., Non
         return
     wanted = settings.audit
     if wanted.timestamp_digest not in ALGORITHMS:
-        raise BadInput(f"audit.timestamp_digest must be one of {', '.join(ALGORITHMS)}")
+        raise BadInput(
+            f"audit.timestamp_digest must be one of {', '.join(ALGORITHMS)}",
+            zh=f"audit.timestamp_digest 应为 {'、'.join(ALGORITHMS)} 之一",
+        )
     response, at = ask(wanted.timestamp_url, latest.note.encode(), wanted.timestamp_digest, Path(wanted.timestamp_ca))
     disk.write_whole(path, response)
     facts = {
@@ -108,11 +111,16 @@ def ask(url: str, data: bytes, digest: str, roots: Path) -> tuple[bytes, datetim
         with urllib.request.urlopen(query, timeout=TIMEOUT_S) as answer:
             response = answer.read(MOST_BYTES)
     except (OSError, urllib.error.URLError, http.client.HTTPException, ValueError) as error:
-        raise TryAgain(f"The timestamp server at {url} does not answer: {error}") from error
+        raise TryAgain(
+            f"The timestamp server at {url} does not answer: {error}", zh=f"时间戳服务器 {url} 没有响应：{error}"
+        ) from error
     try:
         return response, time_of(response, data, roots, nonce)
     except ValueError as error:
-        raise TryAgain(f"The timestamp server at {url} gave a token that does not hold: {error}") from error
+        raise TryAgain(
+            f"The timestamp server at {url} gave a token that does not hold: {error}",
+            zh=f"时间戳服务器 {url} 返回的时间戳不成立：{error}",
+        ) from error
 
 
 def time_of(response: bytes, data: bytes, roots: Path | None, nonce: int | None = None) -> datetime:
@@ -146,7 +154,10 @@ def trusted(roots: Path) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(roots.read_bytes())
     except (OSError, ValueError) as error:
-        raise BadInput(f"audit.timestamp_ca must name a PEM file with the server's certificate: {error}") from error
+        raise BadInput(
+            f"audit.timestamp_ca must name a PEM file with the server's certificate: {error}",
+            zh=f"audit.timestamp_ca 须为含服务器证书的 PEM 文件：{error}",
+        ) from error
 
 
 def faults(log: Path, heads: Mapping[int, Note], told: Sequence[Token], roots: Path | None) -> Iterator[str]:

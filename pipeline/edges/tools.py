@@ -150,7 +150,11 @@ class Tools:
 
     def __init__(self, ffmpeg_setting: str = "bundled", cage: str = "best") -> None:
         if cage not in ("best", "full"):
-            raise BadInput(f"media.cage is 'best' or 'full', not '{cage}'", found=cage)
+            raise BadInput(
+                f"media.cage is 'best' or 'full', not '{cage}'",
+                zh=f"media.cage 应为 best 或 full，不能是“{cage}”",
+                found=cage,
+            )
         self._setting = ffmpeg_setting
         self.wants_full = cage == "full"
         self._cage = Cage()
@@ -175,6 +179,7 @@ class Tools:
         if found is None:
             raise TryAgain(
                 f"No ffmpeg at '{self._setting}': set media.ffmpeg to 'bundled' or to a program's path",
+                zh=f"{self._setting} 处没有 ffmpeg：请将 media.ffmpeg 设为 bundled 或程序路径",
                 expected=self._setting,
             )
         return str(Path(found).resolve())
@@ -256,6 +261,7 @@ class Tools:
             remedies = "; ".join(REMEDIES[name][1] for name in self.caging.lacking)
             raise TryAgain(
                 f'media.cage = "full" is set, and this system offers only the {self.caging.level} cage: {remedies}',
+                zh=f'已设 media.cage = "full"，而本系统只能提供 {self.caging.level} 级隔离：{remedies}',
                 found=self.caging.level,
             )
 

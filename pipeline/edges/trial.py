@@ -68,6 +68,8 @@ def prove(tools: Tools, kept_in: Path | None = None) -> None:
         raise TryAgain(
             f"The cage for hostile files does not hold, so no work is begun: {'; '.join(leaked)}. "
             'Set media.ffmpeg = "bundled", and see what `casereel doctor` says of the cage',
+            zh=f"隔离环境不成立，未开始处理：{'; '.join(leaked)}。请将 media.ffmpeg 设为 bundled，"
+            "并查看 casereel doctor",
             found=leaked,
         )
     if kept_in is not None:
@@ -88,6 +90,7 @@ def _require_reading(tools: Tools, folder: Path) -> None:
         raise TryAgain(
             "The media program does not run in its cage, so no work is begun: "
             'set media.ffmpeg = "bundled", and see what `casereel doctor` says of the cage',
+            zh="媒体程序无法在隔离环境中运行，未开始处理：请将 media.ffmpeg 设为 bundled，并查看 casereel doctor",
             found=len(heard),
         )
 

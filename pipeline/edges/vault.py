@@ -87,7 +87,12 @@ class Vault:
         """
         path = self._object(sha256) / ORIGINAL
         if not path.is_file():
-            raise CustodyBroken(f"The original {sha256} is not in the vault", path=str(path), expected=sha256)
+            raise CustodyBroken(
+                f"The original {sha256} is not in the vault",
+                zh=f"原件 {sha256} 不在保管库中",
+                path=str(path),
+                expected=sha256,
+            )
         yield path
 
     def digests(self) -> Iterator[str]:
@@ -245,13 +250,18 @@ class Vault:
         """
         for name in files:
             if not LATER_NAME.fullmatch(name) or name in FIRST_NAMES:
-                raise BadInput(f"'{name}' is no name for a later fact: small letters, digits and -, ending in .json")
+                raise BadInput(
+                    f"'{name}' is no name for a later fact: small letters, digits and -, ending in .json",
+                    zh=f"“{name}”不能作为后续事实的名称：只用小写字母、数字和 -，以 .json 结尾",
+                )
         with self._changing:
             self._settle(sha256)
             if faults := self._faults(sha256, False, lambda _: None):
                 raise CustodyBroken(faults[0], path=str(self._object(sha256)))
             if not self.has(sha256):
-                raise CustodyBroken(f"The original {sha256} was disposed of", expected=sha256)
+                raise CustodyBroken(
+                    f"The original {sha256} was disposed of", zh=f"原件 {sha256} 已按保管期限处置", expected=sha256
+                )
             with self._passing() as staging:
                 return ocfl.add_version(self._object(sha256), files, staging, message=message, actor=actor)
 
@@ -348,7 +358,9 @@ class Vault:
         """A whole tombstone object lies ready, synced."""
         original = self._object(sha256) / ORIGINAL
         if not original.is_file():
-            raise CustodyBroken(f"The original {sha256} is not in the vault", expected=sha256)
+            raise CustodyBroken(
+                f"The original {sha256} is not in the vault", zh=f"原件 {sha256} 不在保管库中", expected=sha256
+            )
         shutil.rmtree(out, ignore_errors=True)
         content = out / "tombstone" / "v1" / "content"
         content.mkdir(parents=True)

@@ -61,7 +61,7 @@ def _holds(path: str, name: str) -> bool:
         with zipfile.ZipFile(path) as packed:
             return name in packed.namelist()
     except (zipfile.BadZipFile, ValueError, OSError) as error:
-        raise Unreadable(f"The document is damaged: {error}") from error
+        raise Unreadable(f"The document is damaged: {error}", zh=f"文档已损坏：{error}") from error
 
 
 def _cut(writing: Writing) -> Writing:
@@ -82,7 +82,9 @@ def _of_text(path: str) -> Writing:
     with Path(path).open("rb") as stream:
         text = text_of(stream.read(TEXT_BYTES))
     if text is None:
-        raise Unreadable("The bytes are no text in UTF-8, UTF-16 or GB 18030")
+        raise Unreadable(
+            "The bytes are no text in UTF-8, UTF-16 or GB 18030", zh="内容不是 UTF-8、UTF-16 或 GB 18030 文本"
+        )
     return Writing(tuple(tuple(page.splitlines()) for page in text.split("\f")))
 
 
@@ -94,7 +96,7 @@ def _of_pdf(path: str) -> Writing:
     except pypdfium2.PdfiumError as error:
         if getattr(error, "err_code", None) == PASSWORD_ERROR:
             return Writing((), is_locked=True)
-        raise Unreadable("The PDF is damaged: it cannot be opened") from error
+        raise Unreadable("The PDF is damaged: it cannot be opened", zh="PDF 已损坏，无法打开") from error
     pages: list[tuple[str, ...]] = []
     blank, until_s = 0, time.process_time() + CPU_S
     for number in range(min(len(document), PAGES_MAX)):
@@ -117,15 +119,20 @@ def _of_docx(path: str) -> Writing:
         with zipfile.ZipFile(path) as packed, packed.open("word/document.xml") as stream:
             data = stream.read(XML_BYTES + 1)
     except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise Unreadable(f"The document is damaged: {error}") from error
+        raise Unreadable(f"The document is damaged: {error}", zh=f"文档已损坏：{error}") from error
     if len(data) > XML_BYTES:
-        raise Unreadable(f"The document's text is larger than {XML_BYTES >> 20} MiB once unpacked: a bomb?")
+        raise Unreadable(
+            f"The document's text is larger than {XML_BYTES >> 20} MiB once unpacked: a bomb?",
+            zh=f"文档展开后超过 {XML_BYTES >> 20} MiB：疑似压缩炸弹",
+        )
     if re.search(rb"<!(?:DOCTYPE|ENTITY)", data[:4096]):
-        raise Unreadable("The document defines entities, which no office program does")
+        raise Unreadable(
+            "The document defines entities, which no office program does", zh="文档定义了实体，办公软件不会这样写"
+        )
     try:
         root = ElementTree.fromstring(data.replace(_STRICT.strip("{}").encode(), _W.strip("{}").encode()))
     except ElementTree.ParseError as error:
-        raise Unreadable(f"The document's text is no XML: {error}") from error
+        raise Unreadable(f"The document's text is no XML: {error}", zh=f"文档内容不是 XML：{error}") from error
     pages: list[list[str]] = [[]]
     for line in _lines_of(root):
         first, *further = line.split("\f")

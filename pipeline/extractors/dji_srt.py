@@ -38,11 +38,11 @@ def extract(path: str) -> dict[str, Any]:
     """First and last time, first position, count of cues and their length. Raises Unreadable where there is no cue."""
     text = text_of(start_of(path, TEXT_MAX_BYTES))
     if text is None:
-        raise Unreadable("The subtitles are no text")
+        raise Unreadable("The subtitles are no text", zh="字幕文件不是文本")
     times = list(_TIME.finditer(text))
     cues = list(_CUE.finditer(text))
     if not times and not cues:
-        raise Unreadable("There is no subtitle in it")
+        raise Unreadable("There is no subtitle in it", zh="其中没有字幕")
     return answer([*_time_rows(times), *_cue_rows(cues, len(times)), *_place_rows(text)])
 
 

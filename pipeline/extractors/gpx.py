@@ -22,7 +22,9 @@ _POINTS: Final = ("trkpt", "wpt", "rtept")
 def extract(path: str) -> dict[str, Any]:
     """Properties of the points until the file ends or breaks. Raises Unreadable where not one point came."""
     if b"<!DOCTYPE" in Path(path).read_bytes()[: 1 << 16]:
-        raise Unreadable("The GPX defines entities of its own, which no recorder does")
+        raise Unreadable(
+            "The GPX defines entities of its own, which no recorder does", zh="GPX 定义了实体，记录设备不会这样写"
+        )
     points: list[tuple[str, str, str, str]] = []
     try:
         for point in _points(path):
@@ -31,9 +33,9 @@ def extract(path: str) -> dict[str, Any]:
                 break
     except ElementTree.ParseError as error:
         if not points:
-            raise Unreadable(f"The GPX is not well-formed: {error}") from error
+            raise Unreadable(f"The GPX is not well-formed: {error}", zh=f"GPX 格式有误：{error}") from error
     if not points:
-        raise Unreadable("The GPX holds no point")
+        raise Unreadable("The GPX holds no point", zh="GPX 中没有轨迹点")
     return answer(_rows(points))
 
 

@@ -26,7 +26,7 @@ def extract(path: str) -> dict[str, Any]:
     """Properties of the valid fixes. Raises Unreadable where there is none."""
     fixes = list(_RMC.finditer(text_of(start_of(path, TEXT_MAX_BYTES)) or ""))
     if not fixes:
-        raise Unreadable("The log holds no valid fix")
+        raise Unreadable("The log holds no valid fix", zh="定位日志中没有有效定位")
     return answer(_rows(fixes))
 
 

@@ -37,7 +37,7 @@ def extract(path: str) -> dict[str, Any]:
     """The lines in order. Raises Unreadable where the file is no text."""
     text = text_of(start_of(path, TEXT_MAX_BYTES))
     if text is None:
-        raise Unreadable("The subtitles are no text")
+        raise Unreadable("The subtitles are no text", zh="字幕文件不是文本")
     lines = []
     for line in _lines(text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", " ")):
         lines.append(line)

@@ -52,7 +52,7 @@ def extract(path: str) -> dict[str, Any]:
     format_name = sniff(head, tail, "").format
     text = text_of(start_of(path, TEXT_MAX_BYTES))
     if text is None:
-        raise Unreadable("The companion is no text")
+        raise Unreadable("The companion is no text", zh="附属文件不是文本")
     match format_name:
         case "json":
             pairs = list(_pairs(_parsed(text)))
@@ -67,7 +67,7 @@ def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise Unreadable(f"The JSON is not well-formed: {error}") from error
+        raise Unreadable(f"The JSON is not well-formed: {error}", zh=f"JSON 格式有误：{error}") from error
 
 
 def _cues(text: str) -> Iterator[Any]:

@@ -76,7 +76,10 @@ def _packet(path: str) -> bytes | None:
 def _facts(packet: bytes) -> Facts:
     """Simple values and the first of each list, by namespace and name, of the outermost descriptions."""
     if b"<!DOCTYPE" in packet or b"<!ENTITY" in packet:
-        raise Unreadable("The XMP defines entities of its own, which no camera or editor does")
+        raise Unreadable(
+            "The XMP defines entities of its own, which no camera or editor does",
+            zh="XMP 定义了实体，相机和编辑软件不会这样写",
+        )
     facts: dict[tuple[str, str], str] = {}
     for description in _parsed(packet).iter(f"{_RDF}Description"):
         for key, text in description.attrib.items():
@@ -95,7 +98,7 @@ def _parsed(packet: bytes) -> ElementTree.Element:
     try:
         return ElementTree.fromstring(packet.decode("latin-1"))
     except ElementTree.ParseError as error:
-        raise Unreadable(f"The XMP is not well-formed: {error}") from error
+        raise Unreadable(f"The XMP is not well-formed: {error}", zh=f"XMP 格式有误：{error}") from error
 
 
 def _split(tag: str) -> tuple[str, str]:

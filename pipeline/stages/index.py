@@ -15,7 +15,12 @@ def run(known: Known, context: Context) -> Facts:
     wanted = context.catalog.changed_seq(known.original.id)
     seen = context.index.follow()
     if seen < wanted:
-        raise TryAgain(f"The index has followed to {seen} and not yet to {wanted}", expected=wanted, found=seen)
+        raise TryAgain(
+            f"The index has followed to {seen} and not yet to {wanted}",
+            zh=f"索引已跟进到 {seen}，尚未到 {wanted}",
+            expected=wanted,
+            found=seen,
+        )
     return Facts()
 
 

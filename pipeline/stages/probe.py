@@ -44,7 +44,7 @@ def run(known: Known, context: Context) -> Facts:
         answers = _answers(extractors, path, context)
     for extractor, found in zip(extractors, answers, strict=True):
         if "unreadable" in found:
-            caveats.append(_failed(extractor, found["unreadable"]))
+            caveats.append(_failed(extractor, found["unreadable"], found.get("zh", "")))
             continue
         for one in _properties(extractor, found):
             properties.setdefault(one.name, one)
@@ -103,11 +103,12 @@ def _stated(extractor: Extractor, found: dict[str, Any]) -> Iterator[Caveat]:
         yield Caveat(code=code, text=text, text_zh=text_zh, finder=_finder(extractor))
 
 
-def _failed(extractor: Extractor, reason: str) -> Caveat:
+def _failed(extractor: Extractor, reason: str, reason_zh: str) -> Caveat:
+    of_zh = f"（{reason_zh}）" if reason_zh else ""
     return Caveat(
         code="reader_failed",
         text=f"One reader could not examine this file, so some of its details may be missing: {reason}.",
-        text_zh=f"读取程序 {extractor.name} 未能完成对该文件的检查，部分信息可能缺失。",
+        text_zh=f"读取程序 {extractor.name} 未能完成对该文件的检查，部分信息可能缺失{of_zh}。",
         finder=_finder(extractor),
     )
 

@@ -20,6 +20,7 @@ def zone_of(settings: Settings) -> tzinfo:
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise BadInput(
             f"time.zone is '{settings.time.zone}', which is no zone; write one like Asia/Shanghai",
+            zh=f"time.zone 为“{settings.time.zone}”，不是时区：请写成 Asia/Shanghai 这样的名称",
             expected="Area/City",
             found=settings.time.zone,
         ) from error

@@ -26,7 +26,9 @@ def backup(target: Path | None, with_keys: bool) -> int:
     app = app_of()
     chosen = target or (Path(app.settings.backup.target) if app.settings.backup.target else None)
     if chosen is None:
-        raise BadInput("Where to? Give --to DIR, or set backup.target")
+        raise BadInput(
+            "Where to? Give --to DIR, or set backup.target", zh="备份到哪里？请给出 --to 文件夹，或设置 backup.target"
+        )
     with home(app.settings) as built:
         size = built.catalog.size_of(list(built.catalog.digests().values()))
         with app.progress(size, app.in_words("备份", "backing up")) as moved:

@@ -62,7 +62,10 @@ def make(case: str, to: Path, purpose: str, request: str | None, **choices: bool
 
     app = app_of()
     if not purpose.strip() and not request:
-        raise BadInput("Say with --purpose what the package is for; it goes into the log and the report")
+        raise BadInput(
+            "Say with --purpose what the package is for; it goes into the log and the report",
+            zh="请用 --purpose 写明导出包的用途；用途会记入日志和报告",
+        )
     with _opened() as (built, exporter, reviewer):
         asked = Asked(case=case, to=to, purpose=purpose, request=request, lang=app.lang, **choices)
         size = exporter.size_of(reviewer, asked)
@@ -154,7 +157,11 @@ def check(bag: Path, key: str | None) -> int:
 
     app = app_of()
     if not bag.is_dir():
-        raise BadInput(f"There is no package at {bag}: name the folder export-...", path=str(bag))
+        raise BadInput(
+            f"There is no package at {bag}: name the folder export-...",
+            zh=f"{bag} 处没有导出包：请指明 export-... 文件夹",
+            path=str(bag),
+        )
     found = verify.check(str(bag), key)
     data = {
         "whole": found.whole, "files": found.files, "originals": found.originals, "key": found.key,

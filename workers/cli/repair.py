@@ -41,7 +41,10 @@ def repair(id: str, source: Path | None, yes: bool) -> int:
             app.note(app.in_words("加 --yes 才会修复", "add --yes to repair it"))
             return 0
         if found and chosen is None:
-            raise BadInput("From where? Give --from BACKUP or FILE, or set backup.target")
+            raise BadInput(
+                "From where? Give --from BACKUP or FILE, or set backup.target",
+                zh="从哪里修复？请给出 --from 备份或文件，或设置 backup.target",
+            )
         size = known.size_bytes * 2
         jobs = build_jobs(built)
         try:

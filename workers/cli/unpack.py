@@ -24,7 +24,10 @@ def unpack(id: str, reason: str) -> int:
 
     app = app_of()
     if not reason.strip():
-        raise BadInput("Say with --reason what the archive is unpacked for; it goes into the log")
+        raise BadInput(
+            "Say with --reason what the archive is unpacked for; it goes into the log",
+            zh="请用 --reason 写明解包的用途；用途会记入日志",
+        )
     with home(app.settings) as built:
         tools = Tools(built.settings.media.ffmpeg, built.settings.media.cage)
         try:

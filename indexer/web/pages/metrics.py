@@ -20,7 +20,7 @@ def page(visit: AnyVisit) -> Response:
     """In the text form of Prometheus; 404 for whoever is neither."""
     is_operator = visit.may("manage_work") and not visit.here.must_change
     if not (is_operator or _is_this_machine(visit.request)):
-        raise NotAllowed("Figures are for this machine and for operators")
+        raise NotAllowed("Figures are for this machine and for operators", zh="指标仅供本机和运维人员查看")
     return Response(metrics.text(visit.house.standing(), visit.house.counters()), media_type=metrics.CONTENT_TYPE)
 
 

@@ -115,7 +115,11 @@ def _standing(visit: Visit) -> dict[str, Any]:
 
 def _listed(visit: Visit, state: str, stage: str, reason: str) -> list[JobRow]:
     if state not in JOB_STATES:
-        raise BadInput(f"A job is {', '.join(JOB_STATES)}, not '{state}'", found=state)
+        raise BadInput(
+            f"A job is {', '.join(JOB_STATES)}, not '{state}'",
+            zh=f"任务状态应为 {'、'.join(JOB_STATES)} 之一，不能是“{state}”",
+            found=state,
+        )
     wanted = _of_group(visit, stage, reason)[:LISTED] if reason else None
     rows = _jobs(visit).listed(state=state, jobs=wanted, limit=LISTED)
     return [one for one in rows if not stage or one.stage == stage]
