@@ -48,6 +48,7 @@ def duty(one: Covered, zone: str) -> dict[str, Any]:
         "covered_s": round(one.covered_s, 3), "sure_s": round(one.sure_s, 3), "share": round(one.share, 4),
         "devices": one.devices, "by_device": {name: round(value, 3) for name, value in one.by_device.items()},
         "statement": statement, "statement_zh": statement_zh, "rule": one.step.source,
+        "rule_zh": one.step.source_zh,
         "gaps": [gap(each, zone) for each in one.gaps],
     }  # fmt: skip
 
@@ -94,6 +95,7 @@ def item(one: Checked) -> dict[str, Any]:
         "item": asked.name, "art": asked.art, "zh": asked.zh, "en": asked.en, "must": asked.must, "there": one.there,
         "found": one.found, "missing": [masked(text) for text, _ in one.missing],
         "missing_zh": [masked(text) for _, text in one.missing], "source": asked.source,
+        "source_zh": asked.source_zh,
     }  # fmt: skip
 
 

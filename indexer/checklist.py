@@ -43,6 +43,7 @@ class Item:
     steps: tuple[str, ...] = ()
     check: str = ""
     must: bool = True
+    source_zh: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

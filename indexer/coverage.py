@@ -37,6 +37,7 @@ class Step:
     words: tuple[str, ...]
     zh: str
     source: str
+    source_zh: str = ""
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,8 @@ FIGURES: Final[Mapping[Figure, Told]] = {
             "two officers or more, beginning and end, place.",
         ),
         ("最高法行政诉讼证据规定第十二条；行政处罚法第四十二条；刑诉法解释第一百零八条、第一百一十条",
-         "最高法行政诉讼证据规定 art. 12; 行政处罚法 art. 42; 刑诉法解释 arts. 108, 110"),
+         "Supreme Court, rules on evidence in administrative litigation, art. 12; Administrative Penalty Law art. 42; "
+         "Supreme Court, interpretation of the Criminal Procedure Law, arts. 108, 110"),
     ),
     "gaps": Told(
         ("未说明的缺口", "Gaps without a reason"),
@@ -88,7 +89,8 @@ FIGURES: Final[Mapping[Figure, Told]] = {
             "and the last one. Devices that recorded and were never measured stand apart.",
         ),
         ("公开的执法记录规范：使用前核对设备日期、时间；刑诉法解释第一百零八条：制作的时间",
-         "published rules on recording: the device's date and time are checked before the act; 刑诉法解释 art. 108"),
+         "published rules on recording: the device's date and time are checked before the act; Supreme Court, "
+         "interpretation of the Criminal Procedure Law, art. 108"),
     ),
 }  # fmt: skip
 # What a recording, or an activity, may lack: (Chinese, English).

@@ -18,6 +18,7 @@ from indexer.web.pages.original import seen
 from indexer.web.receipt import Receipt, receipt_of
 from indexer.web.visits import Inside
 from pipeline.case_numbers import comparable
+from pipeline.custody.refusals import told_of
 from pipeline.custody.settle import IGNORED, PARTIAL_SUFFIXES
 from pipeline.edges import arrivals
 from pipeline.edges.arrivals import Narrowed, Only
@@ -54,7 +55,8 @@ def page(
         cases=[one for one in cases if comparable(one) not in hidden],
         spans=DAYS, onlys=ONLYS,
         way_of=handed.way_of, link=lambda **changes: _link(given, changes), today=visit.today.isoformat(),
-        inbox=visit.desk.settings.inbox, receipt_of=lambda came: _place_of(visit, came), aside=handed.ASIDE,
+        refused=told_of, inbox=visit.desk.settings.inbox, receipt_of=lambda came: _place_of(visit, came),
+        aside=handed.ASIDE,
     )  # fmt: skip
 
 

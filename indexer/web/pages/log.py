@@ -24,9 +24,11 @@ from indexer.naming import NAMES, named
 from indexer.web.desk import Visit
 from indexer.web.visits import Inside
 from pipeline.case_numbers import comparable, parse
+from pipeline.custody.refusals import told_of
 from pipeline.edges import events
 from pipeline.edges.events import Entry, Wanted
 from pipeline.errors import BadInput
+from pipeline.records import worded
 
 ROUTES = APIRouter(tags=["log"])
 PAGE: Final = 50
@@ -71,7 +73,7 @@ def page(
     return visit.page(
         "log.html", status=400 if said else 200, entries=entries, given=given, more=more, said=said, names=names,
         watched=watched, groups=list(GROUPS), types=types,
-        told=lambda facts: _told(visit, facts), whole=_whole,
+        told=lambda one: _told(visit, one), whole=_whole,
         people=[one.name for one in visit.house.accounts.listed()],
         link=lambda **changes: _link(given, changes),
     )  # fmt: skip
@@ -223,11 +225,18 @@ def _unusual(visit: Visit) -> list[unusual.Finding]:
     return unusual.find(entries, cases, {who: frozenset(keys) for who, keys in opened.items()}, visit.zone)
 
 
-def _told(visit: Visit, facts: dict[str, Any]) -> str:
-    """The facts of an entry in one line: those that have a name."""
+def _told(visit: Visit, entry: Entry) -> str:
+    """The facts of an entry in one line, those that have a name; why a file was refused, as the clerk is told."""
+    facts = dict(entry.facts)
+    if entry.type.startswith("arrival.") and isinstance(facts.get("reason"), str):
+        facts["reason"] = worded(told_of(facts["reason"]), "why", visit.lang)
+    return masked(_named(visit, facts))[:400]
+
+
+def _named(visit: Visit, facts: dict[str, Any]) -> str:
     colon, end = ("：", "；") if visit.lang == "zh" else (": ", "; ")
     told = ((name, _value(visit, value)) for name, value in facts.items() if name in NAMES["fact"])
-    return masked(end.join(f"{named(visit.lang, 'fact', name)}{colon}{value}" for name, value in told if value))[:400]
+    return end.join(f"{named(visit.lang, 'fact', name)}{colon}{value}" for name, value in told if value)
 
 
 def _value(visit: Visit, value: Any) -> str:
@@ -235,7 +244,7 @@ def _value(visit: Visit, value: Any) -> str:
         case None | "" | [] | {}:
             return ""
         case dict():
-            return f"（{told}）" if (told := _told(visit, value)) else ""
+            return f"（{told}）" if (told := _named(visit, value)) else ""
         case list() if all(isinstance(one, str | int) for one in value):
             return ", ".join(map(str, value))
         case list():
