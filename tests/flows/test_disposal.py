@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from config.settings import SHIPPED, Settings, load
 from pipeline.custody.accession import Candidate, Receipt
 from pipeline.custody.disposal import Retention, text_of
+from pipeline.custody.refusals import told_of
 from pipeline.custody.retention_rules import read
 from pipeline.edges import tables
 from pipeline.errors import BadInput, NotAllowed, TryAgain
@@ -561,7 +562,7 @@ def test_bytes_that_were_disposed_of_are_not_taken_in_again_and_not_lost(
         "rejected", None, False, sha256_of(home, original),
     )  # fmt: skip
     assert "disposed of" in str(again.reason)
-    assert "已按保管期限处置" in str(again.reason)
+    assert "已按保管期限处置" in told_of(str(again.reason)).why_zh
     assert taken.status == "accepted"
     assert path.exists()
     [told] = events(home, "arrival.rejected")

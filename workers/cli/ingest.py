@@ -125,6 +125,13 @@ def _wait(app: App, built: Home, receipts: Sequence[Receipt]) -> dict[str, str]:
             time.sleep(0.25)
 
 
+def _reason(app: App, one: Receipt) -> str:
+    from pipeline.custody.refusals import told_of
+
+    reason = one.reason or ""
+    return app.in_words(told_of(reason).why_zh, reason) if one.status == "rejected" else reason
+
+
 def _print(app: App, receipts: Sequence[Receipt], states: dict[str, str]) -> int:
     failed = 0
     for one in receipts:
@@ -137,7 +144,7 @@ def _print(app: App, receipts: Sequence[Receipt], states: dict[str, str]) -> int
         app.emit(
             data,
             f"{one.status:9}  {state:10}  {one.original or '-':26}  {one.path}"
-            + (f"  ({one.reason})" if one.reason else ""),
+            + (f"  ({_reason(app, one)})" if one.reason else ""),
         )
     if not app.as_json:
         new, again, refused = (
