@@ -140,6 +140,8 @@ class Jobs:
         self._begun: dict[str, float] = {}
         self._took: dict[tuple[str, str], Took] = {}
         self._running_lock = threading.Lock()
+        # Of its own, for it is taken within transactions, and who holds the other may wait for one.
+        self._took_lock = threading.Lock()
         self._launched = False
         self.said: dict[str, Any] = {}
         self._vigil = Vigil(longest_s=2 * settings.heartbeat_s)
@@ -296,7 +298,7 @@ class Jobs:
                     started_at=datetime.now(UTC), ended_at=None,
                 )
             )  # fmt: skip
-        with self._running_lock:
+        with self._took_lock:
             self._begun[row.id] = time.monotonic()
         return Claim(row.id, original_id, lane, stage, token, row.attempts + 1, deaths)
 
@@ -313,7 +315,7 @@ class Jobs:
         )  # fmt: skip
         if done.rowcount != 1:
             raise Superseded(f"The job {claim.job} is no longer this worker's")
-        with self._running_lock:
+        with self._took_lock:
             begun = self._begun.pop(claim.job, None)
             if begun is not None and state in ("done", "failed"):
                 self._took.setdefault((claim.stage, state), Took()).add(time.monotonic() - begun)
@@ -433,13 +435,15 @@ class Jobs:
     def _says(self) -> dict[str, Any]:
         with self._running_lock:
             shares: dict[str, Any] = {"progress": dict(self._shares)} if self._shares else {}
+            shares["running"] = len(self._running)
+        with self._took_lock:
             if self._took:
                 shares["took"] = [
                     {"stage": stage, "state": state, "count": one.count, "sum_s": round(one.sum_s, 3),
                      "within": list(one.within)}
                     for (stage, state), one in sorted(self._took.items())
                 ]  # fmt: skip
-            return {**self.said, **shares, "running": len(self._running), "born": processes.born(os.getpid())}
+        return {**self.said, **shares, "born": processes.born(os.getpid())}
 
     def close(self, drain_s: int = 20) -> None:
         """No work is taken any more; what is unfinished after the drain is taken over by others at once."""

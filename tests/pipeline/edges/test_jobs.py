@@ -79,6 +79,23 @@ def test_a_worker_says_how_long_its_jobs_ran(home: Home, jobs: Jobs) -> None:
     assert done["within"] == [int(done["sum_s"] <= most_s) for most_s in TOOK_S]
 
 
+def test_a_turn_ends_while_the_heart_waits_for_the_catalog(sqlite_home: Home) -> None:
+    jobs = Jobs(sqlite_home.catalog, sqlite_home.settings.work)
+    claim = jobs.begin(add(sqlite_home, jobs, enqueue=False), "light", "probe")
+    assert claim is not None
+    heart = threading.Thread(target=jobs._give_back_ghosts, args=(set(),), daemon=True)
+    with sqlite_home.catalog.transaction() as connection:
+        connection.execute(sa.update(tables.job).values(reason=None))
+        heart.start()
+        while not jobs._running_lock.locked() and heart.is_alive():
+            time.sleep(0.01)
+        ending = threading.Thread(target=jobs.finish, args=(connection, claim, "done"), daemon=True)
+        ending.start()
+        ending.join(20)
+        assert not ending.is_alive()
+    heart.join(60)
+
+
 def test_work_is_queued_with_its_fact_or_not_at_all(home: Home, jobs: Jobs) -> None:
     with pytest.raises(RuntimeError), home.catalog.transaction() as connection:
         jobs.enqueue(connection, "nobody", "light", kind="photo")

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pipeline.linkers.ledger import LINKER, NEAR, SHARED, WITHIN
-from pipeline.records import Activity, Custodian, Device, LedgerEntry, Stated
+from pipeline.records import Activity, Custodian, Device, LedgerEntry, Stated, Words
 from pipeline.registers.bureau import Bureau
 from tests.indexer.archive import decided, known
 
@@ -100,7 +100,7 @@ def test_a_device_is_known_by_any_of_its_names(original, device):
 
 def test_a_name_that_two_devices_share_names_neither():
     twins = Bureau([Device(code="1", aliases=("老记录仪",)), Device(code="2", aliases=("老记录仪",))])
-    assert twins.device_of(known("x", folder="老记录仪")) == (None, "")
+    assert twins.device_of(known("x", folder="老记录仪")) == (None, Words("", ""))
 
 
 def test_ten_thousand_activities_are_looked_up_by_time_and_not_one_by_one():
