@@ -38,6 +38,8 @@ ACTIONS: Final[dict[str, frozenset[Role]]] = {
     "correct_time": frozenset({"reviewer", "administrator"}),
     "excuse": frozenset({"reviewer", "administrator"}),
     "sign_checklist": frozenset({"reviewer"}),
+    # Which reviewer weighs which case before it is decided (`assigning.py`).
+    "assign": frozenset({"reviewer", "administrator"}),
     "export": frozenset({"reviewer", "administrator"}),
     "approve_export": frozenset({"reviewer", "administrator"}),
     "verify": frozenset({"reviewer", "operator", "auditor", "administrator"}),

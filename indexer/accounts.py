@@ -200,8 +200,16 @@ class Accounts:
         with self._catalog.snapshot() as connection:
             return accounts.looks_at(connection, signed.session.token, original)
 
-    def begin_look(self, signed: SignedIn, original: str, purpose: str) -> None:
-        """The look is an event with its purpose, durable before a byte is shown. Raises BadInput without a purpose."""
+    def purpose_of_look(self, signed: SignedIn, original: str) -> str:
+        """Why this person looks at the original, as it was said or filled in when the look began; '' without one."""
+        with self._catalog.snapshot() as connection:
+            return accounts.purpose_of_look(connection, signed.session.token, original)
+
+    def begin_look(self, signed: SignedIn, original: str, purpose: str, **facts: Any) -> None:
+        """The look is an event with its purpose, durable before a byte is shown. Raises BadInput without a purpose.
+
+        facts: what the event says besides, where an assignment gave the purpose.
+        """
         purpose = purpose.strip()[:500]
         if not purpose:
             raise BadInput("Say why you look", zh="请写明查看事由")
@@ -211,7 +219,7 @@ class Accounts:
                 self._catalog.now(),
             )  # fmt: skip
             event = NewEvent(
-                type="view.original", actor=signed.person.name, original=original, facts={"purpose": purpose}
+                type="view.original", actor=signed.person.name, original=original, facts={"purpose": purpose, **facts}
             )
             [seq] = self._audit.record(connection, [event])
         self._audit.make_durable(seq)

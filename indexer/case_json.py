@@ -11,6 +11,7 @@ from indexer.contradictions import Contradiction
 from indexer.coverage import Covered, Gap, Shown, ends_of
 from indexer.masking import masked
 from indexer.review import Review
+from pipeline.edges.assignments import Assignment
 from pipeline.edges.registers import Proposal
 from pipeline.excusing import Excuse
 from pipeline.records import Activity, Case
@@ -86,6 +87,11 @@ def excuse(one: Excuse, zone: str) -> dict[str, Any]:
         "from": instant(one.from_at, zone), "to": instant(one.to_at, zone), "reason": one.reason, "told": one.told,
         "by": one.by, "at": instant(one.at, zone),
     }  # fmt: skip
+
+
+def assignment(one: Assignment, zone: str) -> dict[str, Any]:
+    """Who reviews the case before it is decided."""
+    return {"person": one.person, "by": one.by, "at": instant(one.assigned_at, zone)}
 
 
 def item(one: Checked) -> dict[str, Any]:

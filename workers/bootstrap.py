@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from indexer.accounts import Accounts
     from indexer.alerting import Saved
     from indexer.approving import Approvals
+    from indexer.assigning import Assigning
     from indexer.document import Document
     from indexer.export import Exporter
     from indexer.finding import Finder
@@ -192,6 +193,12 @@ class Home:
         from indexer.approving import Approvals
 
         return Approvals(self.catalog, self.audit, self.vault, lambda: self.roles_and_units()[1])
+
+    def assigning(self) -> Assigning:
+        """Which reviewer has which case before it is decided."""
+        from indexer.assigning import Assigning
+
+        return Assigning(self.catalog, self.audit, self.roles_and_units)
 
     @contextlib.contextmanager
     def isolating(self) -> Iterator[Isolating]:

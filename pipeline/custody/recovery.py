@@ -23,6 +23,7 @@ from pipeline.custody import fixity
 from pipeline.custody.suspicion import caveats_of
 from pipeline.edges import (
     accounts,
+    assignments,
     disposals,
     drops,
     exports,
@@ -135,6 +136,7 @@ def replayers(vault: Vault, catalog: Catalog, missing: list[str]) -> dict[str, R
         **dict.fromkeys(registers.EVENTS, registers.replay),
         **dict.fromkeys(restricting.EVENTS, restrictions.replay),
         **dict.fromkeys(isolations.EVENTS, isolations.replay),
+        **dict.fromkeys(assignments.EVENTS, assignments.replay),
         **dict.fromkeys(disposals.EVENTS, partial(disposals.replay, catalog)),
         **dict.fromkeys(saved.EVENTS, saved.replay),
         **dict.fromkeys(accounts.EVENTS, accounts.replay),

@@ -116,6 +116,13 @@ def looks_at(connection: sa.Connection, session: str, original: str) -> bool:
     return connection.execute(sa.select(t.look.c.id).where(*its).limit(1)).first() is not None
 
 
+def purpose_of_look(connection: sa.Connection, session: str, original: str) -> str:
+    """Why this session looks at the original, by its latest look; '' where it has begun none."""
+    its = (t.look.c.session == session, t.look.c.original == original)
+    latest = sa.select(t.look.c.purpose).where(*its).order_by(t.look.c.id.desc()).limit(1)
+    return connection.execute(latest).scalar() or ""
+
+
 def add_watched(connection: sa.Connection, session: str, original: str, seconds: float) -> None:
     """So much more of the original was watched in the latest look of this session."""
     its = (t.look.c.session == session, t.look.c.original == original)

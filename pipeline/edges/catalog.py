@@ -54,7 +54,7 @@ IDLE_MS: Final = 30_000
 DECIDED: Final = "person"
 # So much of a digest names an original.
 _DIGEST_BEGUN: Final = re.compile(r"[0-9a-zA-Z]{8,64}")
-REVISION: Final = "0017"
+REVISION: Final = "0018"
 
 
 def make_engine(url: str, *, writes: bool) -> sa.Engine:
@@ -835,6 +835,7 @@ class Catalog:
                 "retained": _rows(connection, t.retained, t.retained.c.id),
                 "restrictions": restrictions.dump(connection),
                 "isolations": isolations.dump(connection),
+                "assignments": _rows(connection, t.assignment, t.assignment.c.id),
                 "disposals": _rows(connection, t.disposal, t.disposal.c.id),
                 "links": [
                     {k: v for k, v in row.items() if k != "id"}

@@ -531,6 +531,20 @@ isolation = sa.Table(
     _at("ended_at", nullable=True),
 )
 
+# Which reviewer weighs which case before it is decided.
+assignment = sa.Table(
+    "cr_assignment",
+    metadata,
+    _id(),
+    sa.Column("case_key", sa.String(160), nullable=False, index=True),
+    _text("printed"),
+    sa.Column("person", sa.String(120), nullable=False),
+    _text("by"),
+    _at("assigned_at"),
+    _text("ended_by", nullable=True),
+    _at("ended_at", nullable=True),
+)
+
 disposal = sa.Table(
     "cr_disposal",
     metadata,

@@ -1,4 +1,4 @@
-"""Cases with their many numbers, parties and activities."""
+"""Cases with their many numbers, parties, activities and reviewers."""
 
 from __future__ import annotations
 
@@ -53,6 +53,7 @@ def show(number: str) -> None:
     Example: casereel case show AJ2021-0042 --json
     """
     from indexer import case_json
+    from indexer.case_file import keys_of
     from pipeline.case_numbers import comparable
     from pipeline.edges import registers
     from workers.bootstrap import home
@@ -66,8 +67,10 @@ def show(number: str) -> None:
             activities = registers.activities(connection, case=key)
             linked = registers.linked_to(connection, key)
         seen = set(built.seen([one for one, *_ in linked]))
+        one = required_case(number, found)
         data = {
-            **case_json.case(required_case(number, found)),
+            **case_json.case(one),
+            "assigned": [case_json.assignment(its, zone) for its in built.assigning().of(keys_of(one))],
             "activities": [case_json.activity(one, zone) for one in activities],
             "recordings": [
                 {"original": one, "name": masked(name), "status": status} for one, name, status in linked if one in seen
@@ -190,6 +193,41 @@ def excuse(
         app.emit(data, lambda: excuse_line(app, data))
 
 
+@case.command(short_help="Assign a case to a reviewer for the review before the decision, or end that.")
+@click.argument("number")
+@click.argument("person")
+@click.option("--withdraw", is_flag=True, help="The person has the case no more.")
+@as_person
+def assign(number: str, person: str, withdraw: bool, as_: str | None) -> None:
+    """A reviewer takes a case that nobody has; an administrator assigns it to any reviewer, whoever had it.
+
+    Why its reviewer looks at the case, and at what is linked to it, is then filled in for the log.
+
+    Example: casereel case assign AJ2021-0042 李法制
+    """
+    from indexer import case_json
+    from pipeline.case_numbers import comparable
+    from pipeline.edges import registers
+    from workers.bootstrap import home
+    from workers.cli._persons import allowed
+
+    app = app_of()
+    with home(app.settings) as built:
+        if as_:
+            allowed(built, as_, "assign")
+        by, zone = built.reviewer_named(as_), built.settings.time.zone
+        looks_at(built.of(by), number, "assignment")
+        with built.catalog.snapshot() as connection:
+            found = required_case(number, registers.cases(connection, key=comparable(number)))
+        assigning = built.assigning()
+        one = assigning.withdraw(by, found, person)[0] if withdraw else assigning.assign(by, found, person)
+        data = {"case": one.printed, **case_json.assignment(one, zone), "withdrawn": withdraw}
+        app.emit(data, app.in_words(
+            f"{one.printed}：{'不再由' if withdraw else '由'} {one.person} 审核",
+            f"{one.printed}: {one.person} {'reviews it no more' if withdraw else 'reviews it'}",
+        ))  # fmt: skip
+
+
 @case.command(short_help="What the case must have, what is there, what is missing; signed by a reviewer.")
 @click.argument("number")
 @click.option("--sign", is_flag=True, help="Sign it: what the case is now is frozen with its digest.")
@@ -217,10 +255,15 @@ def checklist(number: str, sign: bool, by: str | None, opinion: str, reason: str
 def looks_at(built: Home, number: str, page: str) -> None:
     """The look at a case is an event before anything of it is shown. Raises NotAllowed, BadInput as for no case."""
     from indexer.access import require
+    from indexer.assigning import purpose_of
+    from pipeline.case_numbers import comparable
 
     require(built.reviewer, "view")
-    built.tell("view.case", facts={"case": number, "page": page})
-    if not built.is_case_seen(number):
+    is_seen = built.is_case_seen(number)
+    its = built.assigning().gives_purpose(built.reviewer, {comparable(number)}) if is_seen else None
+    why = purpose_of(its, app_of().lang) if its else {}
+    built.tell("view.case", facts={**why, "case": number, "page": page})
+    if not is_seen:
         required_case(number, [])
 
 
@@ -282,6 +325,7 @@ def _page(data: dict[str, Any]) -> str:
     lines = [f"{data['case']}  {data['title']}"]
     lines += [f"  {one['number']}  {one['kind'] or ''}" for one in data["numbers"][1:]]
     lines += [f"  {one['name']}  {one['identifier'] or ''}" for one in data["parties"]]
+    lines += [f"  → {one['person']}  {one['at']}" for one in data["assigned"]]
     lines += [
         f"  {one['from'] or '-'} .. {one['to'] or '-'}  {one['step']}  {one['place'] or ''}  {'、'.join(one['people'])}"
         for one in data["activities"]

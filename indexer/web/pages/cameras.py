@@ -11,6 +11,7 @@ from fastapi import APIRouter, Form, Query
 from fastapi.responses import JSONResponse, Response
 
 from indexer.masking import masked
+from indexer.web import purposes
 from indexer.web.desk import Visit
 from indexer.web.pages.original import seen
 from indexer.web.showing import moment, player_of
@@ -31,13 +32,14 @@ def page(visit: Inside, of: Named, t: float = 0.0) -> Response:
     every = _recordings(visit, of)
     accounts = visit.house.accounts
     new = [known for known in every if not accounts.looks_at(visit.here, known.original.id)]
-    if new and not visit.here.session.purpose:
+    why = {known.original.id: purposes.of_original(visit, known) for known in new}
+    if None in why.values():
         return visit.page(
             "purpose.html", known=every[0], name=" · ".join(masked(one.original.name) for one in every), t=t,
             action="/originals/together/looks", together=[one.original.id for one in every],
         )  # fmt: skip
-    for known in new:
-        accounts.begin_look(visit.here, known.original.id, visit.here.session.purpose)
+    for original, its in why.items():
+        accounts.begin_look(visit.here, original, **(its or {}))
     cameras = [_camera(visit, known, every[0]) for known in every]
     shown = [one.original.id for one in every]
     return visit.page("together.html", cameras=cameras, others=_others(visit, every[0], shown), shown=shown, t=t)

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Body, Form, Query
 from fastapi.responses import JSONResponse, Response
 
 from indexer import case_json
+from indexer.case_file import keys_of
 from indexer.caseload import Caseload, caseload_of, is_there
 from indexer.coverage import Shown
 from indexer.document import passages_of
@@ -21,10 +22,12 @@ from indexer.naming import named
 from indexer.review import Review, review_of, rules_in, sign
 from indexer.said_times import said_times
 from indexer.timeline import Hole, Lane, Stretch, Timeline, timeline_of
+from indexer.web import purposes
 from indexer.web.desk import Visit
 from indexer.web.visits import Inside
 from pipeline.case_numbers import comparable
 from pipeline.edges import registers
+from pipeline.edges.assignments import Assignment
 from pipeline.edges.caseload import Show
 from pipeline.edges.registers import Linked, Proposal
 from pipeline.errors import BadInput, NotAllowed
@@ -141,6 +144,7 @@ def api(visit: Inside, number: str) -> Response:
     return JSONResponse({
         **case_json.case(review.file.case), "light": _light(visit, review), "days_left": _days_left(visit, review),
         "digest": review.digest, "checklist": case_json.checklist(review),
+        "assigned": [case_json.assignment(one, zone) for one in _assigned(visit, review)],
         "activities": [case_json.activity(one, zone) for one in review.file.activities],
         "duties": [case_json.duty(one, zone) for one in review.duties],
         "excuses": [case_json.excuse(one, zone) for one in review.file.excuses],
@@ -169,6 +173,25 @@ def decide(
     except BadInput as error:
         return _page(visit, number, said=visit.words_of(error), status=400)
     return visit.go(f"{address_of(number)}#proposals")
+
+
+@ROUTES.post("/cases/{number:path}/assignment", include_in_schema=False)
+def assign(
+    visit: Inside, number: str, act: Annotated[str, Form(max_length=10)] = "",
+    reviewer: Annotated[str, Form(max_length=120)] = "",
+) -> Response:  # fmt: skip
+    """The reviewer has the case from now on, or has it no more; without a name, whoever asks, or for an administrator
+    who takes it away, whoever has it."""
+    visit.require("assign")
+    case, assigning = _looked_at(visit, number, "assignment").file.case, visit.desk.assigning()
+    try:
+        if act == "withdraw":
+            assigning.withdraw(visit.person, case, reviewer)
+        else:
+            assigning.assign(visit.person, case, reviewer)
+    except BadInput as error:
+        return _page(visit, number, said=visit.words_of(error), status=400)
+    return visit.go(f"{address_of(number)}#assignment")
 
 
 @ROUTES.post("/cases/{number:path}/opinion", include_in_schema=False)
@@ -232,8 +255,10 @@ def _sign(visit: Visit, number: str, opinion: str, digest: str, reason: str) -> 
 def _looked_at(visit: Visit, number: str, page: str) -> Review:
     """The case; the look is an event first. Raises NotAllowed where there is none for this person."""
     visit.require("view")
-    visit.desk.tell("view.case", facts={"case": number[:200], "page": page})
-    if not _is_there(visit, number):
+    is_there_ = _is_there(visit, number)
+    why = purposes.of_cases(visit, {comparable(number)}) if is_there_ else None
+    visit.desk.tell("view.case", facts={**(why or {}), "case": number[:200], "page": page})
+    if not is_there_:
         raise NotAllowed("Nothing here")
     rules = rules_in(visit.desk.settings.home)
     return review_of(visit.desk.catalog, visit.desk.audit, rules, number, zone=visit.zone, seen=visit.desk.seen)
@@ -257,7 +282,8 @@ def _page(
         open_ = registers.proposals(connection, key=comparable(number))
     timeline = timeline_of(review)
     return visit.page(
-        "case.html", status, review=review, said=said, reason=reason, opinion=opinion, address=address_of(number),
+        "case.html", status, review=review, assigned=_assigned(visit, review), reviewers=_reviewers(visit, review),
+        said=said, reason=reason, opinion=opinion, address=address_of(number),
         light=_light(visit, review), days_left=_days_left(visit, review), masked=masked, data=case_json,
         duties=[(one, case_json.duty(one, visit.zone)) for one in review.duties],
         items=sorted(review.checklist.checked, key=lambda one: (one.there, not one.item.must)),
@@ -268,6 +294,18 @@ def _page(
         seen_count=len(own), watched_s=sum(own), signed=case_json.signed(review),
         length_s=sum((one.to_at - one.from_at).total_seconds() for one in review.file.shown),
     )  # fmt: skip
+
+
+def _assigned(visit: Visit, review: Review) -> list[Assignment]:
+    return visit.desk.assigning().of(keys_of(review.file.case))
+
+
+def _reviewers(visit: Visit, review: Review) -> list[str]:
+    """To whom this person can assign the case; nobody but themselves where they are no administrator."""
+    if not visit.may("assign"):
+        return []
+    every = visit.desk.assigning().reviewers(review.file.case)
+    return every if visit.person.role == "administrator" else [one for one in every if one == visit.person.name]
 
 
 def _light(visit: Visit, review: Review) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, File, Query, UploadFile
 from fastapi.responses import JSONResponse, Response
 
+from indexer.web import purposes
 from indexer.web.showing import address_of
 from indexer.web.visits import Inside
 from pipeline.errors import BadInput
@@ -41,13 +42,13 @@ def match(
 
 @ROUTES.post("/api/originals/{original}/looks", status_code=201)
 def begin_look(visit: Inside, original: str) -> Response:
-    """A look begins with the purpose of the session. 400 where none was said yet."""
+    """A look begins with the purpose of an assignment or of the session. 400 where neither gives one."""
     from indexer.web.pages.original import seen
 
     known = seen(visit, original)
-    purpose = visit.here.session.purpose
-    if not purpose:
+    why = purposes.of_original(visit, known)
+    if why is None:
         raise BadInput("Say your purpose above first, then compare", zh="请先在上方填写查看事由，再进行比对")
     if not visit.house.accounts.looks_at(visit.here, known.original.id):
-        visit.house.accounts.begin_look(visit.here, known.original.id, purpose)
+        visit.house.accounts.begin_look(visit.here, known.original.id, **why)
     return JSONResponse({"ok": True}, status_code=201)

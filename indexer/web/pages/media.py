@@ -71,9 +71,8 @@ def original_shown(visit: Inside, original: str) -> Response:
     told: set[tuple[str, str]] = visit.house.parts.setdefault("originals shown", set())
     look = (visit.here.session.token, known.original.id)
     if look not in told:
-        visit.desk.tell(
-            "view.original_bytes", original=known.original.id, facts={"purpose": visit.here.session.purpose}
-        )
+        purpose = visit.house.accounts.purpose_of_look(visit.here, known.original.id)
+        visit.desk.tell("view.original_bytes", original=known.original.id, facts={"purpose": purpose})
         told.add(look)
     with visit.desk.vault.opened(known.original.sha256) as path:
         return FileResponse(path, media_type=mime, headers=_CONTAINED, stat_result=path.stat())

@@ -80,7 +80,7 @@ def take(visit: Inside, original: str, taken: Taken) -> Response:
     visit.desk.tell("view.snapshot", original=known.original.id, facts={
         "at_s": instant.at_s, "pts": instant.pts, "pts_unit": instant.unit and str(instant.unit),
         "corrected_at": instant.at and instant.at.isoformat(), "shown": taken.shown,
-        "purpose": visit.here.session.purpose,
+        "purpose": visit.house.accounts.purpose_of_look(visit.here, known.original.id),
     })  # fmt: skip
     shown = visit.say("The original itself") if taken.shown == "own" else visit.say("Viewing copy, not the original")
     at = _uncertain(moment(instant.at, visit.zone), known.time.uncertainty_s) if known.time and instant.at else "—"

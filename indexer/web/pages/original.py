@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from indexer import access
 from indexer.document import cases_of, device_of, duration_of, officer_of
 from indexer.masking import masked
+from indexer.web import purposes
 from indexer.web.desk import Visit
 from indexer.web.showing import address_of, as_vtt, captions_of, own_address, own_mime, player_of
 from indexer.web.visits import Inside
@@ -23,13 +24,14 @@ SHOWN = {"video": ("proxy",), "audio": ("proxy",), "photo": ("view",), "document
 
 @ROUTES.get("/originals/{original}", include_in_schema=False)
 def page(visit: Inside, original: str, t: float = 0.0) -> Response:
-    """The page. Where this session has not looked yet and no purpose was said, it asks for one first."""
+    """The page. Where this session has not looked yet and nothing gives the purpose, it asks for one first."""
     known = seen(visit, original)
     accounts, identifier = visit.house.accounts, known.original.id
     if not accounts.looks_at(visit.here, identifier):
-        if not visit.here.session.purpose:
+        why = purposes.of_original(visit, known)
+        if why is None:
             return visit.page("purpose.html", known=known, name=masked(known.original.name), t=t)
-        accounts.begin_look(visit.here, identifier, visit.here.session.purpose)
+        accounts.begin_look(visit.here, identifier, **why)
     may_take = visit.may("view_original")
     granted = visit.desk.approvals().in_force(visit.person, identifier) if visit.may("download") else None
     return visit.page(

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from indexer.web.showing import as_vtt, clock
+from pipeline.linking import Linking
 from pipeline.restricting import Restricting
 from tests.conftest import QUICK
 from tests.flows.keeping import REVIEWER, link
@@ -284,3 +285,19 @@ def test_a_photo_is_traced_to_its_original_and_nothing_of_it_is_kept(
     events = [json.loads(line) for line in filmed.catalog.events_of_type(["match"])]
     assert [one["facts"]["hits"] for one in events] == [[known.original.id], [], []]
     assert list((filmed.settings.home / "scratch").glob("asked-*")) == []
+
+
+def test_recordings_side_by_side_ask_unless_each_is_of_a_case_that_the_person_has(
+    filmed: Home, first: str, second: str
+) -> None:
+    case = "平商务罚字〔2021〕第7号"
+    other, together = person(filmed, "reviewer", "吴审核"), f"/originals/together?of={first}&of={second}"
+    Linking(filmed.catalog, filmed.audit).link("李法制", first, case, "已看")
+    other.send(f"/cases/{case}/assignment", act="assign")
+    assert "为何查看" in other.page(together)
+    Linking(filmed.catalog, filmed.audit).link("李法制", second, case, "已看")
+    assert "data-cameras" in other.page(together)
+    looks = [json.loads(line) for line in filmed.catalog.events_of_type(["view.original"])]
+    mine = [one for one in looks if one["actor"] == "吴审核"]
+    assert {one["original"] for one in mine} == {first, second}
+    assert all(one["facts"]["by_assignment"] for one in mine)
