@@ -124,6 +124,20 @@ class AccessSettings:
 
 
 @dataclass(frozen=True)
+class OidcSettings:
+    issuer: str
+    client_id: str
+    client_secret_file: str
+    ca: str
+    address: str
+    scope: str
+    name_claim: str
+    role_claim: str
+    roles: Mapping[str, str] = field(hash=False)
+    unit_claim: str
+
+
+@dataclass(frozen=True)
 class WebSettings:
     idle_min: float
     session_h: float
@@ -182,6 +196,7 @@ class Settings:
     time: TimeSettings
     index: IndexSettings
     access: AccessSettings
+    oidc: OidcSettings
     web: WebSettings
     export: ExportSettings
     audit: AuditSettings

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
@@ -40,11 +42,13 @@ _LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"
 
 @dataclass(frozen=True, kw_only=True)
 class SignedIn:
-    """A person with an open session. must_change: nothing else is answered before the password is changed."""
+    """A person with an open session. must_change: nothing else is answered before the password is changed;
+    from_outside: they have no password here, for the bureau's sign-in service says who they are."""
 
     person: Reviewer
     session: Session
     must_change: bool
+    from_outside: bool = False
 
 
 class Accounts:
@@ -81,6 +85,7 @@ class Accounts:
     def change(self, by: str, name: str, role: str, unit: str | None) -> Account:
         """The person has this role and unit from now on. Raises BadInput."""
         _require_role(role)
+        self._require_local(name)
         return self._change(by, accounts.CHANGED, name, role=role, unit=unit or None)
 
     def close(self, by: str, name: str) -> Account:
@@ -89,12 +94,32 @@ class Accounts:
 
     def renew_password(self, by: str, name: str) -> str:
         """A one-time password; the old one holds no more, a lock is undone, and sessions end. Raises BadInput."""
+        self._require_local(name)
         password = one_time_password()
         self._change(
             by, "account.password_renewed", name,
             password=_hasher().hash(password), must_change=True, failed_count=0, locked_until_at=None, closed_at=None,
         )  # fmt: skip
         return password
+
+    def open_again(self, by: str, name: str) -> Account:
+        """A closed account of the sign-in service is open again. Raises BadInput for any other."""
+        with self._catalog.snapshot() as connection:
+            account = accounts.named(connection, name)
+        if account is None or account.subject is None:
+            raise BadInput(
+                "A local account is opened again by a new password", zh="本地账户须通过重置密码重新启用", found=name
+            )
+        return self._change(by, accounts.CHANGED, name, closed_at=None)
+
+    def _require_local(self, name: str) -> None:
+        with self._catalog.snapshot() as connection:
+            account = accounts.named(connection, name)
+        if account is not None and account.subject is not None:
+            raise BadInput(
+                f"'{name}' signs in by the bureau's sign-in service: password, role and unit are changed there",
+                zh=f"“{name}”通过统一身份认证登录：密码、角色和单位须在统一身份认证中变更", found=name,
+            )  # fmt: skip
 
     def _change(self, by: str, type: str, name: str, **values: Any) -> Account:
         with self._audit.alone(self._catalog) as connection:
@@ -126,17 +151,53 @@ class Accounts:
         if account is None or account.password is None or account.closed_at or not fits:
             self._fail(account)
             raise NotAllowed("This name and password do not belong together", zh="姓名或密码不正确")
-        token = secrets.token_urlsafe(32)
-        session = Session(
-            token=digest_of(token), account=account.id, csrf=secrets.token_urlsafe(24), purpose="", begun_at=now,
-            seen_at=now,
-        )  # fmt: skip
+        session, token = _session(account, now)
         with self._audit.alone(self._catalog) as connection:
             accounts.change(connection, account.id, failed_count=0, locked_until_at=None)
             accounts.begin(connection, session)
             [seq] = self._audit.record(connection, [NewEvent(type="session.begun", actor=account.name)])
         self._audit.make_durable(seq)
         return _signed_in(session, account), token
+
+    def enter(self, subject: str, name: str, role: str, unit: str | None) -> tuple[SignedIn, str]:
+        """As `sign_in`, for a person whom the sign-in service vouches for, in the role and unit that it says.
+
+        subject: who they are there. Their account is made at their first sign-in, under this name, and keeps it. Raises
+        NotAllowed, with `reason` among its fields, where it is closed or the name is another's here.
+        """
+        now, name = self._catalog.now(), " ".join(name.split())
+        with self._audit.alone(self._catalog) as connection:
+            account, types = accounts.of_subject(connection, subject), [accounts.CHANGED]
+            if account is None:
+                _require_free(name, accounts.listed(connection))
+                types = [accounts.MADE]
+                account = Account(
+                    id=str(ULID()), name=name, role=role, unit=unit, made_at=now, must_change=False, subject=subject
+                )
+                accounts.add(connection, account)
+            elif account.closed_at:
+                raise _closed(account.name)
+            elif (account.role, account.unit) == (role, unit):
+                types = []
+            else:
+                accounts.end_all(connection, account.id, now)
+            values: dict[str, Any] = {"role": role, "unit": unit, "must_change": False, "locked_until_at": None}
+            accounts.change(connection, account.id, failed_count=0, **values)
+            account = replace(account, **values)
+            for type in types:
+                self._tell(connection, type, account.name, account)
+            session, token = _session(account, now)
+            accounts.begin(connection, session)
+            event = NewEvent(type="session.begun", actor=account.name, facts={"by": "oidc"})
+            [seq] = self._audit.record(connection, [event])
+        self._audit.make_durable(seq)
+        return _signed_in(session, account), token
+
+    def refuse(self, name: str, facts: dict[str, Any]) -> None:
+        """That somebody did not come in by the sign-in service is an event."""
+        with self._audit.alone(self._catalog) as connection:
+            event = NewEvent(type="session.refused", actor=name, outcome="failed", facts={"by": "oidc", **facts})
+            self._audit.record(connection, [event])
 
     def _fail(self, account: Account | None) -> None:
         if account is None:
@@ -271,9 +332,54 @@ def _require_good(name: str, old: str, new: str) -> None:
         )
 
 
+def _require_free(name: str, known: Iterable[Account]) -> None:
+    """Raises NotAllowed for a name that is none, or that an account has or could be taken for."""
+    if not name or len(name) > 100 or not name.isprintable():
+        raise NotAllowed(
+            "The sign-in service does not say a name that can be used here: tell an administrator",
+            zh="统一身份认证没有提供可用的姓名：请告知管理员", reason="name",
+        )  # fmt: skip
+    for account in known:
+        if _comparable(account.name) != _comparable(name):
+            continue
+        if account.closed_at:
+            raise _closed(name)
+        if account.subject is None:
+            raise NotAllowed(
+                f"There is a local account '{name}' already: sign in by its password, or ask an administrator",
+                zh=f"本系统已有名为“{name}”的本地账户：请用其密码登录，或联系管理员", reason="local account",
+            )  # fmt: skip
+        raise NotAllowed(
+            f"Another person of the sign-in service is called '{name}' here already: ask an administrator",
+            zh=f"统一身份认证中的另一人已在本系统使用姓名“{name}”：请联系管理员", reason="another person",
+        )  # fmt: skip
+
+
+def _comparable(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
+def _closed(name: str) -> NotAllowed:
+    return NotAllowed(
+        f"The account '{name}' is closed: ask an administrator", zh=f"账户“{name}”已停用：请联系管理员", reason="closed"
+    )
+
+
+def _session(account: Account, now: datetime) -> tuple[Session, str]:
+    """A session that begins now, and the token for the browser."""
+    token = secrets.token_urlsafe(32)
+    session = Session(
+        token=digest_of(token), account=account.id, csrf=secrets.token_urlsafe(24), purpose="", begun_at=now,
+        seen_at=now,
+    )  # fmt: skip
+    return session, token
+
+
 def _signed_in(session: Session, account: Account) -> SignedIn:
     person = Reviewer(name=account.name, role=cast(Role, account.role), unit=account.unit)
-    return SignedIn(person=person, session=session, must_change=account.must_change)
+    is_outside = account.subject is not None
+    must_change = account.must_change and not is_outside
+    return SignedIn(person=person, session=session, must_change=must_change, from_outside=is_outside)
 
 
 @cache

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from indexer.finding import Finder
     from indexer.follower import Follower
     from indexer.match import InFiles
+    from indexer.oidc import OidcSignIns
     from pipeline.clock import Reading
     from pipeline.custody.accession import Accession, Receipt
     from pipeline.custody.disposal import Retention
@@ -329,6 +330,15 @@ def build_accounts(home: Home) -> Accounts:
 
     web = home.settings.web
     return Accounts(home.catalog, home.audit, idle_min=web.idle_min, session_h=web.session_h)
+
+
+def build_oidc(home: Home) -> OidcSignIns | None:
+    """Who comes in by the bureau's sign-in service; None where none is set. Raises BadInput."""
+    if not home.settings.oidc.issuer:
+        return None
+    from indexer.oidc import OidcSignIns
+
+    return OidcSignIns(home.settings.oidc, build_accounts(home), home.catalog.now)
 
 
 def first_administrator(home: Home) -> tuple[str, str] | None:

@@ -9,7 +9,7 @@ import uvicorn
 from indexer.web.app import create_app
 from indexer.web.desk import House
 from pipeline.edges import workload
-from workers.bootstrap import Home, build_accounts, build_finder
+from workers.bootstrap import Home, build_accounts, build_finder, build_oidc
 from workers.cli.status import standing
 from workers.matching import Matching
 
@@ -33,7 +33,8 @@ def house_of(home: Home, matching: Matching | None = None) -> House:
     """What the pages have at hand."""
     web = home.settings.web
     return House(
-        accounts=build_accounts(home), finder=build_finder(home), desk_of=home.of, standing=lambda: standing(home),
+        accounts=build_accounts(home), oidc=build_oidc(home), finder=build_finder(home), desk_of=home.of,
+        standing=lambda: standing(home),
         rates={"sign_in": web.sign_ins_min, "upload": web.uploads_min, "export": web.exports_min, "ask": web.asks_min},
         counters=lambda: workload.counters(home.catalog),
         match=(matching or Matching(home)).ask,

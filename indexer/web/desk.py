@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from indexer.approving import Approvals
     from indexer.assigning import Assigning
     from indexer.match import Answer
+    from indexer.oidc import OidcSignIns
     from pipeline.custody.accession import Receipt
     from pipeline.edges.audit import AuditLog
     from pipeline.edges.catalog import Catalog
@@ -84,7 +85,7 @@ class Desk(Protocol):
 class House:
     """The application's parts, the same for everybody. desk_of: the home as this person may use it; standing: as
     `status --json` prints it; counters: of jobs, by stage; match: where a file comes from, for this
-    person."""
+    person; oidc: None where no sign-in service is set."""
 
     accounts: Accounts
     finder: Finder
@@ -92,6 +93,7 @@ class House:
     standing: Callable[[], dict[str, Any]]
     counters: Callable[[], dict[str, dict[str, float]]]
     match: Callable[[Reviewer, BinaryIO, str, int], Answer]
+    oidc: OidcSignIns | None = None
     rates: Mapping[str, float] = field(default_factory=dict)
     parts: dict[str, Any] = field(default_factory=dict)
 

@@ -20,6 +20,7 @@ FREE: Final = ""
 # What is counted, by method and path; the first that fits. What a page loads by itself (pictures, media, files) is not.
 KINDS: Final[tuple[tuple[str, str, re.Pattern[str]], ...]] = (
     ("sign_in", "POST", re.compile(r"/sign-in|/password")),
+    ("sign_in", "GET", re.compile(r"/sign-in/oidc(/back)?")),
     ("export", "POST", re.compile(r"/exports(/.*)?")),
     ("upload", "POST", re.compile(r"/api/uploads")),
     # The pieces of a file that was begun.

@@ -23,7 +23,11 @@ _Row = TypeVar("_Row")
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """A person who may sign in. password: as argon2 writes it, None until set; must_change: at the next sign-in."""
+    """A person who may sign in. password: as argon2 writes it, None until set; must_change: at the next sign-in.
+
+    subject: who the person is at the bureau's sign-in service, its issuer and their `sub` with a space between; such an
+    account has no password. None for a local account.
+    """
 
     id: str
     name: str
@@ -35,6 +39,7 @@ class Account:
     must_change: bool = True
     failed_count: int = 0
     locked_until_at: datetime | None = None
+    subject: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +63,12 @@ def listed(connection: sa.Connection) -> list[Account]:
 def named(connection: sa.Connection, name: str) -> Account | None:
     """The account of this name."""
     row = connection.execute(sa.select(t.account).where(t.account.c.name == name)).first()
+    return None if row is None else _account(row)
+
+
+def of_subject(connection: sa.Connection, subject: str) -> Account | None:
+    """The account of this person of the sign-in service."""
+    row = connection.execute(sa.select(t.account).where(t.account.c.subject == subject)).first()
     return None if row is None else _account(row)
 
 
@@ -145,7 +156,7 @@ def told(account: Account) -> dict[str, Any]:
     return {
         "id": account.id, "name": account.name, "role": account.role, "unit": account.unit,
         "made_at": account.made_at.isoformat(),
-        "closed_at": account.closed_at.isoformat() if account.closed_at else None,
+        "closed_at": account.closed_at.isoformat() if account.closed_at else None, "subject": account.subject,
     }  # fmt: skip
 
 

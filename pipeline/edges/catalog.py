@@ -54,7 +54,7 @@ IDLE_MS: Final = 30_000
 DECIDED: Final = "person"
 # So much of a digest names an original.
 _DIGEST_BEGUN: Final = re.compile(r"[0-9a-zA-Z]{8,64}")
-REVISION: Final = "0018"
+REVISION: Final = "0019"
 
 
 def make_engine(url: str, *, writes: bool) -> sa.Engine:

@@ -738,6 +738,7 @@ account = sa.Table(
     sa.Column("must_change", sa.Boolean, nullable=False),
     sa.Column("failed_count", sa.Integer, nullable=False),
     _at("locked_until_at", nullable=True),
+    _text("subject", nullable=True),
 )
 
 # token: the SHA-256 of what the browser holds. purpose: why its person looks, until they say another.

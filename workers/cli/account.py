@@ -37,8 +37,11 @@ def list_() -> None:
             data: dict[str, Any] = {
                 "name": one.name, "role": one.role, "unit": one.unit, "must_change": one.must_change,
                 "locked_until": times(one.locked_until_at, zone), "closed_at": times(one.closed_at, zone),
+                "subject": one.subject,
             }  # fmt: skip
             state = app.in_words("已关闭", "closed") if one.closed_at else ""
+            if one.subject:
+                state += app.in_words("  统一身份认证", "  by the sign-in service")
             app.emit(data, f"{one.name}  {named(app.lang, 'role', one.role)}  {one.unit or '-'}  {state}".rstrip())
 
 

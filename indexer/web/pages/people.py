@@ -35,6 +35,8 @@ def act(visit: Inside, name: Field = "", role: Field = "clerk", unit: Field = ""
                 accounts.change(by, name, role, unit or None)
             case "renew":
                 password = accounts.renew_password(by, name)
+            case "open":
+                accounts.open_again(by, name)
             case "close":
                 if name == by:
                     raise BadInput("Nobody closes their own account", zh="不能关闭自己的账户")
