@@ -21,8 +21,9 @@ from workers.bootstrap import Home, build_follower
 # Pages that need a name in their address, with what stands for it.
 NAMED = ("/originals/{original}", f"/cases/{quote(CASE)}")
 
-# They lead elsewhere, need recordings named, or are for programs.
-NOT_ASKED = ("/", "/sign-in", "/originals/together", "/metrics", "/api/openapi.json")
+# They lead elsewhere, need recordings named, are for programs, or are there only with a sign-in service.
+NOT_ASKED = ("/", "/sign-in", "/originals/together", "/metrics", "/api/openapi.json",
+             "/sign-in/oidc", "/sign-in/oidc/back")  # fmt: skip
 
 
 @pytest.fixture
