@@ -97,7 +97,7 @@ class Accounts:
         self._require_local(name)
         password = one_time_password()
         self._change(
-            by, "account.password_renewed", name,
+            by, accounts.RENEWED, name,
             password=_hasher().hash(password), must_change=True, failed_count=0, locked_until_at=None, closed_at=None,
         )  # fmt: skip
         return password

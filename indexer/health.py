@@ -52,7 +52,9 @@ def told(data: Mapping[str, Any], seen: Callable[[Sequence[str]], Sequence[str]]
 
 def sentences(data: Mapping[str, Any]) -> list[Sentence]:
     """Everything that is to be said, alarms first."""
-    kinds = (_custody, _watchers, _workers, _queues, _failures, _vault, _index, _fixity, _verified, _backup, _log)
+    kinds = (
+        _custody, _watchers, _workers, _queues, _failures, _vault, _index, _fixity, _verified, _backup, _signing, _log,
+    )  # fmt: skip
     found = [one for kind in kinds for one in kind(data)]
     return sorted(found, key=lambda one: LEVELS.index(one.level))
 
@@ -403,6 +405,21 @@ def _backup(data: Mapping[str, Any]) -> Iterator[Sentence]:
         fix="" if level == "well" else f"run casereel backup --to {copy['target']}",
         fix_zh="" if level == "well" else f"运行 casereel backup --to {copy['target']}",
     )
+
+
+def _signing(data: Mapping[str, Any]) -> Iterator[Sentence]:
+    """The key that signs the log's head: without it a rewritten log could not be told from a true one."""
+    trouble = data["log"].get("key")
+    if trouble is not None:
+        rotate = 'casereel log rotate-key --lost --reason "..."'
+        yield Sentence(
+            about="log",
+            level="alarm",
+            en=f"The log is no longer signed: {trouble['en']}",
+            zh=f"日志不再签名：{trouble['zh'] or trouble['en']}",
+            fix=f"put the key back from where a copy is kept, or set audit.keys to its folder; lost for good: {rotate}",
+            fix_zh=f"从留存处放回密钥，或将 audit.keys 设为其所在文件夹；确已丢失：{rotate}",
+        )
 
 
 def _log(data: Mapping[str, Any]) -> Iterator[Sentence]:

@@ -17,7 +17,9 @@ import sqlalchemy as sa
 from pipeline.edges import tables as t
 
 MADE, CHANGED, CLOSED = "account.made", "account.changed", "account.closed"
-EVENTS: Final = (MADE, CHANGED, CLOSED)
+# A new password opens a closed account again.
+RENEWED: Final = "account.password_renewed"
+EVENTS: Final = (MADE, CHANGED, CLOSED, RENEWED)
 _Row = TypeVar("_Row")
 
 

@@ -115,6 +115,9 @@ def test_a_rebuilt_catalog_knows_every_role_and_no_password(sqlite_home: Home) -
     added(accounts, "赵管理", "operator")
     accounts.change("管理", "赵管理", "auditor", None)
     accounts.close("管理", "赵管理")
+    added(accounts, "钱复职")
+    accounts.close("管理", "钱复职")
+    accounts.renew_password("管理", "钱复职")  # which opens it again
     before = sqlite_home.catalog.dump()["accounts"]
     assert once not in json.dumps(sqlite_home.catalog.dump(), default=str)
     sqlite_home.close()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.errors import CasereelError
 from workers.cli import App, app_of
 
 if TYPE_CHECKING:
@@ -69,7 +71,9 @@ def standing(built: Home) -> dict[str, Any]:
             "reserve_bytes": reserve, "intake_bytes_per_hour": rate,
             "hours_left": None if rate is None else round(max(usage.free - reserve, 0) / rate, 1),
         },
-        "log": {"entries": built.catalog.last_event(), "second_party": second_party(built)},
+        "log": {
+            "entries": built.catalog.last_event(), "second_party": second_party(built), "key": _key(built, workers),
+        },
         "fixity": fixity.standing(now, built.settings.fixity.every_days),
         "incidents": fixity.incidents(),
         "backup": last_of(built),
@@ -86,6 +90,25 @@ def _verified(built: Home, now: datetime) -> dict[str, Any] | None:
         return None
     age_h = round((now - datetime.fromisoformat(event["at"])).total_seconds() / 3600, 2)
     return {"at": event["at"], "age_h": age_h, "by": event["actor"], "outcome": event["outcome"], **event["facts"]}
+
+
+def _key(built: Home, workers: Sequence[Mapping[str, Any]]) -> dict[str, str] | None:
+    """Why the log's head cannot be signed, `en` and `zh`; None where it can, or where another host alone signs it."""
+    from pipeline.edges import keys, processes
+
+    patrols = {one["host"] for one in workers if one["role"] == "patrol"}
+    if patrols and processes.this_host() not in patrols:
+        return None
+    try:
+        known = keys.public_keys(built.settings.home / "log")
+        if known:
+            keys.load(keys.keys_folder(built.settings), known[-1][1])
+    except CasereelError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            path = error.fields["path"]
+            return {"en": f"its key is not at {path}", "zh": f"密钥不在 {path}"}
+        return {"en": error.sentence, "zh": error.zh}
+    return None
 
 
 def second_party(built: Home) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from indexer import health, metrics
 from indexer.web.app import create_app
 from pipeline.edges.jobs import TOOK_S
+from pipeline.edges.keys import keys_folder
 from pipeline.edges.workload import gist
 from pipeline.restricting import Restricting
 from tests.flows.keeping import REVIEWER, take
@@ -74,6 +75,7 @@ ILL: dict[str, tuple[Callable[[dict[str, Any]], Any], str, str]] = {
     "fixity overdue": (lambda d: d["fixity"].update(overdue=2), "fixity", "notice"),
     "never compared": (lambda d: d.update(verified=None), "verified", "notice"),
     "a comparison that failed": (lambda d: d["verified"].update(outcome="failed", broken=1), "verified", "alarm"),
+    "no key to sign with": (lambda d: d["log"].update(key={"en": "gone", "zh": "不在"}), "log", "alarm"),
     "no second party": (lambda d: d["log"]["second_party"].update(up_to=0), "log", "notice"),
 }  # fmt: skip
 
@@ -142,6 +144,9 @@ def test_figures_follow_the_conventions_of_prometheus() -> None:
 
 
 def test_the_command_line_says_the_sentences_of_the_page(sqlite_home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    sqlite_home.checkpoints.sign_head()
+    [key] = keys_folder(sqlite_home.settings).glob("ed25519-*.pem")
+    key.unlink()
     asked = ["--home", str(sqlite_home.settings.home), "status"]
     assert run([*asked, "--lang", "zh"]) == 0
     said = capsys.readouterr().out
@@ -149,6 +154,7 @@ def test_the_command_line_says_the_sentences_of_the_page(sqlite_home: Home, caps
     assert run([*asked, "--json"]) == 0
     sentences = json.loads(capsys.readouterr().out)["health"]
     assert len(sentences) >= 8
+    assert any(str(key) in one["zh"] and "audit.keys" in one["fix_zh"] for one in sentences)
     # What is free on this disk changes meanwhile, and so does the length of the log.
     for one in (one for one in sentences if one["about"] != "vault"):
         sentence = one["zh"].partition("条：")[2] or one["zh"]
