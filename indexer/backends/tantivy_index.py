@@ -72,8 +72,9 @@ _LEFT = re.compile(r'FileAlreadyExists\("([0-9a-f]{32}\.\d+\.del)"\)')
 _MOST_LEFT = 1000
 # From so many segments of fewer documents than this the library merges them, in threads of its own (its log policy).
 _MERGED_FROM, _SMALL = 8, 10_000
-# How often it is looked whether a merge has ended, and how long a writer is kept open for one at most.
-_LOOK_EVERY_S, _KEPT_S = 0.2, 600.0
+# How often it is looked whether a merge has ended, and how long a writer is kept open for one that writes nothing: what
+# a killed writer left looks like a merge, until another one commits.
+_LOOK_EVERY_S, _STILL_S = 0.2, 5.0
 # How long another process's merge is waited for.
 _PATIENCE_S = 60.0
 _BUSY = "LockBusy"
@@ -148,15 +149,19 @@ def _commit(writer: tantivy.IndexWriter, seq: int, staged: Mapping[str, Document
     failpoint.at("index.after_commit")
 
 
-def _is_merging(folder: Path) -> bool:
-    """Whether the library merges segments in this folder, or is about to: by their number, and files not yet named."""
+def _merging(folder: Path) -> tuple[object, ...]:
+    """How far the library is with merging segments in this folder; empty where nothing looks like that.
+
+    By the number of segments, and by files that none of them names yet.
+    """
     try:
         named = json.loads((folder / "meta.json").read_bytes())["segments"]
-        there = {found.group() for path in folder.iterdir() if (found := _SEGMENT.match(path.name))}
+        there = sorted((path.name, path.stat().st_size) for path in folder.iterdir() if _SEGMENT.match(path.name))
     except (OSError, ValueError, KeyError):
-        return False
+        return ()
     small = [one for one in named if one["max_doc"] < _SMALL]
-    return len(small) >= _MERGED_FROM or not there <= {one["segment_id"].replace("-", "") for one in named}
+    known = {one["segment_id"].replace("-", "") for one in named}
+    return tuple(there) if len(small) >= _MERGED_FROM or any(name[:32] not in known for name, _ in there) else ()
 
 
 def _drop_left(folder: Path) -> None:
@@ -190,7 +195,7 @@ class _Session:
             try:
                 _put(self._begun(), staged)
             except (ValueError, OSError, RuntimeError) as error:
-                self._writer = None
+                self._end()
                 raise self._refused(error) from error
 
     def write(self, seq: int, staged: Mapping[str, Document | None], *, clear: bool) -> None:
@@ -202,7 +207,7 @@ class _Session:
                         self._end_soon()
                     return
                 except (ValueError, OSError, RuntimeError) as error:
-                    self._writer = None
+                    self._end()
                     left = _LEFT.search(str(error))
                     if left is None or self._is_building:
                         raise self._refused(error) from error
@@ -241,23 +246,26 @@ class _Session:
                 self._writer = _make_writer(self._folder, _WRITER_BYTES)
             except (ValueError, IndexDamaged):
                 return False
-            self._end_soon()
+            self._end()
             return True
 
     def _end_soon(self) -> None:
-        if not _is_merging(self._folder):
+        if not _merging(self._folder):
             self._end()
         elif self._writer is not None:
             threading.Thread(target=self._end_after_merging, args=(self._writer,), daemon=True).start()
 
     def _end_after_merging(self, writer: tantivy.IndexWriter) -> None:
-        until_s = time.monotonic() + _KEPT_S
+        seen, since_s = _merging(self._folder), time.monotonic()
         while True:
             time.sleep(_LOOK_EVERY_S)
             with self._guard:
                 if self._writer is not writer:
                     return
-                if time.monotonic() > until_s or not _is_merging(self._folder):
+                before, seen = seen, _merging(self._folder)
+                if seen != before:
+                    since_s = time.monotonic()
+                if not seen or time.monotonic() - since_s > _STILL_S:
                     self._end()
                     return
 

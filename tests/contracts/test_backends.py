@@ -749,6 +749,18 @@ def test_what_a_writer_left_that_was_killed_just_before_its_commit_stops_nobody(
     assert (index.seq(), index.count(words("检查"))) == (4, 27)
 
 
+def test_what_a_killed_merge_left_keeps_nobody_else_from_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexer.backends.tantivy_index, "_STILL_S", 0.5)
+    one, other = (opened(backend_named("tantivy"), tmp_path) for _ in range(2))
+    put(one, document("a", "检查"))
+    (folder_in(tmp_path) / f"{'0' * 32}.store").write_bytes(b"half a segment")
+    put(one, document("b", "检查"), seq=2)
+    put(other, document("c", "检查"), seq=3)
+    assert one.count(words("检查")) == 3
+
+
 def sql(tmp_path: Path, statement: str) -> Any:
     """What PostgreSQL answers, in the schema of the test's index."""
     engine = sa.create_engine((tmp_path / DATABASE).read_text(), poolclass=sa.NullPool)

@@ -20,6 +20,7 @@ export class Player {
     this.silent = [];
     this.skips = false;
     this.wanted = null;
+    this.isTold = false;
     this.$ = (name) => box.querySelector(`[data-is="${name}"]`);
   }
 
@@ -91,13 +92,28 @@ export class Player {
       return;
     }
     const next = (_, shown) => {
-      this.shownS = shown.mediaTime;
-      // Keys come faster than pictures: until the last that was asked for is there, steps count from it.
-      if (!this.media.seeking && this.media.readyState >= 2) this.wanted = null;
-      this.paint();
+      this.shows(shown.mediaTime);
       this.media.requestVideoFrameCallback(next);
     };
     this.media.requestVideoFrameCallback(next);
+    this.media.addEventListener("seeked", () => this.afterSeek());
+  }
+
+  shows(second) {
+    this.shownS = second;
+    // Keys come faster than pictures: until the last that was asked for is there, steps count from it.
+    if (!this.media.seeking && this.media.readyState >= 2) [this.wanted, this.isTold] = [null, true];
+    this.paint();
+  }
+
+  // A picture that comes while the browser tells of the one before is told of by nobody; where nothing plays it is the
+  // one at the current time.
+  afterSeek() {
+    this.isTold = false;
+    const rest = () => {
+      if (!this.isTold && this.media.paused && !this.media.seeking) this.shows(this.media.currentTime);
+    };
+    requestAnimationFrame(() => requestAnimationFrame(rest));
   }
 
   // Seconds of what is played.
