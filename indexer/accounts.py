@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any, Final, cast, get_args
 from ulid import ULID
 
 from indexer.access import Reviewer, Role
-from pipeline.edges import accounts
+from pipeline.edges import accounts, watched
 from pipeline.edges.accounts import Account, Session
 from pipeline.edges.audit import NewEvent
 from pipeline.errors import BadInput, NotAllowed
+from pipeline.watched import Stretch, as_data
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -285,10 +286,26 @@ class Accounts:
             [seq] = self._audit.record(connection, [event])
         self._audit.make_durable(seq)
 
-    def add_watched(self, signed: SignedIn, original: str, seconds: float) -> None:
-        """So many seconds of the original were played in this session's look."""
-        with self._catalog.transaction() as connection:
-            accounts.add_watched(connection, signed.session.token, original, min(max(seconds, 0.0), 3600.0))
+    def add_watched(
+        self, signed: SignedIn, original: str, seconds: float, stretches: Sequence[Stretch] = ()
+    ) -> tuple[Stretch, ...]:
+        """So many seconds of the original were played in this session's look, and it was these; what was repeated is
+        in the seconds alone. All that this person has played of it."""
+        person, seconds, seq = signed.person.name, min(max(seconds, 0.0), 3600.0), 0
+        with self._audit.alone(self._catalog) as connection:
+            accounts.add_watched(connection, signed.session.token, original, seconds)
+            found = watched.add(connection, person, original, stretches)
+            if stretches:
+                facts = {"seconds": round(seconds, 3), "stretches": as_data(stretches)}
+                event = NewEvent(type=watched.WATCHED, actor=person, original=original, facts=facts)
+                [seq] = self._audit.record(connection, [event])
+        self._audit.make_durable(seq)
+        return found
+
+    def stretches(self, person: str, original: str | None = None) -> dict[str, tuple[Stretch, ...]]:
+        """Original -> what this person has played of it, in all sessions; of this original alone where one is named."""
+        with self._catalog.snapshot() as connection:
+            return watched.by(connection, person, original)
 
     def watched(self, person: str) -> dict[str, float]:
         """Original -> seconds that this person has watched of it, 0 where it was only opened."""

@@ -209,6 +209,7 @@ NAMES: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "view.recordings": ("查看连续记录列表", "looked at recordings"),
         "view.snapshot": ("留存画面", "kept a picture"),
         "view.statistics": ("查阅统计", "read statistics"),
+        "view.watched": ("播放", "played"),
     },
     # What stands in the facts of entries; identifiers where they have no name here.
     "fact": {

@@ -25,11 +25,13 @@ from indexer.checklist import (
 )
 from indexer.contradictions import Contradiction, contradictions_of
 from indexer.coverage import Covered, Steps, coverage_of, steps_of
+from indexer.looked import LENGTHS, as_facts, looked_at
 from pipeline.edges.audit import AuditLog
 from pipeline.edges.catalog import Catalog
 from pipeline.errors import BadInput
 from pipeline.records import Person
 from pipeline.signing import OPINIONS, Signature, Signatures
+from pipeline.watched import Stretch
 
 Light = Literal["signed", "changed", "complete", "lacking"]
 
@@ -99,7 +101,7 @@ def review_of(
     seen: Callable[[Sequence[str]], Sequence[str]] = lambda ids: ids,
 ) -> Review:  # fmt: skip
     """The case with this number. seen: as for `case_file`. Raises BadInput where there is no such case."""
-    file = case_file(catalog, audit, number, zone=zone, facts=FACTS, seen=seen)
+    file = case_file(catalog, audit, number, zone=zone, facts=(*FACTS, *LENGTHS), seen=seen)
     duties = duties_of(file, rules.steps)
     contradictions = tuple(contradictions_of(file, rules.steps, zone))
     checklist = checklist_of(file, duties, contradictions, rules.asked, rules.steps)
@@ -112,9 +114,10 @@ def review_of(
 
 def sign(
     signatures: Signatures, person: Person, review: Review, *, opinion: str = "agree", reason: str = "",
-    watched: Mapping[str, float] | None = None,
+    watched: Mapping[str, float] | None = None, stretches: Mapping[str, Sequence[Stretch]] | None = None,
 ) -> Signature:  # fmt: skip
-    """The person's opinion of the case as it is now. watched: original -> seconds that this person played of it.
+    """The person's opinion of the case as it is now. watched: original -> seconds that this person played of it;
+    stretches: which.
 
     Raises BadInput without a reason, where something is missing or the opinion is not to agree.
     """
@@ -131,14 +134,5 @@ def sign(
         )  # fmt: skip
     return signatures.sign(
         person, review.printed, review.digest, review.state, reason, opinion=opinion,
-        watched=watched_of(review.file, watched or {}),
+        watched=[as_facts(one) for one in looked_at(review.file, watched or {}, stretches or {}).values()],
     )  # fmt: skip
-
-
-def watched_of(file: CaseFile, watched: Mapping[str, float]) -> list[dict[str, Any]]:
-    """What of the case was looked at, and for how many seconds, by the names of the originals."""
-    return [
-        {"original": one.original, "sha256": one.sha256, "name": one.name, "seconds": round(watched[one.original], 1)}
-        for one in sorted(file.linked, key=lambda one: one.name)
-        if one.original in watched
-    ]  # fmt: skip

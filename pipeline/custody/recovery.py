@@ -33,6 +33,7 @@ from pipeline.edges import (
     restrictions,
     saved,
     tables,
+    watched,
 )
 from pipeline.edges.audit import FIRST_PREV, AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
@@ -141,6 +142,7 @@ def replayers(vault: Vault, catalog: Catalog, missing: list[str]) -> dict[str, R
         **dict.fromkeys(saved.EVENTS, saved.replay),
         **dict.fromkeys(accounts.EVENTS, accounts.replay),
         **dict.fromkeys(noted.EVENTS, noted.replay),
+        **dict.fromkeys(watched.EVENTS, watched.replay),
     }
 
 

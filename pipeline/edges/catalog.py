@@ -22,7 +22,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 from ulid import ULID
 
-from pipeline.edges import accounts, history, isolations, registers, restrictions
+from pipeline.edges import accounts, history, isolations, registers, restrictions, watched
 from pipeline.edges import tables as t
 from pipeline.edges.filed import filed_of
 from pipeline.errors import BadInput, TryAgain
@@ -54,7 +54,7 @@ IDLE_MS: Final = 30_000
 DECIDED: Final = "person"
 # So much of a digest names an original.
 _DIGEST_BEGUN: Final = re.compile(r"[0-9a-zA-Z]{8,64}")
-REVISION: Final = "0019"
+REVISION: Final = "0020"
 
 
 def make_engine(url: str, *, writes: bool) -> sa.Engine:
@@ -843,6 +843,7 @@ class Catalog:
                     if row["finder"] == DECIDED
                 ],
                 "accounts": accounts.dump(connection),
+                "watched": watched.dump(connection),
                 "annotations": _rows(connection, t.annotation, t.annotation.c.id),
                 "saved_searches": _rows(connection, t.saved_search, t.saved_search.c.id),
                 "time_corrections": _rows(connection, t.time_correction, t.time_correction.c.original),

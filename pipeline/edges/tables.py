@@ -768,3 +768,12 @@ look = sa.Table(
     sa.Index("ix_cr_look_session", "session", "original"),
     sa.Index("ix_cr_look_person", "person", "original", "watched_s"),
 )
+
+# What one person has played of one original, over all their looks: seconds from and to, and the speed.
+watched = sa.Table(
+    "cr_watched",
+    metadata,
+    sa.Column("person", sa.String(120), primary_key=True),
+    sa.Column("original", sa.String(26), sa.ForeignKey("cr_original.id"), primary_key=True),
+    sa.Column("stretches", sa.JSON, nullable=False),
+)

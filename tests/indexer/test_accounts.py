@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from config.settings import Settings
 from indexer.accounts import FAILURES, LOCKED_MIN, Accounts
 from pipeline.edges.accounts import Account
 from pipeline.errors import BadInput, NotAllowed
+from pipeline.watched import Stretch
 from tests.flows.keeping import take
 from tests.indexer.web.asking import OWN
 from workers.bootstrap import Home, build_accounts, build_home
@@ -91,9 +94,10 @@ def test_sessions_end_by_standing_still_by_age_and_by_decision(
     assert accounts.signed_in(token) is None
 
 
-def test_a_look_is_an_event_before_anything_is_shown_and_its_seconds_add_up(
-    home: Home, accounts: Accounts, tmp_path: Path
-) -> None:
+def test_a_look_is_an_event_before_anything_is_shown_and_what_was_played_adds_up(
+    home: Home, accounts: Accounts, tmp_path: Path, make_settings: Callable[..., Settings],
+    request: pytest.FixtureRequest,
+) -> None:  # fmt: skip
     [original] = take(home, tmp_path / "card", "a.jpg")
     _, once = added(accounts)
     signed, _ = accounts.sign_in("谢敏", once)
@@ -105,8 +109,26 @@ def test_a_look_is_an_event_before_anything_is_shown_and_its_seconds_add_up(
     accounts.add_watched(signed, original, 4.5)
     accounts.add_watched(signed, original, 2.0)
     assert accounts.watched("谢敏") == {original: 6.5}
+    assert accounts.stretches("谢敏") == {}
+    accounts.add_watched(signed, original, 9.0, [Stretch(2, 8, 4), Stretch(5, 8, 1)])
+    accounts.add_watched(signed, original, 1.0, [Stretch(4, 6, 0.5)])
+    kept = ((2, 4, 4), (4, 6, 0.5), (6, 8, 1))
+    assert accounts.stretches("谢敏", original) == {original: kept}
+    assert accounts.stretches("赵管理") == {}
     [event] = [json.loads(line) for line in home.catalog.events_of_type(["view.original"])]
     assert (event["actor"], event["original"], event["facts"]) == ("谢敏", original, {"purpose": "决定前审核"})
+    # What was played is told by the log alone.
+    before = home.catalog.dump()["watched"]
+    assert [tuple(map(tuple, one["stretches"])) for one in before] == [kept]
+    settings = home.settings
+    if home.catalog.engine.dialect.name == "postgresql":
+        settings = make_settings(catalog_url=request.getfixturevalue("fresh_database")())
+    home.close()
+    rebuild_catalog(settings, lambda _: None)
+    rebuilt = build_home(settings)
+    assert rebuilt.catalog.dump()["watched"] == before
+    assert build_accounts(rebuilt).stretches("谢敏") == {original: kept}
+    rebuilt.close()
 
 
 def test_a_rebuilt_catalog_knows_every_role_and_no_password(sqlite_home: Home) -> None:

@@ -45,8 +45,11 @@ def _sign(built: Home, review: Review, by: str | None, reason: str, opinion: str
     if not by:
         raise BadInput("Say who signs: --by NAME", zh="请用 --by 写明签字人")
     person = allowed(built, by, "sign_checklist")
-    watched = build_accounts(built).watched(person.name)
-    sign(Signatures(built.catalog, built.audit), person, review, opinion=opinion, reason=reason, watched=watched)
+    accounts = build_accounts(built)
+    sign(
+        Signatures(built.catalog, built.audit), person, review, opinion=opinion, reason=reason,
+        watched=accounts.watched(person.name), stretches=accounts.stretches(person.name),
+    )  # fmt: skip
 
 
 def _page(app: App, data: dict[str, Any]) -> str:

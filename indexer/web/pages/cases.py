@@ -17,6 +17,7 @@ from indexer.case_file import keys_of
 from indexer.caseload import Caseload, caseload_of, is_there
 from indexer.coverage import Shown
 from indexer.document import passages_of
+from indexer.looked import looked_at, of_facts
 from indexer.masking import masked
 from indexer.naming import named
 from indexer.review import Review, review_of, rules_in, sign
@@ -246,7 +247,8 @@ def _sign(visit: Visit, number: str, opinion: str, digest: str, reason: str) -> 
     person = Person(name=visit.person.name, role=visit.person.role)
     signatures = Signatures(visit.desk.catalog, visit.desk.audit)
     return sign(signatures, person, review, opinion=opinion, reason=reason,
-                watched=visit.house.accounts.watched(person.name))  # fmt: skip
+                watched=visit.house.accounts.watched(person.name),
+                stretches=visit.house.accounts.stretches(person.name))  # fmt: skip
 
 
 # -- what is shown
@@ -275,9 +277,9 @@ def _page(
     written = [one.original for one in review.file.written]
     known = {one.original.id: one for one in visit.desk.catalog.known_of_many(written)} if written else {}
     films = [one for one in review.file.linked if one.kind in ("video", "audio", "photo")]
-    watched = visit.house.accounts.watched(visit.person.name)
-    shown = [*(one.original for one in films), *written]
-    own = [watched[one] for one in shown if one in watched]
+    accounts = visit.house.accounts
+    looked = looked_at(review.file, accounts.watched(visit.person.name), accounts.stretches(visit.person.name))
+    own = [looked[one] for one in [*(one.original for one in films), *written] if one in looked]
     with visit.desk.catalog.snapshot() as connection:
         open_ = registers.proposals(connection, key=comparable(number))
     timeline = timeline_of(review)
@@ -290,8 +292,9 @@ def _page(
         proposals=_seen(visit, open_), posters=_posters(visit, review), timeline=timeline, lane_name=lane_name,
         readings={one.original: _readings(visit, review, known.get(one.original)) for one in review.file.written},
         films=_in_order(films, review), shown={one.original: one for one in review.file.shown},
-        beside=_beside(review), watched=watched,
-        seen_count=len(own), watched_s=sum(own), signed=case_json.signed(review),
+        beside=_beside(review), looked=looked,
+        seen_count=len(own), watched_s=sum(one.watched_s for one in own), signed=case_json.signed(review),
+        signed_looks=[of_facts(one) for one in review.signature.watched] if review.signature else [],
         length_s=sum((one.to_at - one.from_at).total_seconds() for one in review.file.shown),
     )  # fmt: skip
 

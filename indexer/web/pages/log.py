@@ -33,7 +33,8 @@ from pipeline.records import worded
 ROUTES = APIRouter(tags=["log"])
 PAGE: Final = 50
 # What the program notes of its own steps, beginnings of types: among them acts of people would not be seen.
-OWN_STEPS: Final = ("stage.", "jobs.", "fixity.batch", "arrival.seen_again", "drop.checked", "log.tiles_made_again")
+OWN_STEPS: Final = ("stage.", "jobs.", "fixity.batch", "arrival.seen_again", "drop.checked", "log.tiles_made_again",
+                    "view.watched")  # fmt: skip
 # What an auditor asks for together -> types of entries; one that ends in a point stands for all that begin so.
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "acts": tuple(one for one in NAMES["event"] if not one.startswith(OWN_STEPS)),

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Form
 from fastapi.responses import JSONResponse, Response
+from pydantic import Field
 
 from indexer import access
 from indexer.document import cases_of, device_of, duration_of, officer_of
@@ -16,8 +17,12 @@ from indexer.web.showing import address_of, as_vtt, captions_of, own_address, ow
 from indexer.web.visits import Inside
 from pipeline.errors import BadInput, NotAllowed
 from pipeline.records import Known
+from pipeline.watched import Stretch, as_data
 
 ROUTES = APIRouter(tags=["originals"])
+Second = Annotated[float, Field(ge=0, le=10_000_000, allow_inf_nan=False)]
+# From, to, and how fast.
+Played = tuple[Second, Second, Annotated[float, Field(ge=0.05, le=16)]]
 # What shows an original of each kind, the best first.
 SHOWN = {"video": ("proxy",), "audio": ("proxy",), "photo": ("view",), "document": ("page",)}
 
@@ -34,8 +39,10 @@ def page(visit: Inside, original: str, t: float = 0.0) -> Response:
         accounts.begin_look(visit.here, identifier, **why)
     may_take = visit.may("view_original")
     granted = visit.desk.approvals().in_force(visit.person, identifier) if visit.may("download") else None
+    played = accounts.stretches(visit.person.name, identifier).get(identifier, ())
     return visit.page(
-        "original.html", known=known, t=t, player=player_of(known, zone=visit.zone, may_take=may_take),
+        "original.html", known=known, t=t,
+        player={**player_of(known, zone=visit.zone, may_take=may_take), "watched": as_data(played)},
         own=own_address(known) if may_take and own_mime(known) else None, granted=granted,
         **_facts(known),
     )  # fmt: skip
@@ -55,11 +62,18 @@ def begin_look(
 
 
 @ROUTES.post("/api/originals/{original}/watched")
-def watched(visit: Inside, original: str, seconds: Annotated[float, Body(embed=True, ge=0, le=3600)]) -> Response:
-    """So many seconds were played since the last time this was told."""
-    known = seen(visit, original)
-    visit.house.accounts.add_watched(visit.here, known.original.id, seconds)
-    return JSONResponse({"ok": True})
+def watched(
+    visit: Inside, original: str, seconds: Annotated[float, Body(ge=0, le=3600)],
+    stretches: Annotated[list[Played] | None, Body(max_length=500)] = None,
+) -> Response:  # fmt: skip
+    """So many seconds were played since the last time this was told, and these stretches: seconds of the original from
+    its beginning, and the speed. What this person has played in all, for who has begun a look."""
+    known = looked_at(visit, original)
+    end_s = duration_of(known) or float("inf")
+    told = (Stretch(round(low, 3), round(min(high, end_s), 3), round(rate, 2)) for low, high, rate in stretches or ())
+    kept = [one for one in told if one.from_s < one.to_s]
+    found = visit.house.accounts.add_watched(visit.here, known.original.id, seconds, kept)
+    return JSONResponse({"stretches": as_data(found)})
 
 
 @ROUTES.get("/api/originals/{original}/player")

@@ -50,6 +50,12 @@ export class Frames {
     return this.there[Math.max(0, placeOf(this.shownAt, second + 1e-6))];
   }
 
+  // The second of the original that is shown or heard at this second of the copy, or of itself.
+  secondAt(second, isOwn) {
+    const number = this.numberAt(second, isOwn);
+    return this.seconds[number] + Math.max(0, second - (isOwn ? this.seconds : this.copySeconds)[number]);
+  }
+
   // A second in the middle of the time for which this picture is shown; of one that the copy lacks, that of the next.
   secondOf(number, isOwn) {
     const times = isOwn ? this.seconds : this.shownAt;

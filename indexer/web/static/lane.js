@@ -3,6 +3,8 @@
 import { clock, length } from "./frames.js";
 
 const SVG = "http://www.w3.org/2000/svg", WIDTH = 1000, HEIGHT = 48, MARKS_LISTED = 300;
+// Beyond this what was watched is told as fast; see pipeline/watched.py.
+export const FAST = 2;
 
 const drawn = (name, attributes) => {
   const one = document.createElementNS(SVG, name);
@@ -98,6 +100,13 @@ export class Lane {
       item.append(button, ` ${words.marks[mark.kind]}`);
       return item;
     }));
+  }
+
+  // What was played of it: seconds from and to, and the speed.
+  showWatched(stretches) {
+    this.svg.querySelector("g.watched").replaceChildren(...stretches.map(([from, to, rate]) => drawn("rect", {
+      x: this.x(from), y: HEIGHT + 13, width: Math.max(0.5, this.x(to) - this.x(from)), height: 6, class: rate > FAST ? "fast" : "usual",
+    })));
   }
 
   // Where a note stands; those shown before go.

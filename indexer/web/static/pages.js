@@ -3,11 +3,12 @@
 export const sign = () => document.querySelector('meta[name="csrf"]')?.content ?? "";
 
 // The answer of our own API as data. Throws an Error with the server's sentence.
-export async function call(method, address, data) {
+export async function call(method, address, data, more = {}) {
   const response = await fetch(address, {
     method,
     headers: { "X-CSRF-Token": sign(), ...(data === undefined ? {} : { "Content-Type": "application/json" }) },
     body: data === undefined ? undefined : JSON.stringify(data),
+    ...more,
   });
   const said = await response.json().catch(() => ({}));
   if (!response.ok) throw new Error((document.documentElement.lang.startsWith("zh") && said.zh) || said.error || response.statusText);

@@ -2,8 +2,9 @@
 
 import { call } from "./pages.js";
 import { Frames, clock, fetched, length, moment } from "./frames.js";
-import { Lane, Sprites } from "./lane.js";
+import { FAST, Lane, Sprites } from "./lane.js";
 import { Notes } from "./notes.js";
+import { Watched } from "./watched.js";
 
 const RATES = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4];
 
@@ -38,7 +39,10 @@ export class Player {
     this.media.addEventListener("error", () => { this.$("said").textContent = this.words.broken; });
     for (const button of this.box.querySelectorAll("[data-do]")) button.addEventListener("click", () => this.act(button.dataset.do));
     this.$("rate").addEventListener("change", (event) => { this.media.playbackRate = Number(event.target.value); });
-    this.tellWatched();
+    this.watched = new Watched(this.media, this.about.original, {
+      at: (second) => this.frames?.secondAt(second, this.isOwn) ?? second, before: this.about.watched ?? [],
+      changed: () => this.paintWatched(),
+    });
     this.whenReady(() => this.learn());
     this.paint();
   }
@@ -65,6 +69,7 @@ export class Player {
       ...(scenes?.scenes ?? []).map((at) => ({ kind: "scene", at })),
     ].sort((one, other) => one.at - other.at);
     this.lane.show(wave, marks, map && new Sprites(map, about.sheets));
+    this.paintWatched();
     this.box.dispatchEvent(new CustomEvent("learnt"));
     this.paint();
   }
@@ -259,21 +264,13 @@ export class Player {
     this.$(name)?.setAttribute("aria-pressed", String(isOn));
   }
 
-  // Seconds that really played are told, so that the log of looks says how much was watched.
-  tellWatched() {
-    let last = null, watched = 0;
-    this.media.addEventListener("timeupdate", () => {
-      if (last !== null && !this.media.paused) watched += Math.max(0, Math.min(this.media.currentTime - last, 2));
-      last = this.media.currentTime;
-    });
-    const tell = () => {
-      if (watched < 0.5) return;
-      const seconds = watched;
-      watched = 0;
-      call("POST", `/api/originals/${this.about.original}/watched`, { seconds }).catch(() => { watched += seconds; });
-    };
-    setInterval(tell, 5000);
-    this.media.addEventListener("pause", tell);
+  // What of it this person has played so far, drawn and in words.
+  paintWatched() {
+    const { watched, words } = this, all = this.length, seen = Math.min(watched.playedS(), all), fast = seen - watched.playedS(FAST);
+    this.lane.showWatched(watched.stretches);
+    const share = all ? Math.floor(seen / all * 100 + 1e-6) : 0;
+    const said = words.watched.replace("{seen}", length(seen)).replace("{all}", length(all)).replace("{share}", `${share} %`);
+    this.$("watched").textContent = seen < 0.5 ? `○ ${words.unwatched}` : `◉ ${said}${fast < 1 ? "" : words.watchedFast.replace("{fast}", length(fast))}`;
   }
 }
 

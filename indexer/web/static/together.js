@@ -3,6 +3,7 @@
 
 import { call } from "./pages.js";
 import { Frames, moment } from "./frames.js";
+import { Watched } from "./watched.js";
 
 const EVERY_MS = 50;
 // Beyond this all stop and are put in place. Within it a follower goes slower or faster by GAIN of what it is apart, so
@@ -13,7 +14,8 @@ const PLACED_S = 0.03, LATE_S = 0.05, PICTURES = 8, PICTURE_S = 0.04;
 
 class Camera {
   constructor(box, about) {
-    Object.assign(this, { box, about, nudgeS: about.nudge_s, media: box.querySelector("video, audio"), late: [], isThere: false });
+    Object.assign(this, { box, about, nudgeS: about.nudge_s, media: box.querySelector("video, audio"), late: [], isThere: false, frames: null });
+    if (about.frame_times) Frames.from(about.frame_times).then((frames) => { if (frames.there.length) this.frames = frames; }, () => {});
     this.$ = (name) => box.querySelector(`[data-is="${name}"]`);
     this.follow();
     for (const name of ["seeking", "play", "pause", "ratechange"]) this.media.addEventListener(name, () => { this.late = []; });
@@ -75,7 +77,9 @@ class Together {
       this.goTo(from + event.target.value / 1000 * (to - from));
     });
     document.addEventListener("keydown", (event) => this.key(event));
-    this.tellWatched();
+    for (const one of this.cameras) {
+      new Watched(one.media, one.about.original, { at: (second) => one.frames?.secondAt(second, false) ?? second, rate: () => this.rate });
+    }
     this.last = performance.now();
     for (const one of this.cameras) for (const name of ["waiting", "seeked", "canplay", "ended"]) one.media.addEventListener(name, () => this.tick());
     setInterval(() => this.tick(), EVERY_MS);
@@ -222,15 +226,6 @@ class Together {
       one.$("apart").textContent = one.isThere && one !== this.main ? words.apart.replace("{seconds}", (Math.round((one.apartS ?? 0) * 100) / 100 || 0).toFixed(2)) : "";
       if (one.$("nudge")) one.$("nudge").textContent = words.nudged.replace("{seconds}", one.nudgeS.toFixed(2));
     }
-  }
-
-  tellWatched() {
-    setInterval(() => {
-      if (!this.playing) return;
-      for (const one of this.cameras) {
-        if (one.isThere) call("POST", `/api/originals/${one.about.original}/watched`, { seconds: 5 * this.rate }).catch(() => {});
-      }
-    }, 5000);
   }
 }
 

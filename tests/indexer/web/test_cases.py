@@ -214,10 +214,19 @@ def test_proposals_are_decided_with_a_reason_by_who_may(sqlite_home: Home, films
 def test_the_opinion_is_signed_with_its_reason_and_with_what_was_watched(sqlite_home: Home, films: list[str]) -> None:
     reviewer, auditor = person(sqlite_home, "reviewer"), person(sqlite_home, "auditor")
     reviewer.send(f"/originals/{films[0]}/looks", purpose="决定前审核")
-    watched = {"headers": {"X-CSRF-Token": reviewer.sign()}, "json": {"seconds": 75.0}}
-    assert reviewer.client.post(f"/api/originals/{films[0]}/watched", **watched).status_code == 200
+    headers, at = {"X-CSRF-Token": reviewer.sign()}, "/api/originals/{}/watched"
+    for seconds, stretches in ((75.0, [[0, 60, 1]]), (30.0, [[10, 20, 1], [100, 120, 4]])):
+        told = {"seconds": seconds, "stretches": stretches}
+        answer = reviewer.client.post(at.format(films[0]), headers=headers, json=told)
+    assert answer.json() == {"stretches": [[0, 60, 1], [100, 120, 4]]}
+    assert reviewer.client.post(at.format(films[1]), headers=headers, json=told).status_code == 404, "no look was begun"
+    told["stretches"] = [[3, float("1e9"), 1]]
+    assert reviewer.client.post(at.format(films[0]), headers=headers, json=told).status_code == 422
     page = reviewer.page(AT)
-    assert "已打开 1 / 2 份原件，已观看 1:15，总长 15:00" in page
+    assert "已打开 1 / 2 份原件，已观看 1:20，总长 15:00" in page
+    looked = "已观看 1:20 / 5:00（26 %），其中 0:20 快于 2 倍速"
+    assert looked in page
+    assert re.findall(r">(\d+:\d\d–\d+:\d\d)<", page) == ["1:00–1:40", "2:00–5:00"]
     assert 'name="opinion"' not in auditor.page(AT)
     sign = {"opinion": "agree", "digest": digest(page)}
     assert auditor.send(f"{AT}/opinion", **sign, reason="x").status_code == 404
@@ -235,7 +244,13 @@ def test_the_opinion_is_signed_with_its_reason_and_with_what_was_watched(sqlite_
     [event] = events(sqlite_home, "case.checklist_signed")
     facts = event["facts"]
     assert (event["actor"], facts["opinion"], facts["digest"]) == (reviewer.name, "amend", sign["digest"])
-    assert [(one["original"], one["seconds"]) for one in facts["watched"]] == [(films[0], 75.0)]
+    [seen] = facts["watched"]
+    assert {name: seen[name] for name in ("original", "seconds", "watched_s", "fast_s", "from_s", "to_s")} == {
+        "original": films[0], "seconds": 105.0, "watched_s": 80.0, "fast_s": 20.0, "from_s": 0.0, "to_s": 300.0,
+    }  # fmt: skip
+    assert seen["stretches"] == [[0, 60, 1], [100, 120, 4]]
+    assert looked in auditor.page(AT)
+    assert "未观看： 1:00–1:40、2:00–5:00" in auditor.page(AT)
     assert "✓ 已签署，此后无变动" in auditor.page(AT)
     assert "✓ 建议修改后提交" in auditor.page(AT)
     Linking(sqlite_home.catalog, sqlite_home.audit).refuse("李法制", films[1], CASE, "他案")

@@ -9,12 +9,13 @@ import pytest
 
 from tests.browsing import chromium, until
 from tests.conftest import QUICK
+from tests.flows.running import wait_until
 from tests.homes import make_home
 from tests.indexer.web.asking import person, served
 from tests.indexer.web.coded import READ, coded
 from tests.indexer.web.test_browser import sign_in_by_keyboard
 from workers import cli
-from workers.bootstrap import Home, build_home
+from workers.bootstrap import Home, build_accounts, build_home
 
 LENGTH_S, MINUTE_S, FROM_S = 66, 60, 4
 NAMES = [f"DSJ_HA000000{number}_000123_2021080315000{number}_0001.mp4" for number in range(4)]
@@ -108,7 +109,9 @@ def apart(moments: list[float]) -> float:
     return max(moments) - min(moments)
 
 
-def test_all_wait_for_the_one_that_is_still_being_loaded(together: tuple[Any, str], originals: list[str]) -> None:
+def test_all_wait_for_the_one_that_is_still_being_loaded(
+    together: tuple[Any, str], originals: list[str], filmed: Home
+) -> None:
     page, at = together
     held: list[Any] = []
     is_held = [True]
@@ -128,6 +131,13 @@ def test_all_wait_for_the_one_that_is_still_being_loaded(together: tuple[Any, st
     found = page.evaluate(SAMPLES, FROM_S * 1000 + 1500)
     assert all(apart(clocks) <= APART_MS for _, clocks in found if clocks[0] > FROM_S * 1000 + 1)
     page.unroute_all()
+    # What each of them played is told by its own seconds.
+    page.goto("about:blank")
+    ran = build_accounts(filmed).stretches
+    wait_until(lambda: set(ran("谢敏")) == set(originals), 10, "what was played is told")
+    for original, begins_ms in zip(originals, BEGINS_MS, strict=True):
+        first = FROM_S - begins_ms / 1000
+        assert any(abs(one.from_s - first) < 0.5 and one.to_s > first + 0.7 for one in ran("谢敏")[original]), original
 
 
 # It begins again late, without the player having asked for it.

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.watched import Stretch, merged
 from tests.browsing import chromium, until
 from tests.conftest import QUICK
+from tests.flows.running import wait_until
 from tests.homes import make_home
 from tests.indexer.web.asking import person, served
 from tests.indexer.web.coded import HEIGHT, READ, WIDTH, coded
@@ -134,6 +136,34 @@ def test_it_plays_slower_and_faster(page: Any) -> None:
     until(page, "Number(document.querySelector('[data-is=\"rate\"]').value) === 4")
     pressed(page, "Home", " ")
     until(page, "player.media.ended")
+
+
+def test_what_really_played_is_told_and_shown_and_what_was_leapt_over_is_not(page: Any, filmed: Home) -> None:
+    def told() -> list[dict[str, Any]]:
+        return [json.loads(line)["facts"] for line in filmed.catalog.events_of_type(["view.watched"])]
+
+    before = len(told())
+    pressed(page, " ")
+    until(page, f"{AT} > 4.2")
+    pressed(page, " ", "7")
+    until(page, f"{AT} > 8.6 && !player.media.seeking")
+    pressed(page, "o")
+    own = "player.media.currentSrc.endsWith('/bytes/shown') && player.media.readyState >= 3 && !player.media.seeking"
+    until(page, own, f"{AT} > 8.6")
+    pressed(page, *">" * 5, " ")
+    until(page, f"{AT} > 10.4")
+    pressed(page, " ", "Home")
+    until(page, f"{AT} < 0.1")
+    page.get_by_text(re.compile(r"◉ 您已观看 0:\d\d / 0:12（\d+ %）")).wait_for()
+    drawn = page.locator("g.watched rect")
+    assert {"usual", "fast"} == {one.get_attribute("class") for one in drawn.all()}
+    page.goto("about:blank")
+    wait_until(lambda: sum(one["seconds"] for one in told()[before:]) > 1.5, 10, "what was played is told")
+    kept = merged(Stretch(*one) for facts in told()[before:] for one in facts["stretches"])
+    assert {one.rate for one in kept} == {1, 4}
+    [usual], [fast] = ([one for one in kept if one.rate == rate] for rate in (1, 4))
+    assert 3.4 <= usual.from_s < 4 < usual.to_s < 6, kept
+    assert 8.6 <= fast.from_s < 9.6 < fast.to_s < 12.4, kept
 
 
 def test_a_label_always_says_which_of_both_is_shown(page: Any) -> None:
