@@ -176,6 +176,13 @@ class Approvals:
         """Whether its approval is young enough to be used."""
         return asked.decided_at is not None and self._catalog.now() - asked.decided_at < timedelta(days=APPROVED_D)
 
+    def holds_still(self, reviewer: Reviewer, asked: Export) -> bool:
+        """Whether the case holds for this person just what was asked for, with unconfirmed links or without."""
+        return any(
+            self._selected(reviewer, asked.printed, with_proposed=one, with_proxies=False).digest == asked.selection
+            for one in (False, True)
+        )
+
     # -- what all of them need
 
     def _selected(self, reviewer: Reviewer, said: str, *, with_proposed: bool, with_proxies: bool) -> Selection:

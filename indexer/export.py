@@ -127,9 +127,7 @@ class Exporter(Approvals):
         """
         access.require(reviewer, "export")
         self.clear()
-        chosen = self._selected(
-            reviewer, asked.case, with_proposed=asked.with_proposed, with_proxies=asked.with_proxies
-        )
+        chosen = self._chosen(reviewer, asked)
         if not chosen.parts:
             raise nothing_of(chosen)
         approved = self._approved(reviewer, asked, chosen)
@@ -138,6 +136,18 @@ class Exporter(Approvals):
         identifier = approved.id if approved else str(ULID())
         with self._owned(identifier):
             return self._make(reviewer, identifier, asked, chosen, approved, moved)
+
+    def _chosen(self, reviewer: Reviewer, asked: Asked) -> Selection:
+        """What goes into it. What was approved with unconfirmed links need not be asked for with them once more."""
+        chosen = self._with(reviewer, asked, asked.with_proposed)
+        found = exports.found(self._catalog, asked.request.strip().upper()) if asked.request else None
+        if found is None or asked.with_proposed or found.selection == chosen.digest:
+            return chosen
+        more = self._with(reviewer, asked, with_proposed=True)
+        return more if found.selection == more.digest else chosen
+
+    def _with(self, reviewer: Reviewer, asked: Asked, with_proposed: bool) -> Selection:
+        return self._selected(reviewer, asked.case, with_proposed=with_proposed, with_proxies=asked.with_proxies)
 
     def _make(
         self, reviewer: Reviewer, identifier: str, asked: Asked, chosen: Selection, approved: Export | None,
@@ -325,7 +335,7 @@ class Exporter(Approvals):
 
     def size_of(self, reviewer: Reviewer, asked: Asked) -> int:
         """Bytes of originals that an export would copy now."""
-        return self._selected(reviewer, asked.case, with_proposed=asked.with_proposed, with_proxies=False).size_bytes
+        return self._chosen(reviewer, asked).size_bytes
 
     def receive(self, reviewer: Reviewer, bag: Path, by: str) -> Export:
         """The hand-over of this package to a person is an event. Raises BadInput where it is not one of ours."""

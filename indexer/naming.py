@@ -139,6 +139,7 @@ NAMES: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "export.approved": ("批准导出", "approved an export"),
         "export.begun": ("开始导出", "began an export"),
         "export.copied": ("复制导出包", "copied a package"),
+        "export.downloaded": ("下载导出包", "downloaded a package"),
         "export.failed": ("导出失败", "an export failed"),
         "export.finished": ("导出完成", "finished an export"),
         "export.received": ("签收导出包", "a package was received"),

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from indexer.follower import Follower
     from indexer.match import InFiles
     from indexer.oidc import OidcSignIns
+    from indexer.packages import Packages
     from pipeline.clock import Reading
     from pipeline.custody.accession import Accession, Receipt
     from pipeline.custody.disposal import Retention
@@ -194,6 +195,10 @@ class Home:
         from indexer.approving import Approvals
 
         return Approvals(self.catalog, self.audit, self.vault, lambda: self.roles_and_units()[1])
+
+    def exporter(self) -> Exporter:
+        """What writes packages."""
+        return build_exporter(self)
 
     def assigning(self) -> Assigning:
         """Which reviewer has which case before it is decided."""
@@ -364,6 +369,13 @@ def build_exporter(home: Home) -> Exporter:
     return Exporter(
         home.settings, home.vault, home.catalog, home.audit, home.checkpoints, lambda: home.roles_and_units()[1]
     )
+
+
+def build_packages(home: Home) -> Packages:
+    """The packages that persons take in their browser."""
+    from indexer.packages import Packages
+
+    return Packages(home.settings.home / "packages", home.settings.vault.reserve_share)
 
 
 def build_context(home: Home, *, at_once: bool = False) -> tuple[Context, OwnedFolder]:

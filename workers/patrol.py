@@ -15,7 +15,15 @@ from pipeline.edges import disk, exports
 from pipeline.edges.audit import NewEvent
 from pipeline.errors import BadInput, CasereelError, TryAgain
 from pipeline.stages import ORDER
-from workers.bootstrap import Home, build_exporter, build_follower, build_jobs, build_retention, scratch_of
+from workers.bootstrap import (
+    Home,
+    build_exporter,
+    build_follower,
+    build_jobs,
+    build_packages,
+    build_retention,
+    scratch_of,
+)
 from workers.keeping import keep_fixity
 
 if TYPE_CHECKING:
@@ -124,10 +132,11 @@ def _build_index(home: Home, stop: threading.Event) -> None:
 
 
 def _clear_exports(home: Home) -> int:
-    """Packages whose export died are finished where they lie whole, else gone and told as failed."""
+    """Packages whose export died are finished where they lie whole, else gone and told as failed; old ones are gone."""
+    cleared = build_packages(home).clear(home.catalog)
     if not exports.listed(home.catalog, states=("writing", "sealed")):
-        return 0
-    return len(build_exporter(home).clear())
+        return cleared
+    return cleared + len(build_exporter(home).clear())
 
 
 def look_after_uploads(home: Home) -> dict[str, int]:

@@ -9,7 +9,7 @@ import uvicorn
 from indexer.web.app import create_app
 from indexer.web.desk import House
 from pipeline.edges import workload
-from workers.bootstrap import Home, build_accounts, build_finder, build_oidc
+from workers.bootstrap import Home, build_accounts, build_finder, build_oidc, build_packages
 from workers.cli.status import standing
 from workers.matching import Matching
 
@@ -37,5 +37,5 @@ def house_of(home: Home, matching: Matching | None = None) -> House:
         standing=lambda: standing(home),
         rates={"sign_in": web.sign_ins_min, "upload": web.uploads_min, "export": web.exports_min, "ask": web.asks_min},
         counters=lambda: workload.counters(home.catalog),
-        match=(matching or Matching(home)).ask,
+        packages=build_packages(home), match=(matching or Matching(home)).ask,
     )  # fmt: skip

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from config.settings import Settings
     from indexer.approving import Approvals
     from indexer.assigning import Assigning
+    from indexer.export import Exporter
     from indexer.match import Answer
     from indexer.oidc import OidcSignIns
+    from indexer.packages import Packages
     from pipeline.custody.accession import Receipt
     from pipeline.edges.audit import AuditLog
     from pipeline.edges.catalog import Catalog
@@ -71,6 +73,7 @@ class Desk(Protocol):
     def take_in(self, path: Path, root: Path, source: str, stated: Stated | None = None) -> Receipt: ...
     def look_anew(self, originals: Sequence[str]) -> None: ...
     def approvals(self) -> Approvals: ...
+    def exporter(self) -> Exporter: ...
     def assigning(self) -> Assigning: ...
     def isolating(self) -> AbstractContextManager[Isolating]: ...
     def at_intake(self) -> list[dict[str, Any]]: ...
@@ -85,13 +88,14 @@ class Desk(Protocol):
 class House:
     """The application's parts, the same for everybody. desk_of: the home as this person may use it; standing: as
     `status --json` prints it; counters: of jobs, by stage; match: where a file comes from, for this
-    person; oidc: None where no sign-in service is set."""
+    person; packages: of cases, on their way into browsers; oidc: None where no sign-in service is set."""
 
     accounts: Accounts
     finder: Finder
     desk_of: Callable[[Reviewer], Desk]
     standing: Callable[[], dict[str, Any]]
     counters: Callable[[], dict[str, dict[str, float]]]
+    packages: Packages
     match: Callable[[Reviewer, BinaryIO, str, int], Answer]
     oidc: OidcSignIns | None = None
     rates: Mapping[str, float] = field(default_factory=dict)

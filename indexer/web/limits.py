@@ -22,6 +22,7 @@ KINDS: Final[tuple[tuple[str, str, re.Pattern[str]], ...]] = (
     ("sign_in", "POST", re.compile(r"/sign-in|/password")),
     ("sign_in", "GET", re.compile(r"/sign-in/oidc(/back)?")),
     ("export", "POST", re.compile(r"/exports(/.*)?")),
+    ("export", "GET", re.compile(r"/exports/.+")),
     ("upload", "POST", re.compile(r"/api/uploads")),
     # The pieces of a file that was begun.
     (FREE, "*", re.compile(r"/api/uploads/.+")),

@@ -163,8 +163,11 @@ def read_back(path: Path) -> str:
     return digest.hexdigest()
 
 
-def pack(bag: Path, target: Path) -> None:
-    """The bag as one ZIP, stored and not compressed, with 64-bit sizes; durable under its name or not there."""
+def pack(bag: Path, target: Path, moved: Callable[[int], None] = lambda _: None) -> None:
+    """The bag as one ZIP, stored and not compressed, with 64-bit sizes; durable under its name or not there.
+
+    moved: told of bytes packed, a file at a time.
+    """
     partial = target.with_name(f".{target.name}.partial")
     try:
         with translated(target):
@@ -172,6 +175,7 @@ def pack(bag: Path, target: Path) -> None:
                 for path in sorted(bag.rglob("*")):
                     if path.is_file():
                         archive.write(path, f"{bag.name}/{path.relative_to(bag).as_posix()}")
+                        moved(path.stat().st_size)
             disk.sync_file(partial)
             failpoint.at("export.zipped")
             partial.rename(target)

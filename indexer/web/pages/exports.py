@@ -8,15 +8,16 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import FileResponse, JSONResponse, Response
 
 from indexer.approving import APPROVED_D, Approvals
 from indexer.masking import masked
+from indexer.packages import Standing
 from indexer.web.desk import Visit
 from indexer.web.pages.original import seen
 from indexer.web.visits import Inside
 from pipeline.edges.exports import Export
-from pipeline.errors import BadInput, NotAllowed
+from pipeline.errors import BadInput, NotAllowed, TryAgain
 
 ROUTES = APIRouter(tags=["exports"])
 # So many that were decided are shown; the log has all of them.
@@ -29,7 +30,8 @@ Said = Annotated[str, Form(max_length=500)]
 class Row:
     """One request. name: of the one original asked for. units: that filmed. refusal: why this person cannot approve it.
 
-    until: when its approval runs out; granted: this person may use the approval now.
+    until: when its approval runs out, or its package goes; granted: this person may use the approval now. package: how
+    the package of this person stands; begins: it may be begun now.
     """
 
     export: Export
@@ -38,6 +40,8 @@ class Row:
     refusal: str = ""
     until: datetime | None = None
     granted: bool = False
+    package: Standing | None = None
+    begins: bool = False
 
 
 @ROUTES.get("/exports", include_in_schema=False)
@@ -98,6 +102,70 @@ def decide(
     return visit.go("/exports")
 
 
+@ROUTES.post("/exports/{export}/package", include_in_schema=False)
+def write(visit: Inside, export: str) -> Response:
+    """The package is on its way, for who asked for it; else the form comes back with what hinders it."""
+    one = _own(visit, export)
+    if not _row(visit, visit.desk.approvals(), one, "").begins:
+        raise NotAllowed("Nothing to begin")
+    try:
+        visit.house.packages.begin(visit.desk.exporter(), visit.person, one, visit.lang)
+    except TryAgain as error:
+        return _page(visit, said=visit.words_of(error), status=503)
+    return visit.go("/exports#decided")
+
+
+@ROUTES.get("/api/exports/{export}/package")
+def standing(visit: Inside, export: str) -> Response:
+    """How far this person's package is: `waits` `copying` `packing` `ready` `failed`, and bytes done and to do."""
+    told = visit.house.packages.standing(_own(visit, export))
+    if told is None:
+        raise NotAllowed("There is none")
+    return JSONResponse({
+        "export": export, "state": told.state, "done_bytes": told.done_bytes, "of_bytes": told.of_bytes,
+        "why": told.why.en, "why_zh": told.why.zh,
+    })  # fmt: skip
+
+
+@ROUTES.get("/exports/{export}/package.zip", include_in_schema=False)
+def package(visit: Inside, export: str) -> Response:
+    """The package, or the ranges of it asked for, after the same checks as the command's; an event, durable before the
+    first byte."""
+    one = _own(visit, export)
+    try:
+        path = visit.house.packages.given(visit.desk.exporter(), visit.person, one)
+    except NotAllowed as error:
+        if not error.zh:
+            raise
+        return _page(visit, said=visit.words_of(error), status=409)
+    size = path.stat().st_size
+    visit.desk.tell("export.downloaded", facts={
+        "export": one.id, "purpose": one.purpose, "bytes": size, "manifest": one.manifest,
+        "range": visit.request.headers.get("range", ""),
+    })  # fmt: skip
+    return FileResponse(path, media_type="application/zip", filename=path.name, stat_result=path.stat())
+
+
+@ROUTES.post("/exports/{export}/package/removal", include_in_schema=False)
+def remove(visit: Inside, export: str) -> Response:
+    """The package is gone from this machine."""
+    one = _own(visit, export)
+    told = visit.house.packages.standing(one)
+    if told is None or told.is_under_way:
+        raise NotAllowed("There is none")
+    visit.house.packages.remove(one)
+    return visit.go("/exports#decided")
+
+
+def _own(visit: Visit, export: str) -> Export:
+    """The package of a case that this person asked for. Raises NotAllowed."""
+    visit.require("export")
+    for one in visit.desk.approvals().listed(visit.person):
+        if one.id == export and one.original is None and one.asked_by == visit.person.name:
+            return one
+    raise NotAllowed("Nothing here")
+
+
 def _page(
     visit: Visit, *, case: str = "", original: str = "", purpose: str = "", said: str = "", status: int = 200
 ) -> Response:
@@ -131,4 +199,11 @@ def _row(visit: Visit, approvals: Approvals, one: Export, name: str) -> Row:
             "until": one.decided_at + timedelta(days=APPROVED_D),
             "granted": in_time and one.asked_by == visit.person.name,
         }
+    if one.original is None and one.asked_by == visit.person.name:
+        packages = visit.house.packages
+        package = more["package"] = packages.standing(one)
+        is_free = package is None or package.state == "failed"
+        more["begins"] = is_free and (more.get("granted", False) or packages.is_cut_off(one))
+        if package is not None and package.state == "ready":
+            more["until"] = packages.until(one)
     return Row(export=one, name=name, **more)

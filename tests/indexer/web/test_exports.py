@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
+import time
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from indexer import packages
 from indexer.access import ACTIONS
+from indexer.exporting import printed
+from indexer.exporting.package import verify
 from pipeline.edges import registers
-from pipeline.records import Device
-from tests.indexer.packages import CASE, with_photos
+from pipeline.records import Device, Person
+from tests.indexer.packages import CASE, link, with_photos
 from tests.indexer.web.asking import Asking, person
-from workers.bootstrap import Home, build_follower
+from workers.bootstrap import Home, build_follower, build_packages
 
 
 @pytest.fixture
@@ -81,6 +87,79 @@ def test_a_package_of_a_case_is_asked_for_and_its_command_told(sqlite_home: Home
     assert "--request" not in legal.page("/exports")
     legal.page("/exports/01ARZ3NDEKTSV4RRFFQ69G5FAV/decision", 405)
     assert legal.send("/exports/01ARZ3NDEKTSV4RRFFQ69G5FAV/decision", act="approve").status_code == 404
+
+
+def begun(asking: Asking, export: str) -> dict[str, object]:
+    """How the package stands once it is made."""
+    assert asking.send(f"/exports/{export}/package").status_code == 303
+    told: dict[str, object] = {"state": "waits"}
+    while told["state"] in ("waits", "copying", "packing"):
+        told = asking.client.get(f"/api/exports/{export}/package").json()
+        time.sleep(0.02)
+    return told
+
+
+def test_an_approved_package_comes_into_the_browser_of_who_asked_and_nobody_else_s(
+    sqlite_home: Home, original: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(printed, "as_pdf", lambda *_: b"%PDF-1.4\n")
+    market, legal = person(sqlite_home, "reviewer", "王五"), person(sqlite_home, "reviewer", "李四", "法制科")
+    link(sqlite_home, original, "proposed")
+    assert market.send("/exports", case=CASE, purpose="行政复议答复", with_proposed="1").status_code == 303
+    [request] = requests(legal)
+    export = request["export"]
+    place, file = f"/exports/{export}/package", f"/exports/{export}/package.zip"
+    assert market.send(place).status_code == 404  # nobody has approved it
+    assert legal.send(f"/exports/{export}/decision", act="approve").status_code == 303
+    assert legal.send(place).status_code == 404  # it was approved for who asked
+    assert f'action="{place}"' in market.page("/exports")
+    market.page(file, 404)
+
+    assert begun(market, export)["state"] == "ready"
+    assert file in market.page("/exports")
+    assert file not in legal.page("/exports")
+    legal.page(file, 404)
+    whole = market.client.get(file)
+    assert whole.headers["content-disposition"] == f'attachment; filename="export-{export}.zip"'
+    assert market.client.get(file, headers={"Range": "bytes=0-3"}).content == whole.content[:4] == b"PK\x03\x04"
+    with zipfile.ZipFile(io.BytesIO(whole.content)) as archive:
+        archive.extractall(tmp_path / "out")
+    assert verify.check(str(tmp_path / "out" / f"export-{export}")).whole
+    told = [json.loads(line) for line in sqlite_home.catalog.events_of_type(["export.downloaded"])]
+    assert [(one["actor"], one["facts"]["export"], one["facts"]["range"]) for one in told] == [
+        ("王五", export, ""), ("王五", export, "bytes=0-3"),
+    ]  # fmt: skip
+
+    with sqlite_home.isolating() as isolating:
+        isolating.report(Person(name="李四", role="reviewer"), original)
+    assert market.client.get(file).status_code == 409
+    monkeypatch.setattr(packages, "KEPT_H", 0.0)
+    kept = sqlite_home.settings.home / "packages" / export
+    assert build_packages(sqlite_home).clear(sqlite_home.catalog) == 0  # nothing isolated is removed
+    assert kept.is_dir()
+
+
+def test_packages_are_gone_when_their_time_is_over_and_when_who_asked_says_so(
+    sqlite_home: Home, original: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert original
+    monkeypatch.setattr(printed, "as_pdf", lambda *_: b"%PDF-1.4\n")
+    market, legal = person(sqlite_home, "reviewer", "王五"), person(sqlite_home, "reviewer", "李四", "法制科")
+    kept = sqlite_home.settings.home / "packages"
+    for removes in (
+        lambda export: market.send(f"/exports/{export}/package/removal").status_code == 303,
+        lambda _: build_packages(sqlite_home).clear(sqlite_home.catalog) == 1,
+    ):
+        assert market.send("/exports", case=CASE, purpose="复议").status_code == 303
+        export = requests(legal)[0]["export"]
+        assert legal.send(f"/exports/{export}/decision", act="approve").status_code == 303
+        assert begun(market, export)["state"] == "ready"
+        assert build_packages(sqlite_home).clear(sqlite_home.catalog) == 0
+        with monkeypatch.context() as patch:
+            patch.setattr(packages, "KEPT_H", 0.0)
+            assert removes(export)
+        assert list(kept.iterdir()) == []
+        market.page(f"/exports/{export}/package.zip", 404)
 
 
 def test_looking_keeping_a_picture_and_taking_the_file_are_three_rights_beside_exporting(
