@@ -87,11 +87,11 @@ class Packages:
         path, until = self._zip(asked), self.until(asked)
         is_its = asked.asked_by == reviewer.name and asked.state == "finished" and exporter.is_in_time(asked)
         if not is_its or until is None or not path.is_file():
-            raise NotAllowed("There is no such package")
+            raise NotAllowed("There is no such package", zh="没有此封存包")
         if not exporter.holds_still(reviewer, asked):
             raise NotAllowed(
                 f"What {asked.decided_by} approved is not what the case holds now: ask again",
-                zh=f"{asked.decided_by} 批准的内容与案卷现状不符：请重新申请", found=asked.id,
+                zh=f"{asked.decided_by} 批准的内容与案卷现状不符：请重新申请", expected=asked.selection,
             )  # fmt: skip
         return path
 

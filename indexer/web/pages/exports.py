@@ -135,7 +135,7 @@ def package(visit: Inside, export: str) -> Response:
     try:
         path = visit.house.packages.given(visit.desk.exporter(), visit.person, one)
     except NotAllowed as error:
-        if not error.zh:
+        if "expected" not in error.fields:
             raise
         return _page(visit, said=visit.words_of(error), status=409)
     size = path.stat().st_size
