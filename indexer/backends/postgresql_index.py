@@ -3,20 +3,24 @@
 Each index is a schema, named like its folder, with one row a document. The tokens come ready made and are written as
 tsvector literals, for PostgreSQL's own parser would cut them anew. A tsvector keeps 255 places of a word, places up to
 16,383 and one megabyte: what is longer is cut into parts that overlap, the first in the row, the others in `more`.
-Words, whole values and what must not be there are one tsquery over one GIN index. Three traps of PostgreSQL 15 shape
-the searches: the planner does not see what fetching long tsvectors costs and would read every row (sequential scans are
-discouraged); with a limit it would walk the times for a rare word (matches are collected first); ranking fetches the
-tsvector of every match (only the latest few thousand are ranked).
+Words, whole values, stretches of time and what must not be there are one tsquery over one GIN index. Three traps of
+PostgreSQL 15 shape the searches: the planner does not see what fetching long tsvectors costs and would read every row,
+or all those of a month (sequential scans are discouraged, and a time beside words is no condition an index knows); with
+a limit it would walk the times for a rare word (matches are collected first); ranking fetches the tsvector of every
+match (only the latest few hundred are ranked). What is spoken, written on pages or read in pictures is most of a
+document: its words stand in the tsvector once, under their own field's sign, and `text` is asked for under each.
 Not covered: phrases longer than half a part. Source: PostgreSQL 15, sections 8.11, 12.11 and 70.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
     from indexer.document import Document
 
 KIND = "postgresql"
+# Goes up when the tables or the lexemes in them are others.
+_LAYOUT = 2
 # PostgreSQL's limits of a tsvector, a little below: places of one word, the last place, and bytes.
 MOST_PLACES, LAST_PLACE, MOST_BYTES = 255, 16_000, 900_000
 # Words that a part repeats of the one before: a search is at most 500 characters long.
@@ -41,11 +47,22 @@ OVERLAP = 500
 # Above so many characters a word is cut and told apart by its digest; a lexeme has at most 2,046 bytes.
 _LONGEST, _KEPT = 480, 300
 # So many of the latest matches are ranked by what they say; the others follow by time.
-RANKED = 3_000
+RANKED = 500
+# Fields whose words are not written again as those of `text`, and how `text` and they are told in a lexeme.
+_FOLDED = {"transcript": "+", "document": "%", "ocr": "@"}
+_TEXT = "="
+# Stretches of time are lexemes too: of 8 ** level hours each. A document lies in a few of every level, or in too many.
+_STRETCH_MS, _LEVELS, _MOST_STRETCHES, _STRETCH = 3_600_000, 6, 16, "during"
+# What must be written otherwise in a tsvector, or cannot be held.
+_UNUSUAL = re.compile(r"['\\\0\ud800-\udfff]")
 # In the folder, so that a person who looks there knows where the index is.
 _SIGN = "in-the-database.txt"
 # Every commit writes the mark anew, and with it the number of its transaction. How many counts are kept until then.
 _COMMIT, _REMEMBERED = "SELECT xmin::text FROM mark", 64
+# Facets of so many hits are kept likewise; fewer are counted as quickly as they are looked up.
+_DEAR = 2_000
+# Further away than any time.
+_FURTHEST = 1 << 62
 _NOTHING, _EVERYTHING = "'!'", f"'flags:{DOCUMENT_FLAG}'"
 # Errors by which PostgreSQL says that tables are missing, not as they were made, or that their files are damaged.
 _DAMAGE = ("3F000", "42P01", "42703", "XX001", "XX002", "58P01")
@@ -90,6 +107,7 @@ class PostgresqlIndex:
         self._guard = threading.Lock()
         # A commit, and what was counted as it left the index.
         self._counts: tuple[str | None, dict[Node, int]] = (None, {})
+        self._facets: tuple[str | None, dict[tuple[Node, tuple[str, ...]], _Facets]] = (None, {})
         self._staged: dict[str, Document | None] = {}
         try:
             make_once(place, self._make)
@@ -108,18 +126,18 @@ class PostgresqlIndex:
             _run(connection, _TABLES)
             if not self._place.is_building:
                 _run(connection, _FOR_SEARCHING)
-            connection.exec_driver_sql("INSERT INTO mark (version, seq, documents) VALUES (%s, 0, 0)", (VERSION,))
+            connection.exec_driver_sql("INSERT INTO mark (version, seq, documents) VALUES (%s, 0, 0)", (_version(),))
         (folder / _SIGN).write_text(f"schema {self._schema}\n", encoding="utf-8")
 
     def _require_whole(self) -> None:
         with self._reading() as connection:
             found = connection.exec_driver_sql("SELECT version FROM mark").scalar()
             usable = connection.exec_driver_sql(_HAS_INDEXES, (self._schema,)).scalar()
-        if found != VERSION:
+        if found != _version():
             raise IndexDamaged(
-                f"The search index in schema {self._schema} is of version {found}, this program's is {VERSION}",
+                f"The search index in schema {self._schema} is of version {found}, this program's is {_version()}",
                 path=str(self._place.folder),
-                expected=VERSION,
+                expected=_version(),
                 found=found,
             )
         if usable != len(_FOR_SEARCHING.strip().splitlines()) and not self._place.is_building:
@@ -208,21 +226,29 @@ class PostgresqlIndex:
         return Stats(documents=row.documents, segments=1, seq=row.seq, size_bytes=int(size))
 
     def search(self, asked: Asked) -> Found:
+        key = (asked.node, asked.facets)
         with self._reading() as connection:
+            commit = connection.exec_driver_sql(_COMMIT).scalar()
+            facets = self._facets[1].get(key) if self._facets[0] == commit else None
             where = _Where(_spread(connection, asked.node))
             condition, values = where.of(asked.node)
             ranking = _ranking(asked)
-            statement = _statement(condition, asked, is_ranked=bool(ranking))
+            is_counted = bool(asked.facets) and facets is None
+            statement = _statement(condition, asked, is_ranked=bool(ranking), is_counted=is_counted)
             values += [ranking, RANKED] if ranking else []
             values += [] if asked.from_place is None else [asked.from_place]
-            values += [asked.limit, asked.offset, list(asked.facets)]
+            values += [asked.limit, asked.offset, *([list(asked.facets)] if is_counted else [])]
             rows = connection.exec_driver_sql(statement, tuple(values)).all()
-        facets: dict[str, dict[str, int]] = {name: {} for name in asked.facets}
-        for row in rows:
-            if row.said == "facet":
-                facets[row.name][row.value] = row.amount
         hits = sorted((row for row in rows if row.said == "hit"), key=lambda row: row.amount)
         [total] = [row.amount for row in rows if row.said == "total"]
+        if facets is None:
+            facets = {name: {} for name in asked.facets}
+            for row in rows:
+                if row.said == "facet":
+                    facets[row.name][row.value] = row.amount
+            if total >= _DEAR and asked.facets:
+                known = self._facets[1] if self._facets[0] == commit and len(self._facets[1]) < _REMEMBERED else {}
+                self._facets = (commit, known | {key: facets})
         matches = tuple(Match(row.name, float(row.score), row.place, row.value) for row in hits)
         return Found(hits=matches, total=total, facets=facets)
 
@@ -244,6 +270,11 @@ class PostgresqlIndex:
         self._writing.dispose()
 
 
+def _version() -> str:
+    return f"{VERSION}.{_LAYOUT}"
+
+
+_Facets = dict[str, dict[str, int]]
 _HAS_LZ4 = "SELECT 'lz4' = ANY(enumvals) FROM pg_settings WHERE name = 'default_toast_compression'"
 _HAS_INDEXES = """
 SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -349,35 +380,119 @@ def _storable(text: str) -> str:
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
+@lru_cache(maxsize=100_000)
 def _lexeme(field: str, token: str) -> str:
-    """The token as it stands in a tsvector: quoted, behind its field; `text`, the largest, has the shortest sign."""
-    if len(token) > _LONGEST:
-        token = f"{token[:_KEPT]}#{_digest(_storable(token))}"
-    plain = _storable("=" + token if field == "text" else f"{field}:{token}")
-    return "'" + plain.replace("\\", "\\\\").replace("'", "''") + "'"
+    """The token as it stands in a tsvector: quoted, behind its field's sign."""
+    return _quoted(_signed(f"{field}:", token))
+
+
+def _signed(sign: str, token: str) -> str:
+    return sign + (token if len(token) <= _LONGEST else f"{token[:_KEPT]}#{_digest(_storable(token))}")
+
+
+def _quoted(plain: str) -> str:
+    return "'" + _storable(plain).replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 def literals_of(document: Document) -> list[str]:
     """The document as texts of tsvectors within PostgreSQL's limits; nearly always one."""
-    weight = sum(4 * len(one) + 24 for held in (document.words, document.exact) for of in held.values() for one in of)
-    limit = MOST_BYTES // (len(document.words) + len(document.exact) + 1) if weight > MOST_BYTES else MOST_BYTES
-    columns = [[_placed(name, part) for part in _parts(tokens, limit)] for name, tokens in document.words.items()]
-    columns += [
-        [" ".join(_lexeme(name, value) for value in part) for part in _chunks(values, limit)]
-        for name, values in document.exact.items()
-    ]
+    words = _signed_words(document.words)
+    exact = {name: [_lexeme(name, value) for value in values] for name, values in document.exact.items()}
+    exact[_STRETCH] = [_lexeme(_STRETCH, value) for value in _stretches_of(document)]
+    weight = sum(4 * len(one) + 24 for held in (words, exact) for of in held.values() for one in of)
+    limit = MOST_BYTES // (len(words) + len(exact)) if weight > MOST_BYTES else MOST_BYTES
+    columns = [[_placed(part) for part in _parts(tokens, limit)] for tokens in words.values()]
+    columns += [[" ".join(part) for part in _chunks(values, limit)] for values in exact.values()]
     return [" ".join(filter(None, parts)) for parts in zip_longest(*columns, fillvalue="")] or [""]
 
 
-def _placed(field: str, tokens: Sequence[str]) -> str:
+def _signed_words(words: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """field -> its words behind their sign, in order. What `text` repeats of a folded field has that field's sign."""
+    text = words.get("text", ())
+    signs = [_TEXT] * len(text)
+    apart = {name: tokens for name, tokens in words.items() if name != "text"}
+    for name, sign in _FOLDED.items():
+        tokens = words.get(name, ())
+        at = _place_of(tokens, text)
+        if at is not None and signs[at : at + len(tokens)] == [_TEXT] * len(tokens):
+            signs[at : at + len(tokens)] = [sign] * len(tokens)
+            del apart[name]
+    signed = {"text": [_signed(sign, token) for sign, token in zip(signs, text, strict=True)]}
+    return signed | {name: [_signed(f"{name}:", token) for token in tokens] for name, tokens in apart.items()}
+
+
+def _place_of(tokens: Sequence[str], text: Sequence[str]) -> int | None:
+    """Where in the text these stand together, in order; None where they do not, or are none."""
+    at = -1
+    while tokens:
+        try:
+            at = text.index(tokens[0], at + 1, len(text) - len(tokens) + 1)
+        except ValueError:
+            return None
+        if text[at + len(tokens) - 1] == tokens[-1] and text[at : at + len(tokens)] == tokens:
+            return at
+    return None
+
+
+def _signs_of(field: str) -> tuple[str, ...]:
+    """Behind which the words of a field may stand."""
+    if field == "text":
+        return (_TEXT, *_FOLDED.values())
+    return (_FOLDED[field], f"{field}:") if field in _FOLDED else (f"{field}:",)
+
+
+def _stretches_of(document: Document) -> list[str]:
+    if document.from_ms is None or document.to_ms is None:
+        return []
+    ends = document.from_ms, max(document.from_ms, document.to_ms)
+    return [one for level in range(_LEVELS) for one in _stretches(level, *ends) or [f"{level}.*"]]
+
+
+def _stretches(level: int, first_ms: int, last_ms: int) -> list[str] | None:
+    """The stretches of this level that hold these moments and those between; None where they are too many."""
+    length_ms = _STRETCH_MS * 8**level
+    first, last = first_ms // length_ms, last_ms // length_ms
+    return None if last - first >= _MOST_STRETCHES else [f"{level}.{one}" for one in range(first, last + 1)]
+
+
+def _about(during: During) -> Node | None:
+    """What documents of this time carry, and some that lie just beside it; None where it is open or too long."""
+    if during.from_ms is None or during.to_ms is None:
+        return None
+    ends = sorted((during.from_ms, during.to_ms - 1))
+    for level in range(_LEVELS):
+        if found := _stretches(level, *ends):
+            return Either(tuple(Exact(_STRETCH, one) for one in (*found, f"{level}.*")))
+    return None
+
+
+def _placed(lexemes: Sequence[str]) -> str:
     places: dict[str, list[str]] = {}
-    for place, token in enumerate(tokens, 1):
-        places.setdefault(token, []).append(str(place))
-    return " ".join(f"{_lexeme(field, token)}:{','.join(at)}" for token, at in places.items())
+    for place, lexeme in enumerate(lexemes, 1):
+        if lexeme in places:
+            places[lexeme].append(str(place))
+        else:
+            places[lexeme] = [str(place)]
+    return " ".join(
+        [f"{quoted}:{','.join(at)}" for quoted, at in zip(_all_quoted(places), places.values(), strict=True)]
+    )
+
+
+def _all_quoted(lexemes: Iterable[str]) -> list[str]:
+    listed = list(lexemes)
+    return list(map(_quoted, listed)) if _UNUSUAL.search("".join(listed)) else [f"'{one}'" for one in listed]
 
 
 def _parts(tokens: Sequence[str], limit_bytes: int) -> Iterator[Sequence[str]]:
     """The tokens in parts that a tsvector can hold, each beginning with the end of the one before."""
+    if (
+        len(tokens) <= LAST_PLACE
+        and limit_bytes == MOST_BYTES
+        and max(Counter(tokens).values(), default=0) <= MOST_PLACES
+    ):
+        # Nearly always, and told in a fraction of the time.
+        yield tokens
+        return
     start = 0
     while start < len(tokens):
         end = _reach(tokens, start, limit_bytes)
@@ -417,8 +532,16 @@ def _leaf(node: Words | Exact) -> str:
         return _lexeme(node.field, node.value[:_KEPT] if node.is_prefix else node.value) + (
             ":*" if node.is_prefix else ""
         )
-    lexemes = [_lexeme(node.field, token) for token in node.tokens]
-    return "(" + " <-> ".join(lexemes) + (":*" if node.last_is_prefix else "") + ")"
+    return "(" + " <-> ".join(f"({' | '.join(one)})" for one in _spellings(node)) + ")"
+
+
+def _spellings(node: Words) -> list[list[str]]:
+    """Each word as it may stand in a tsquery."""
+    ends = [""] * (len(node.tokens) - 1) + [":*" if node.last_is_prefix else ""]
+    signs = _signs_of(node.field)
+    return [
+        [_quoted(_signed(sign, token)) + end for sign in signs] for token, end in zip(node.tokens, ends, strict=True)
+    ]
 
 
 def _leaves(node: Node) -> set[str]:
@@ -462,9 +585,7 @@ class _Where:
             case During(from_ms, to_ms):
                 return _overlap(from_ms, to_ms)
             case All(parts):
-                plain = tuple(part for part in parts if self._is_plain(part))
-                others = [part for part in parts if not self._is_plain(part)]
-                return self._joined(" AND ", [*([All(plain)] if plain else []), *others])
+                return self._all(list(dict.fromkeys(_flat(parts))))
             case Either(parts):
                 return self._joined(" OR ", parts)
             case Not(part):
@@ -473,6 +594,21 @@ class _Where:
             case _:
                 leaf = _leaf(node)
                 return "(words @@ %s::tsquery OR id = ANY(%s))", [leaf, self._spread[leaf]]
+
+    def _all(self, parts: Sequence[Node]) -> tuple[str, list[Any]]:
+        plain = [part for part in parts if self._is_plain(part)]
+        times = [part for part in parts if isinstance(part, During)]
+        plain += [about for during in times if (about := _about(during))]
+        if not plain:
+            return self._joined(" AND ", parts)
+        others = [part for part in parts if part not in plain and part not in times]
+        condition, values = self._joined(" AND ", [All(tuple(plain)), *others])
+        for during in times:
+            # No index serves this: the one over times would find all of a month, with texts to be fetched and compared.
+            condition += " AND lower(during) < %s AND upper(during) > %s"
+            values += [_FURTHEST if during.to_ms is None else during.to_ms]
+            values += [-_FURTHEST if during.from_ms is None else during.from_ms]
+        return f"({condition})", values
 
     def _joined(self, word: str, parts: Sequence[Node]) -> tuple[str, list[Any]]:
         compiled = [self.of(part) for part in parts]
@@ -483,6 +619,14 @@ class _Where:
 
     def _is_plain(self, node: Node) -> bool:
         return not _asks_for_time(node) and _leaves(node).isdisjoint(self._spread)
+
+
+def _flat(parts: Iterable[Node]) -> Iterator[Node]:
+    for part in parts:
+        if isinstance(part, All) and part.parts:
+            yield from _flat(part.parts)
+        else:
+            yield part
 
 
 def _asks_for_time(node: Node) -> bool:
@@ -525,15 +669,11 @@ def _ranking(asked: Asked) -> str:
     """What the hits are ranked by: every word that speaks for them; empty where they are sorted by time."""
     if asked.sort != "score":
         return ""
-    lexemes = {
-        _lexeme(words.field, token) + (":*" if words.last_is_prefix and place == len(words.tokens) else "")
-        for words in words_of(asked.node)
-        for place, token in enumerate(words.tokens, 1)
-    }
+    lexemes = {one for words in words_of(asked.node) for spellings in _spellings(words) for one in spellings}
     return " | ".join(sorted(lexemes))
 
 
-def _statement(condition: str, asked: Asked, *, is_ranked: bool) -> str:
+def _statement(condition: str, asked: Asked, *, is_ranked: bool, is_counted: bool) -> str:
     """One statement, so that hits, total and facets are of one moment."""
     column, order, behind = {
         "time": ("earliest", "ASC", ">="),
@@ -549,19 +689,24 @@ def _statement(condition: str, asked: Asked, *, is_ranked: bool) -> str:
     score = "coalesce(r.score, 0)" if is_ranked else "0.0"
     joined = "matching m LEFT JOIN ranked r USING (id)" if is_ranked else "matching m"
     from_place = "" if asked.from_place is None else f"WHERE m.{column} {behind} %s"
+    counted = (
+        """
+        UNION ALL SELECT 'facet', f.field, f.value, NULL, NULL, c.count
+            FROM (SELECT unnest(facets) AS number, count(*) AS count FROM matching GROUP BY 1) c
+            JOIN facet f USING (number) WHERE f.field = ANY(%s)"""
+        if is_counted
+        else ""
+    )
     return f"""
         WITH matching AS MATERIALIZED (
             SELECT id, earliest, latest, facets, recording FROM document WHERE {condition}){ranked}
         , shown AS (
             SELECT m.id, {score} AS score, m.{column} AS place, m.recording FROM {joined} {from_place}
             ORDER BY score DESC, place {order}, id LIMIT %s OFFSET %s)
-        , counted AS (SELECT unnest(facets) AS number, count(*) AS count FROM matching GROUP BY 1)
         SELECT 'hit' AS said, id AS name, recording AS value, score,
             shown.place{" * 0" if asked.sort == "score" else ""} AS place,
             row_number() OVER (ORDER BY score DESC, shown.place {order}, id) AS amount FROM shown
-        UNION ALL SELECT 'total', NULL, NULL, NULL, NULL, count(*) FROM matching
-        UNION ALL SELECT 'facet', f.field, f.value, NULL, NULL, c.count
-            FROM counted c JOIN facet f USING (number) WHERE f.field = ANY(%s)"""
+        UNION ALL SELECT 'total', NULL, NULL, NULL, NULL, count(*) FROM matching{counted}"""
 
 
 def _sweep(kind: str, kept: Place) -> None:

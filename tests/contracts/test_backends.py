@@ -209,6 +209,19 @@ def test_words_are_sought_in_the_field_asked_for(index: SearchIndex) -> None:
     assert ids(index, words("李建国", "officer")) == ["a"]
 
 
+def test_what_is_said_and_also_shown_is_found_in_both_fields_and_in_their_text(index: SearchIndex) -> None:
+    text = analysis.tokens_of_all(["单号7", "现场检查", "大门上锁"])
+    said, shown = analysis.tokens_of_all(["现场检查", "大门上锁"]), analysis.tokens_of_all(["大门上锁"])
+    put(index, Document(id="a", words={"text": text, "transcript": said, "ocr": shown, "document": ("别处",)},
+                        exact={"flags": (DOCUMENT_FLAG,)}))  # fmt: skip
+    found = {(field, sought) for field in ("text", "transcript", "ocr", "document")
+             for sought in ("单号", "现场检查", "大门上锁", "别处") if ids(index, words(sought, field))}  # fmt: skip
+    assert found == {
+        *(("text", one) for one in ("单号", "现场检查", "大门上锁")), ("transcript", "现场检查"),
+        ("transcript", "大门上锁"), ("ocr", "大门上锁"), ("document", "别处"),
+    }  # fmt: skip
+
+
 def test_what_must_not_be_there_is_left_out(index: SearchIndex) -> None:
     put(index, document("a", "现场检查 录像"), document("b", "现场检查 照片"))
     assert ids(index, words("检查"), Not(words("照片"))) == ["a"]
@@ -398,6 +411,19 @@ def test_recordings_that_overlap_the_interval_are_found(
     assert sorted(ids(index, During(*interval))) == expected
 
 
+def test_recordings_of_a_moment_and_of_years_are_found_in_intervals_of_any_length(index: SearchIndex) -> None:
+    chance, hours = Random(3), [0, 0.01, 1, 9, 700, 9_000, 200_000]
+    held = [document(f"d{number}", "检查" if number % 3 else "笔录", at_h=chance.uniform(-9_000, 9_000),
+                     hours=chance.choice(hours)) for number in range(80)]  # fmt: skip
+    put(index, *held)
+    for _ in range(60):
+        low = chance.uniform(-9_500, 9_500)
+        high = low + chance.choice(hours) * chance.choice((1, 1, 1, -1))
+        during = During(round(low * HOUR_MS), None if chance.random() < 0.1 else round(high * HOUR_MS))
+        for node in (during, All((words("检查"), All((during,)))), All((words("笔录"), Not(during)))):
+            assert sorted(ids(index, node)) == sorted(one.id for one in held if _holds(node, one)), node
+
+
 def test_counts_and_facets_stay_right_through_many_commits(backend: Backend, tmp_path: Path) -> None:
     index = opened(backend, tmp_path)
     for number in range(36):
@@ -426,6 +452,11 @@ def _drawn(chance: Random, identifier: str) -> Document:
         keys=tuple({chance.choice(["ab12", "ab34", "ab", "cy"]) for _ in range(2)}),
     )
     words = dict(made.words) | {"note": analysis.tokens_of_all(chance.choices(VOCABULARY, k=2))}
+    # Most of a text is a transcript; what is read in pictures may be a part of it, the same part, or be said nowhere.
+    text = words["text"]
+    for name in ("transcript", "ocr"):
+        first, last = sorted(chance.choices(range(len(text) + 1), k=2))
+        words[name] = text[first:last] if chance.random() < 0.8 else analysis.tokens_of_all(chance.choices(VOCABULARY))
     return replace(made, words=words)
 
 
@@ -433,7 +464,7 @@ def _asked_for(chance: Random, depth: int = 2) -> Node:
     kinds = ["words", "words", "prefix", "exact", "begins", "during"] + ["all", "either", "not"] * (depth > 0)
     match chance.choice(kinds):
         case "words":
-            return words(chance.choice(VOCABULARY), chance.choice(["text", "note"]))
+            return words(chance.choice(VOCABULARY), chance.choice(["text", "note", "transcript", "ocr"]))
         case "prefix":
             return replace(words(chance.choice(VOCABULARY)), last_is_prefix=True)
         case "exact":
@@ -721,6 +752,23 @@ def test_a_rare_word_and_a_range_of_time_are_looked_up_and_not_read_row_by_row(t
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert sql(tmp_path, read) == before[1]
+    # Whatever else lies in that time is not looked at.
+    assert sql(tmp_path, seen.replace("document_words", "document_during")) == 0
+
+
+@pytest.mark.postgres
+def test_facets_that_were_counted_before_are_counted_anew_after_a_commit(
+    tmp_path: Path, postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / DATABASE).write_text(postgres)
+    monkeypatch.setattr("indexer.backends.postgresql_index._DEAR", 1)
+    index, asked = opened(backend_named("postgresql"), tmp_path), Asked(node=words("检查"), facets=("kind",))
+    counted = []
+    for number in range(3):
+        put(index, document(f"d{number}", "检查", kind="video"), seq=number)
+        counted += [index.search(asked).facets["kind"]["video"] for _ in range(2)]
+        assert index.search(replace(asked, facets=("case",))).facets == {"case": {}}
+    assert counted == [1, 1, 2, 2, 3, 3]
 
 
 @pytest.mark.parametrize("backend", IN_FOLDERS, ids=lambda backend: backend.name)
