@@ -23,6 +23,7 @@ from indexer.masking import masked
 from indexer.search import Filters, tree_of
 from pipeline.edges import saved
 from pipeline.edges.audit import NewEvent
+from pipeline.edges.rows import plain_of
 from pipeline.errors import BadInput
 from pipeline.records import Alert, Known, SavedSearch
 
@@ -113,7 +114,7 @@ class Saved:
         return shown
 
     def _put(self, type: str, actor: str, search: SavedSearch) -> None:
-        event = NewEvent(type=type, actor=actor, facts={"search": saved.told(search)})
+        event = NewEvent(type=type, actor=actor, facts={"search": plain_of(search)})
         with self._catalog.transaction() as connection:
             saved.put(connection, search)
             [seq] = self._audit.record(connection, [event])

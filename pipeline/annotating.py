@@ -17,6 +17,7 @@ from ulid import ULID
 from pipeline.edges import noted
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
+from pipeline.edges.rows import plain_of
 from pipeline.edges.vault import Vault
 from pipeline.errors import BadInput
 from pipeline.records import Annotation, Known
@@ -107,7 +108,7 @@ class Annotating:
         return record
 
     def _record(self, type: str, record: Annotation) -> None:
-        facts = {"annotation": noted.told(record)}
+        facts = {"annotation": plain_of(record)}
         with self._catalog.transaction() as connection:
             noted.put(connection, record)
             event = NewEvent(type=type, actor=record.by, original=record.original, facts=facts)

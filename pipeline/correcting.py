@@ -7,7 +7,6 @@ deciding beside it, and whoever looks sees both.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ import sqlalchemy as sa
 
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
+from pipeline.edges.rows import plain_of
 from pipeline.errors import BadInput
 from pipeline.records import Known, TimeCorrection
 from pipeline.rules import timestamp_rules
@@ -35,7 +35,7 @@ class Correcting:
         known = self._catalog.known_of(original)
         _require_possible(known, said)
         _require_reason(said.reason)
-        facts = {"correction": _told(said), "by_rules": _by_rules(known)}
+        facts = {"correction": plain_of(said), "by_rules": _by_rules(known)}
         self._record(CORRECTED, said.by, original, said, facts)
 
     def withdraw(self, person: str, original: str, reason: str) -> None:
@@ -45,7 +45,7 @@ class Correcting:
         if known.correction is None:
             raise BadInput(f"The time of {original} was not corrected by anybody",
                            zh="该原件的时间未经人工更正", found=original)  # fmt: skip
-        facts = {"withdrawn": _told(known.correction), "reason": reason.strip()}
+        facts = {"withdrawn": plain_of(known.correction), "reason": reason.strip()}
         self._record(WITHDRAWN, person, original, None, facts)
 
     def _record(
@@ -94,7 +94,3 @@ def _by_rules(known: Known) -> Mapping[str, Any] | None:
     if known.time is None:
         return None
     return known.time.by_rules if known.correction else plain(known.time)
-
-
-def _told(said: TimeCorrection) -> dict[str, Any]:
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(said).items()}

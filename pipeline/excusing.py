@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from ulid import ULID
 from pipeline.case_numbers import comparable
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
+from pipeline.edges.rows import plain_of
 from pipeline.errors import BadInput
 
 GIVEN: Final = "case.excused"
@@ -82,7 +83,7 @@ class Excuses:
             id=str(ULID()), case=case, case_key=comparable(case), reason=reason.strip(), step=step, activity=activity,
             from_at=from_at, to_at=to_at, told=told, by=person,
         )  # fmt: skip
-        facts = {k: v.isoformat() if isinstance(v, datetime) else v for k, v in asdict(one).items() if v is not None}
+        facts = {name: value for name, value in plain_of(one).items() if value is not None}
         self._record(NewEvent(type=GIVEN, actor=person, facts={"excuse": facts}))
         return one
 

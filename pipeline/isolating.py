@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from ulid import ULID
 
-from pipeline.edges import isolations
+from pipeline.edges import families, isolations
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
 from pipeline.edges.isolations import Isolation
@@ -34,7 +34,7 @@ class Isolating:
         """
         record = Isolation(id=str(ULID()), original=original, by=person.name, begun_at=self._catalog.now())
         with self._catalog.transaction() as connection:
-            family = isolations.family_of(connection, original)
+            family = list(connection.execute(families.of([original])).scalars())
             # Before the log's head is locked, as everywhere.
             self._jobs.stand(connection, family, isolations.REASON)
             isolations.put(connection, record)
@@ -42,7 +42,7 @@ class Isolating:
                 type=isolations.BEGUN, actor=person.name, original=original, facts={"isolation": record.id}
             )
             [seq] = self._audit.record(connection, [event])
-            isolations.touch(connection, family, seq)
+            families.touch(connection, [record.original], seq)
         self._audit.make_durable(seq)
         return record
 
@@ -64,12 +64,12 @@ class Isolating:
                 )  # fmt: skip
             record = replace(record, ended_by=person.name, ended_why=reason.strip(), ended_at=self._catalog.now())
             isolations.put(connection, record)
-            family = isolations.family_of(connection, record.original)
+            family = list(connection.execute(families.of([record.original])).scalars())
             if not isolations.among(connection, family):
                 self._jobs.stir(connection, family, isolations.REASON)
             facts = {"isolation": record.id, "reason": record.ended_why}
             event = NewEvent(type=isolations.ENDED, actor=person.name, original=record.original, facts=facts)
             [seq] = self._audit.record(connection, [event])
-            isolations.touch(connection, family, seq)
+            families.touch(connection, [record.original], seq)
         self._audit.make_durable(seq)
         return record

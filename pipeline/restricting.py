@@ -13,6 +13,7 @@ from pipeline.case_numbers import comparable, parse
 from pipeline.edges import restrictions
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
+from pipeline.edges.rows import plain_of
 from pipeline.errors import BadInput
 from pipeline.records import Person, Restriction
 
@@ -60,9 +61,7 @@ class Restricting:
 
     def _record(self, connection: sa.Connection, type: str, actor: str, record: Restriction) -> int:
         restrictions.put(connection, record)
-        event = NewEvent(
-            type=type, actor=actor, original=record.original, facts={"restriction": restrictions.told(record)}
-        )
+        event = NewEvent(type=type, actor=actor, original=record.original, facts={"restriction": plain_of(record)})
         [seq] = self._audit.record(connection, [event])
         restrictions.touch(connection, record, seq)
         return seq

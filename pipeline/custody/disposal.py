@@ -28,6 +28,7 @@ from pipeline.edges import disposals, failpoint, filed, isolations
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
 from pipeline.edges.clockwatch import ClockWatch
+from pipeline.edges.rows import plain_of
 from pipeline.errors import BadInput, NotAllowed
 from pipeline.records import Disposal, Hold, Person, Retained
 
@@ -451,7 +452,7 @@ class Retention:
     def _certificate(self, disposal: Disposal, row: Any) -> dict[str, Any]:
         with self._catalog.snapshot() as connection:
             at = disposals.entry_of(connection, "disposal.begun", disposal.original)
-        said = disposals.told(disposal)
+        said = plain_of(disposal)
         names = ("reason", "code", "rules", "proposed_by", "proposed_role", "proposed_at", "approved_by",
                  "approved_role", "approved_at", "begun_at")  # fmt: skip
         return {
@@ -521,7 +522,7 @@ class Retention:
 
     def _record(self, connection: sa.Connection, type: str, actor: str, record: Hold | Retained | Disposal) -> int:
         disposals.put(connection, self._catalog, record)
-        facts = {disposals.EVENTS[type][1]: disposals.told(record)}
+        facts = {disposals.EVENTS[type][1]: plain_of(record)}
         event = NewEvent(type=type, actor=actor, original=record.original, facts=facts)
         [seq] = self._audit.record(connection, [event])
         if not isinstance(record, Disposal):

@@ -15,6 +15,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from pipeline.edges import tables as t
+from pipeline.edges.rows import put_row, record_of
 
 ASSIGNED, UNASSIGNED = "case.assigned", "case.unassigned"
 EVENTS: Final = (ASSIGNED, UNASSIGNED)
@@ -41,14 +42,12 @@ def in_force(connection: sa.Connection, keys: Collection[str]) -> list[Assignmen
     query = sa.select(t.assignment).where(
         its.ended_at.is_(None), sa.or_(its.case_key.in_(keys), its.case_key.in_(same))
     )
-    return [_read(row) for row in connection.execute(query.order_by(its.id))]
+    return [record_of(Assignment, row) for row in connection.execute(query.order_by(its.id))]
 
 
 def put(connection: sa.Connection, record: Assignment) -> None:
     """The assignment stands as it is here."""
-    values = vars(record)
-    if connection.execute(sa.update(t.assignment).where(t.assignment.c.id == record.id).values(**values)).rowcount == 0:
-        connection.execute(sa.insert(t.assignment).values(**values))
+    put_row(connection, t.assignment, vars(record))
 
 
 def told(record: Assignment) -> dict[str, Any]:
@@ -73,8 +72,4 @@ def replay(connection: sa.Connection, event: Mapping[str, Any]) -> None:
     row = connection.execute(sa.select(t.assignment).where(t.assignment.c.id == facts["assignment"])).one_or_none()
     if row is None:
         raise ValueError(f"the assignment {facts['assignment']} was never made")
-    put(connection, replace(_read(row), ended_by=facts["by"], ended_at=at))
-
-
-def _read(row: Any) -> Assignment:
-    return Assignment(**{name: getattr(row, name) for name in Assignment.__dataclass_fields__})
+    put(connection, replace(record_of(Assignment, row), ended_by=facts["by"], ended_at=at))

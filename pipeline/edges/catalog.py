@@ -25,6 +25,7 @@ from ulid import ULID
 from pipeline.edges import accounts, history, isolations, registers, restrictions, watched
 from pipeline.edges import tables as t
 from pipeline.edges.filed import filed_of
+from pipeline.edges.rows import record_of
 from pipeline.errors import BadInput, TryAgain
 from pipeline.records import (
     Around,
@@ -224,16 +225,16 @@ class Catalog:
         relatives = self._relatives(connection, ids)
         return [
             Known(
-                original=_original(originals[one]),
+                original=record_of(Original, originals[one]),
                 arrivals=tuple(_arrival(row) for row in arrivals[one]),
                 properties={row.name: Property(name=row.name, found=row.found, value=row.value, finder=row.finder)
                             for row in properties[one]},
-                time_claims=tuple(_record(TimeClaim, row) for row in claims[one]),
+                time_claims=tuple(record_of(TimeClaim, row) for row in claims[one]),
                 time=_decided(decided[one][-1]) if decided[one] else None,
-                correction=_record(TimeCorrection, corrections[one][0]) if corrections[one] else None,
+                correction=record_of(TimeCorrection, corrections[one][0]) if corrections[one] else None,
                 links=tuple(_link(row) for row in links[one]),
-                caveats=tuple(_record(Caveat, row) for row in caveats[one]),
-                derivatives=tuple(_record(Derivative, row) for row in made[one]),
+                caveats=tuple(record_of(Caveat, row) for row in caveats[one]),
+                derivatives=tuple(record_of(Derivative, row) for row in made[one]),
                 fingerprints=tuple(
                     Fingerprint(method=row.method, version=row.version, finder=row.finder,
                                 data=row.data if with_data else b"")
@@ -551,7 +552,7 @@ class Catalog:
         query = sa.select(t.derivative).where(made.id == derivative_id, made.original == original_id)
         with self.snapshot() as connection:
             row = connection.execute(query).one_or_none()
-        return None if row is None else _record(Derivative, row)
+        return None if row is None else record_of(Derivative, row)
 
     def derivative_paths(self, ids: Sequence[str]) -> set[str]:
         """Where the recorded derivatives of these originals lie."""
@@ -604,7 +605,7 @@ class Catalog:
     def original_with(self, connection: sa.Connection, sha256: str) -> Original | None:
         """The original with this digest, as this transaction sees it."""
         row = connection.execute(sa.select(t.original).where(t.original.c.sha256 == sha256)).one_or_none()
-        return None if row is None else _original(row)
+        return None if row is None else record_of(Original, row)
 
     def record(self, connection: sa.Connection, original_id: str, turn: str, facts: Facts, seq: int) -> None:
         """The facts of one turn replace those that its stage found before; marks, those of the same method.
@@ -917,24 +918,13 @@ def _stems(name: str) -> list[str]:
     return [stem, PurePosixPath(stem).stem]
 
 
-def _record(kind: Any, row: Any) -> Any:
-    return kind(**{name: getattr(row, name) for name in kind.__dataclass_fields__})
-
-
-def _original(row: Any) -> Original:
-    return Original(**{name: getattr(row, name) for name in Original.__dataclass_fields__})
-
-
 def _arrival(row: Any) -> Arrival:
-    names = [name for name in Arrival.__dataclass_fields__ if name != "stated"]
     stated = Stated(**{name: getattr(row, f"stated_{name}") for name in Stated.__dataclass_fields__})
-    values = {name: getattr(row, name) for name in names}
-    return Arrival(**{**values, "name_raw": bytes(values["name_raw"])}, stated=stated)
+    return record_of(Arrival, row, name_raw=bytes(row.name_raw), stated=stated)
 
 
 def _decided(row: Any) -> DecidedTime:
-    values = {name: getattr(row, name) for name in DecidedTime.__dataclass_fields__}
-    return DecidedTime(**{**values, "losers": tuple(map(_loser, values["losers"]))})
+    return record_of(DecidedTime, row, losers=tuple(map(_loser, row.losers)))
 
 
 def _loser(told: Sequence[str]) -> tuple[str, str, str]:
@@ -943,5 +933,4 @@ def _loser(told: Sequence[str]) -> tuple[str, str, str]:
 
 
 def _link(row: Any) -> CaseLink:
-    values = {name: getattr(row, name) for name in CaseLink.__dataclass_fields__}
-    return CaseLink(**{**values, "case": row.printed})
+    return record_of(CaseLink, row, case=row.printed)

@@ -18,6 +18,7 @@ from pipeline.edges import tables
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
 from pipeline.edges.clock import boot
+from pipeline.edges.rows import put_row, record_of
 
 EVENTS: Final = ("clock.jump", "clock.confirmed", "clock.plausible")
 # Two looks at the counter around one at the wall clock lie no further apart, else the process stood still between.
@@ -90,7 +91,7 @@ class ClockWatch:
         table = tables.clock
         row = connection.execute(sa.select(table).where(table.c.host == self._host).with_for_update()).one_or_none()
         if row is not None:
-            return Clock(**{name: getattr(row, name) for name in Clock.__dataclass_fields__})
+            return record_of(Clock, row)
         return self._from_log(connection)
 
     def _from_log(self, connection: sa.Connection) -> Clock:
@@ -108,10 +109,7 @@ class ClockWatch:
         return Clock(wall_at=last.at, ticks_s=0.0, boot="", sure_at=sure_at, doubt=True)
 
     def _keep(self, connection: sa.Connection, clock: Clock) -> None:
-        table = tables.clock
-        kept = connection.execute(sa.update(table).where(table.c.host == self._host).values(**asdict(clock)))
-        if kept.rowcount == 0:
-            connection.execute(sa.insert(table).values(host=self._host, **asdict(clock)))
+        put_row(connection, tables.clock, {"host": self._host, **asdict(clock)}, key="host")
 
     def _tell(
         self, connection: sa.Connection, what: str, clock: Clock, *, before: Clock, moved_s: float,

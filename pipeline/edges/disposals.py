@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from pipeline.edges import tables as t
 from pipeline.edges.catalog import Catalog
+from pipeline.edges.rows import plain_of, put_row, record_of
 from pipeline.errors import BadInput
 from pipeline.records import Disposal, Hold, Retained
 
@@ -33,8 +34,7 @@ def put(connection: sa.Connection, catalog: Catalog, record: Hold | Retained | D
     values = asdict(record)
     if isinstance(record, Hold | Retained):
         values["case"] = catalog.case_of(connection, record.case_key, str(record.printed)) if record.case_key else None
-    if connection.execute(sa.update(table).where(table.c.id == record.id).values(**values)).rowcount == 0:
-        connection.execute(sa.insert(table).values(**values))
+    put_row(connection, table, values)
 
 
 def one(connection: sa.Connection, kind: type[R], identifier: str) -> R:
@@ -46,18 +46,18 @@ def one(connection: sa.Connection, kind: type[R], identifier: str) -> R:
         raise BadInput(
             f"There is nothing with the identifier {identifier}", zh=f"没有编号为 {identifier} 的记录", found=identifier
         )
-    return _read(kind, row)
+    return record_of(kind, row)
 
 
 def holds_in_force(connection: sa.Connection) -> list[Hold]:
     """Every hold that nobody released, oldest first."""
     rows = connection.execute(sa.select(t.hold).where(t.hold.c.released_at.is_(None)).order_by(t.hold.c.id))
-    return [_read(Hold, row) for row in rows]
+    return [record_of(Hold, row) for row in rows]
 
 
 def holds(connection: sa.Connection) -> list[Hold]:
     """Every hold that ever was, oldest first."""
-    return [_read(Hold, row) for row in connection.execute(sa.select(t.hold).order_by(t.hold.c.id))]
+    return [record_of(Hold, row) for row in connection.execute(sa.select(t.hold).order_by(t.hold.c.id))]
 
 
 def decision_on(connection: sa.Connection, *, original: str | None, case: str | None) -> Retained | None:
@@ -66,7 +66,7 @@ def decision_on(connection: sa.Connection, *, original: str | None, case: str | 
         t.retained.c.original == original if original else t.retained.c.case == case, t.retained.c.ended_at.is_(None)
     )
     row = connection.execute(query.order_by(t.retained.c.id.desc())).first()
-    return None if row is None else _read(Retained, row)
+    return None if row is None else record_of(Retained, row)
 
 
 def disposals(connection: sa.Connection, states: Sequence[str] | None = None) -> list[Disposal]:
@@ -74,14 +74,14 @@ def disposals(connection: sa.Connection, states: Sequence[str] | None = None) ->
     query = sa.select(t.disposal).order_by(t.disposal.c.id)
     if states is not None:
         query = query.where(t.disposal.c.state.in_(states))
-    return [_read(Disposal, row) for row in connection.execute(query)]
+    return [record_of(Disposal, row) for row in connection.execute(query)]
 
 
 def disposal_of(connection: sa.Connection, original: str, states: Sequence[str]) -> Disposal | None:
     """The latest disposal of this original in one of these states."""
     query = sa.select(t.disposal).where(t.disposal.c.original == original, t.disposal.c.state.in_(states))
     row = connection.execute(query.order_by(t.disposal.c.id.desc())).first()
-    return None if row is None else _read(Disposal, row)
+    return None if row is None else record_of(Disposal, row)
 
 
 def originals(connection: sa.Connection, ids: Iterable[str] | None = None) -> list[Any]:
@@ -111,9 +111,9 @@ def decisions_in_force(connection: sa.Connection) -> tuple[dict[str, Retained], 
     by_original, by_case = {}, {}
     for row in rows:
         if row.original is not None:
-            by_original[row.original] = _read(Retained, row)
+            by_original[row.original] = record_of(Retained, row)
         else:
-            by_case[row.case] = _read(Retained, row)
+            by_case[row.case] = record_of(Retained, row)
     return by_original, by_case
 
 
@@ -127,7 +127,7 @@ def held_cases(connection: sa.Connection) -> dict[str, list[Hold]]:
     found: dict[str, list[Hold]] = defaultdict(list)
     query = sa.select(t.hold).where(t.hold.c.released_at.is_(None), t.hold.c.case.is_not(None)).order_by(t.hold.c.id)
     for row in connection.execute(query):
-        found[row.case].append(_read(Hold, row))
+        found[row.case].append(record_of(Hold, row))
     return found
 
 
@@ -165,7 +165,7 @@ def noted(connection: sa.Connection) -> list[tuple[str, dict[str, Any]]]:
             by_case[case].append(original)
     for name, kind, row in rows:
         for original in [row.original] if row.original else by_case.get(row.case, []):
-            about[original][name].append(told(_read(kind, row)))
+            about[original][name].append(plain_of(record_of(kind, row)))
     return [(row.sha256, about[row.id]) for row in originals(connection) if row.id in about]
 
 
@@ -199,11 +199,6 @@ def clock_confirmed_at(connection: sa.Connection, original: str) -> datetime | N
     query = sa.select(event.line).where(event.type == "clock.confirmed", event.seq > approved.scalar_subquery())
     line = connection.execute(query.order_by(event.seq.desc()).limit(1)).scalar()
     return None if line is None else datetime.fromisoformat(json.loads(line)["facts"]["to"])
-
-
-def told(record: Hold | Retained | Disposal) -> dict[str, Any]:
-    """The record as plain JSON data, for its event."""
-    return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in asdict(record).items()}
 
 
 def read_told(kind: type[R], data: Mapping[str, Any]) -> R:
@@ -241,7 +236,3 @@ EVENTS: Final[Mapping[str, tuple[type[Any], str]]] = {
         for deed in ("proposed", "approved", "cancelled", "begun", "stopped", "done")
     },
 }
-
-
-def _read(kind: type[R], row: Any) -> R:
-    return kind(**{field.name: getattr(row, field.name) for field in fields(kind)})

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pipeline.edges import tables as t
+from pipeline.edges.rows import put_row, record_of
 from pipeline.records import Caveat
 
 
@@ -173,7 +174,7 @@ def drops(connection: sa.Connection, source: str | None = None, *, waiting: bool
     if source is not None:
         query = query.where(t.drop.c.source == source)
     last = {(row.source, row.folder, row.name): row for row in connection.execute(query)}
-    found = [Drop(**{name: getattr(row, name) for name in Drop.__dataclass_fields__}) for row in last.values()]
+    found = [record_of(Drop, row) for row in last.values()]
     return [one for one in found if one.state == "waiting"] if waiting else found
 
 
@@ -226,9 +227,7 @@ def told_up_to(connection: sa.Connection, name: str) -> int:
 
 def tell_up_to(connection: sa.Connection, name: str, seq: int) -> None:
     """This teller has told of everything up to this event."""
-    updated = connection.execute(sa.update(t.told).where(t.told.c.name == name).values(seq=seq))
-    if updated.rowcount == 0:
-        connection.execute(sa.insert(t.told).values(name=name, seq=seq))
+    put_row(connection, t.told, {"name": name, "seq": seq}, key="name")
 
 
 def _in_pieces(ids: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from pipeline.edges import tables
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
+from pipeline.edges.rows import record_of
 from pipeline.states import EXPORT_STATES, may_move
 
 _STATE_OF: Final = {
@@ -129,15 +130,11 @@ def listed(catalog: Catalog, *, states: tuple[str, ...] = (), original: str | No
     if original:
         query = query.where(tables.export.c.original == original)
     with catalog.snapshot() as connection:
-        return [_export(row) for row in connection.execute(query)]
+        return [record_of(Export, row) for row in connection.execute(query)]
 
 
 def found(catalog: Catalog, identifier: str) -> Export | None:
     """The export with this identifier."""
     with catalog.snapshot() as connection:
         row = connection.execute(sa.select(tables.export).where(tables.export.c.id == identifier)).one_or_none()
-    return None if row is None else _export(row)
-
-
-def _export(row: Any) -> Export:
-    return Export(**{name: getattr(row, name) for name in Export.__dataclass_fields__})
+    return None if row is None else record_of(Export, row)

@@ -1,7 +1,7 @@
 """What is isolated because somebody suspects a state secret in it, in the catalog: for nobody it is there any more.
 
-The log names the original's identifier and the deed, and nothing of why. A recording and its sidecars are one family:
-what holds for one of them holds for all. Everything here runs inside a transaction of the caller's.
+The log names the original's identifier and the deed, and nothing of why. Everything here runs inside a transaction of
+the caller's.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from pipeline.edges import families
 from pipeline.edges import tables as t
+from pipeline.edges.rows import put_row, record_of
 from pipeline.errors import BadInput
 from pipeline.records import Restriction
 
@@ -38,10 +40,7 @@ class Isolation:
 
 def closed() -> sa.Select[Any]:
     """The identifiers of all that is isolated now, families included, to be compared with in a query."""
-    original, its = t.original.c, t.isolation.c
-    own = sa.select(its.original).where(its.ended_at.is_(None))
-    heads = sa.select(sa.func.coalesce(original.parent, original.id)).where(original.id.in_(own))
-    return sa.select(original.id).where(sa.or_(original.id.in_(heads), original.parent.in_(heads)))
+    return families.of(sa.select(t.isolation.c.original).where(t.isolation.c.ended_at.is_(None)))
 
 
 def among(connection: sa.Connection, ids: Sequence[str] | None = None) -> set[str]:
@@ -63,7 +62,8 @@ def restriction_of(original: str) -> Restriction:
 def listed(connection: sa.Connection, *, all_: bool = False) -> list[Isolation]:
     """Those in force, or every one that ever was, oldest first."""
     query = sa.select(t.isolation).order_by(t.isolation.c.id)
-    return [_read(row) for row in connection.execute(query if all_ else query.where(t.isolation.c.ended_at.is_(None)))]
+    found = connection.execute(query if all_ else query.where(t.isolation.c.ended_at.is_(None)))
+    return [record_of(Isolation, row) for row in found]
 
 
 def one(connection: sa.Connection, identifier: str) -> Isolation:
@@ -72,29 +72,12 @@ def one(connection: sa.Connection, identifier: str) -> Isolation:
     row = connection.execute(query).one_or_none()
     if row is None:
         raise BadInput(f"There is no isolation {identifier}", zh=f"没有编号为 {identifier} 的隔离", found=identifier)
-    return _read(row)
+    return record_of(Isolation, row)
 
 
 def put(connection: sa.Connection, record: Isolation) -> None:
     """The isolation stands as it is here."""
-    values = vars(record)
-    if connection.execute(sa.update(t.isolation).where(t.isolation.c.id == record.id).values(**values)).rowcount == 0:
-        connection.execute(sa.insert(t.isolation).values(**values))
-
-
-def family_of(connection: sa.Connection, original: str) -> list[str]:
-    """The recording that it is or belongs to, with all its sidecars."""
-    its = t.original.c
-    head = sa.select(sa.func.coalesce(its.parent, its.id)).where(its.id == original).scalar_subquery()
-    return list(connection.execute(sa.select(its.id).where(sa.or_(its.id == head, its.parent == head))).scalars())
-
-
-def touch(connection: sa.Connection, originals: Sequence[str], seq: int) -> None:
-    """These have changed at this event: the index follows that."""
-    its = t.original.c
-    connection.execute(
-        sa.update(t.original).where(its.id.in_(originals), its.changed_seq < seq).values(changed_seq=seq)
-    )
+    put_row(connection, t.isolation, vars(record))
 
 
 def replay(connection: sa.Connection, event: Mapping[str, Any]) -> None:
@@ -111,7 +94,3 @@ def dump(connection: sa.Connection) -> list[dict[str, Any]]:
     """Every isolation as its events tell it, in a form that can be compared."""
     moments = ("begun_at", "ended_at")
     return [{k: v for k, v in vars(record).items() if k not in moments} for record in listed(connection, all_=True)]
-
-
-def _read(row: Any) -> Isolation:
-    return Isolation(**{name: getattr(row, name) for name in Isolation.__dataclass_fields__})

@@ -49,7 +49,10 @@ UNWANTED_VARIABLES: Final = ("DBOS__CLOUD", "DBOS__CONDUCTOR_URL", "DBOS__CONDUC
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to do one turn. token: the fence; only its holder can record what the turn found."""
+    """The right to do one turn. token: the fence; only its holder can record what the turn found.
+
+    begun_s: of the clock that only counts on.
+    """
 
     job: str
     original: str
@@ -58,6 +61,7 @@ class Claim:
     token: str
     attempts: int
     deaths: int
+    begun_s: float = field(default_factory=time.monotonic, compare=False)
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,6 @@ class Jobs:
         self._guard: threading.Thread | None = None
         self._running: dict[str, float] = {}
         self._shares: dict[str, float] = {}
-        self._begun: dict[str, float] = {}
         self._took: dict[tuple[str, str], Took] = {}
         self._running_lock = threading.Lock()
         # Of its own, for it is taken within transactions, and who holds the other may wait for one.
@@ -298,8 +301,6 @@ class Jobs:
                     started_at=datetime.now(UTC), ended_at=None,
                 )
             )  # fmt: skip
-        with self._took_lock:
-            self._begun[row.id] = time.monotonic()
         return Claim(row.id, original_id, lane, stage, token, row.attempts + 1, deaths)
 
     def finish(
@@ -316,9 +317,8 @@ class Jobs:
         if done.rowcount != 1:
             raise Superseded(f"The job {claim.job} is no longer this worker's")
         with self._took_lock:
-            begun = self._begun.pop(claim.job, None)
-            if begun is not None and state in ("done", "failed"):
-                self._took.setdefault((claim.stage, state), Took()).add(time.monotonic() - begun)
+            if state in ("done", "failed"):
+                self._took.setdefault((claim.stage, state), Took()).add(time.monotonic() - claim.begun_s)
 
     @contextlib.contextmanager
     def progressing(self, claim: Claim) -> Iterator[Callable[[float], None]]:

@@ -7,13 +7,14 @@ here runs inside a transaction of the caller's.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from pipeline.edges import tables as t
+from pipeline.edges.rows import put_row, record_of
 from pipeline.records import Annotation
 
 MADE, WITHDRAWN = "annotation.made", "annotation.withdrawn"
@@ -22,9 +23,7 @@ EVENTS: Final = (MADE, WITHDRAWN)
 
 def put(connection: sa.Connection, record: Annotation) -> None:
     """The row of this annotation is this, be it new or known."""
-    its = t.annotation.c.id == record.id
-    if connection.execute(sa.update(t.annotation).where(its).values(**asdict(record))).rowcount == 0:
-        connection.execute(sa.insert(t.annotation).values(**asdict(record)))
+    put_row(connection, t.annotation, asdict(record))
 
 
 def on(connection: sa.Connection, original: str, person: str) -> list[Annotation]:
@@ -35,18 +34,13 @@ def on(connection: sa.Connection, original: str, person: str) -> list[Annotation
         .where(its.original == original, its.withdrawn_at.is_(None), sa.or_(its.shared, its.by == person))
         .order_by(its.at_s, its.id)
     )
-    return [_read(row) for row in connection.execute(query)]
+    return [record_of(Annotation, row) for row in connection.execute(query)]
 
 
 def one(connection: sa.Connection, identifier: str) -> Annotation | None:
     """The annotation with this identifier, withdrawn or not."""
     row = connection.execute(sa.select(t.annotation).where(t.annotation.c.id == identifier)).one_or_none()
-    return None if row is None else _read(row)
-
-
-def told(record: Annotation) -> dict[str, Any]:
-    """The annotation as plain JSON data, for its event."""
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(record).items()}
+    return None if row is None else record_of(Annotation, row)
 
 
 def replay(connection: sa.Connection, event: Mapping[str, Any]) -> None:
@@ -55,7 +49,3 @@ def replay(connection: sa.Connection, event: Mapping[str, Any]) -> None:
     for name in ("corrected_at", "made_at", "withdrawn_at"):
         values[name] = values[name] and datetime.fromisoformat(values[name])
     put(connection, Annotation(**values))
-
-
-def _read(row: Any) -> Annotation:
-    return Annotation(**{one.name: getattr(row, one.name) for one in fields(Annotation)})

@@ -21,6 +21,7 @@ from ulid import ULID
 from pipeline.case_numbers import comparable
 from pipeline.edges import tables as t
 from pipeline.edges.audit import NewEvent
+from pipeline.edges.rows import record_of
 from pipeline.errors import BadInput
 from pipeline.records import (
     Activity,
@@ -101,13 +102,13 @@ def case_with(key: str) -> sa.ScalarSelect[str]:
 def devices(connection: sa.Connection) -> list[Device]:
     """Every device, by code."""
     rows = connection.execute(sa.select(t.device).order_by(t.device.c.code))
-    return [Device(**{**_values(Device, row), "aliases": tuple(row.aliases)}) for row in rows]
+    return [record_of(Device, row, aliases=tuple(row.aliases)) for row in rows]
 
 
 def custodians(connection: sa.Connection) -> list[Custodian]:
     """Every person, by code."""
     rows = connection.execute(sa.select(t.custodian).order_by(t.custodian.c.code))
-    return [Custodian(**{**_values(Custodian, row), "aliases": tuple(row.aliases)}) for row in rows]
+    return [record_of(Custodian, row, aliases=tuple(row.aliases)) for row in rows]
 
 
 def ledger(connection: sa.Connection, *, device: str | None = None) -> list[LedgerEntry]:
@@ -265,8 +266,7 @@ def links_among(connection: sa.Connection, ids: Sequence[str] | None) -> dict[st
     if ids is not None and not ids:
         return found
     for row in connection.execute(query if ids is None else query.where(t.case_link.c.original.in_(ids))):
-        values = {one.name: getattr(row, one.name) for one in fields(CaseLink) if one.name != "case"}
-        found[row.original] += (CaseLink(**values, case=row.printed),)
+        found[row.original] += (record_of(CaseLink, row, case=row.printed),)
     return found
 
 
@@ -445,12 +445,8 @@ def dump(connection: sa.Connection) -> dict[str, list[dict[str, Any]]]:
     return {name: sorted(map(told, read()), key=str) for name, read in everything.items()}
 
 
-def _values(kind: type[Any], row: Any) -> dict[str, Any]:
-    return {one.name: getattr(row, one.name) for one in fields(kind)}
-
-
 def _activity(row: Any) -> Activity:
-    return Activity(**{**_values(Activity, row), "case": row.printed, "people": tuple(row.people)})
+    return record_of(Activity, row, case=row.printed, people=tuple(row.people))
 
 
 def _plain(record: Device | Custodian | Activity) -> dict[str, Any]:

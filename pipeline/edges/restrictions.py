@@ -1,21 +1,21 @@
 """Who alone may see what, in the catalog: restrictions of originals and cases.
 
-A case is named by any of its numbers, so a restriction stays with the case whatever else its numbers turn out to be. A
-recording and its sidecars are one family: what holds for one of them holds for all.
+A case is named by any of its numbers, so a restriction stays with the case whatever else its numbers turn out to be.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline.edges import isolations, registers
+from pipeline.edges import families, isolations, registers
 from pipeline.edges import tables as t
+from pipeline.edges.rows import plain_of, put_row, record_of
 from pipeline.errors import BadInput
 from pipeline.records import Restriction
 
@@ -61,7 +61,7 @@ def on_cases(connection: sa.Connection) -> dict[str, tuple[Restriction, ...]]:
 
 def restricted_originals(connection: sa.Connection) -> list[str]:
     """Every original that something in force may hold for: its own, its family's, that of its cases."""
-    original, link, number = t.original.c, t.case_link.c, t.case_number.c
+    link, number = t.case_link.c, t.case_number.c
     own = sa.select(t.restriction.c.original).where(_IN_FORCE, t.restriction.c.original.is_not(None))
     through = (
         sa.select(link.original)
@@ -69,9 +69,8 @@ def restricted_originals(connection: sa.Connection) -> list[str]:
         .join(t.restriction, t.restriction.c.case_key == number.key)
         .where(_IN_FORCE, link.status != "refused")
     )
-    heads = sa.select(sa.func.coalesce(original.parent, original.id)).where(original.id.in_(own.union(through)))
-    query = sa.select(original.id).where(sa.or_(original.id.in_(heads), original.parent.in_(heads)))
-    return sorted({*connection.execute(query).scalars(), *isolations.among(connection)})
+    found = connection.execute(families.of(own.union(through))).scalars()
+    return sorted({*found, *isolations.among(connection)})
 
 
 def _families(connection: sa.Connection, ids: Sequence[str]) -> dict[str, list[str]]:
@@ -121,26 +120,16 @@ def one(connection: sa.Connection, identifier: str) -> Restriction:
 def put(connection: sa.Connection, record: Restriction) -> None:
     """The restriction stands as it is here."""
     values = {**asdict(record), "units": list(record.units), "persons": list(record.persons)}
-    its = t.restriction.c.id == record.id
-    if connection.execute(sa.update(t.restriction).where(its).values(**values)).rowcount == 0:
-        connection.execute(sa.insert(t.restriction).values(**values))
+    put_row(connection, t.restriction, values)
 
 
 def touch(connection: sa.Connection, record: Restriction, seq: int) -> None:
     """The originals that it holds for, with their families, have changed at this event: the index follows that."""
-    original = t.original.c
     about: Any = [record.original]
     if record.case_key is not None:
         number = sa.select(t.case_number.c.case).where(t.case_number.c.key == record.case_key).scalar_subquery()
         about = sa.select(t.case_link.c.original).where(t.case_link.c.case == number)
-    heads = sa.select(sa.func.coalesce(original.parent, original.id)).where(original.id.in_(about))
-    changed = sa.update(t.original).where(original.changed_seq < seq).values(changed_seq=seq)
-    connection.execute(changed.where(sa.or_(original.id.in_(heads), original.parent.in_(heads))))
-
-
-def told(record: Restriction) -> dict[str, Any]:
-    """The record as plain JSON data, for its event."""
-    return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in asdict(record).items()}
+    families.touch(connection, about, seq)
 
 
 def replay(connection: sa.Connection, event: Mapping[str, Any]) -> None:
@@ -155,10 +144,9 @@ def replay(connection: sa.Connection, event: Mapping[str, Any]) -> None:
 
 
 def _read(row: Any) -> Restriction:
-    values = {field.name: getattr(row, field.name) for field in fields(Restriction)}
-    return Restriction(**{**values, "units": tuple(row.units), "persons": tuple(row.persons)})
+    return record_of(Restriction, row, units=tuple(row.units), persons=tuple(row.persons))
 
 
 def dump(connection: sa.Connection) -> list[dict[str, Any]]:
     """Every restriction in a form that can be compared."""
-    return [told(record) for record in restrictions(connection, all_=True)]
+    return [plain_of(record) for record in restrictions(connection, all_=True)]

@@ -7,13 +7,14 @@ are not: what they told of can be found. Everything here runs inside a transacti
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from pipeline.edges import tables as t
+from pipeline.edges.rows import put_row, record_of
 from pipeline.records import Alert, SavedSearch
 
 SAVED, ENDED = "search.saved", "search.ended"
@@ -22,9 +23,7 @@ EVENTS: Final = (SAVED, ENDED)
 
 def put(connection: sa.Connection, record: SavedSearch) -> None:
     """The row of this search is this, be it new or known."""
-    its = t.saved_search.c.id == record.id
-    if connection.execute(sa.update(t.saved_search).where(its).values(**asdict(record))).rowcount == 0:
-        connection.execute(sa.insert(t.saved_search).values(**asdict(record)))
+    put_row(connection, t.saved_search, asdict(record))
 
 
 def in_force(connection: sa.Connection, owner: str | None = None) -> list[SavedSearch]:
@@ -32,7 +31,7 @@ def in_force(connection: sa.Connection, owner: str | None = None) -> list[SavedS
     query = sa.select(t.saved_search).where(t.saved_search.c.ended_at.is_(None)).order_by(t.saved_search.c.id)
     if owner is not None:
         query = query.where(t.saved_search.c.owner == owner)
-    return [_search(row) for row in connection.execute(query)]
+    return [record_of(SavedSearch, row) for row in connection.execute(query)]
 
 
 def raise_alerts(connection: sa.Connection, found: Sequence[Alert]) -> None:
@@ -63,7 +62,7 @@ def alerts(connection: sa.Connection, owner: str, *, seen: bool = False) -> list
     )
     if not seen:
         query = query.where(t.alert.c.seen_at.is_(None))
-    return [(_search(row), Alert(**_values(Alert, row))) for row in connection.execute(query)]
+    return [(record_of(SavedSearch, row), record_of(Alert, row)) for row in connection.execute(query)]
 
 
 def mark_seen(connection: sa.Connection, shown: Iterable[Alert], at: datetime) -> None:
@@ -73,22 +72,9 @@ def mark_seen(connection: sa.Connection, shown: Iterable[Alert], at: datetime) -
         connection.execute(sa.update(t.alert).where(*its).values(seen_at=at))
 
 
-def told(record: SavedSearch) -> dict[str, Any]:
-    """The search as plain JSON data, for its event."""
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(record).items()}
-
-
 def replay(connection: sa.Connection, event: Mapping[str, Any]) -> None:
     """What this event of the log saved or gave up is so in the catalog again."""
     values = dict(event["facts"]["search"])
     for name in ("saved_at", "ended_at"):
         values[name] = values[name] and datetime.fromisoformat(values[name])
     put(connection, SavedSearch(**values))
-
-
-def _search(row: Any) -> SavedSearch:
-    return SavedSearch(**_values(SavedSearch, row))
-
-
-def _values(kind: type[Any], row: Any) -> dict[str, Any]:
-    return {one.name: getattr(row, one.name) for one in fields(kind)}

@@ -41,8 +41,8 @@ LEASE_S = 3.0
 # The goal: what a stopped worker had in hand is for others to do within the lease and so much. When one of them is
 # free to begin it is a matter of this machine's strength.
 SLACK_S = 10.0
-# Folders of a home with the files by which its processes lock each other out.
-LOCKING = (".", "log", "index", "index/matching")
+# The files of a home by which its processes, and the search engine in them, lock each other out.
+LOCKING = ("*.lock", "log/*.lock", "index/*.lock", "index/*/*.lock")
 BUSY = 8  # files that are kept unfinished, so that there is always a turn to stop in
 
 
@@ -298,7 +298,7 @@ def still_claimed(home: Home) -> set[tuple[str, str, str]]:
 
 def has_nothing_locked(home: Home, one: Stood) -> bool:
     """Whether the others can work on: who stops while it writes catalog, log or index holds up everybody."""
-    for lock in (path for place in LOCKING for path in (home.settings.home / place).glob("*.lock")):
+    for lock in (path for pattern in LOCKING for path in home.settings.home.glob(pattern)):
         try:
             with FileLock(lock, timeout=0.1):
                 pass

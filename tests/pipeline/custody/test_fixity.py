@@ -20,6 +20,7 @@ from pipeline.custody.accession import Candidate
 from pipeline.custody.fixity import Fixity, Pace
 from pipeline.edges import disposals
 from pipeline.edges.audit import NewEvent
+from pipeline.edges.rows import plain_of
 from pipeline.edges.vault import Vault
 from pipeline.errors import CustodyBroken
 from pipeline.records import Disposal
@@ -59,7 +60,7 @@ def disposed(home: Home, original: str, reason: str = "period over") -> None:
         id=str(ULID()), original=original, state="done", reason=reason, code="x", until_at=now, rules="1",
         proposed_by="a", proposed_role="operator", proposed_at=now, ended_at=now, certificate=certificate,
     )  # fmt: skip
-    event = NewEvent(type="disposal.done", actor="test", original=original, facts={"disposal": disposals.told(done)})
+    event = NewEvent(type="disposal.done", actor="test", original=original, facts={"disposal": plain_of(done)})
     with home.catalog.transaction() as connection:
         [seq] = home.audit.record(connection, [event])
         disposals.replay(home.catalog, connection, {"type": event.type, "facts": event.facts, "seq": seq})
