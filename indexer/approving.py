@@ -24,7 +24,7 @@ from indexer.exporting import selection
 from indexer.exporting.selection import Selection
 from pipeline.edges import drops, exports, registers
 from pipeline.edges.audit import AuditLog, NewEvent
-from pipeline.edges.catalog import Catalog
+from pipeline.edges.catalog import Catalog, in_pieces
 from pipeline.edges.exports import Export
 from pipeline.edges.vault import Vault
 from pipeline.errors import BadInput, NotAllowed
@@ -88,7 +88,7 @@ class Approvals:
                 f"The export {asked.id} is not waiting for approval: it is {asked.state}",
                 zh=f"申请 {asked.id} 已不在待审批状态", found=asked.state,
             )  # fmt: skip
-        filming = self.filming_of(asked)
+        filming = self.filming_of([asked])[asked.id]
         if approve:
             self._require_other(reviewer, asked, filming)
         said = {
@@ -98,37 +98,36 @@ class Approvals:
         self._tell("export.approved" if approve else "export.refused", reviewer, said, original=asked.original)
         return self._found(identifier)
 
-    def why_not(self, reviewer: Reviewer, asked: Export) -> NotAllowed | None:
-        """Why this person cannot approve the request; None where they can."""
+    def why_not(self, reviewer: Reviewer, asked: Export, filming: Filming) -> NotAllowed | None:
+        """Why this person cannot approve the request for what these filmed; None where they can."""
         try:
             access.require(reviewer, "approve_export")
-            self._require_other(reviewer, asked, self.filming_of(asked))
+            self._require_other(reviewer, asked, filming)
         except NotAllowed as refused:
             return refused
         return None
 
-    def filming_of(self, asked: Export) -> Filming:
-        """Who filmed what is asked for."""
-        if asked.original is not None:
-            return self._filming([self._catalog.known_of(asked.original)])
-        return self._filming(self._catalog.known_of_many(sorted(self._catalog.linked_to(asked.case_key))))
-
-    def _filming(self, knowns: Sequence[Known]) -> Filming:
+    def filming_of(self, asked: Sequence[Export]) -> dict[str, Filming]:
+        """Identifier of each request -> who filmed what it asks for."""
+        of_cases = self._catalog.linked_to_cases([one.case_key for one in asked if one.original is None])
+        its = {one.id: [one.original] if one.original else sorted(of_cases[one.case_key]) for one in asked}
+        ids = sorted({original for originals in its.values() for original in originals})
+        theirs = self._units()
         with self._catalog.snapshot() as connection:
             bureau = Bureau(
                 registers.devices(connection), registers.custodians(connection), registers.ledger(connection)
             )
-        persons, units = set[str](), set[str | None]()
-        for known in knowns:
-            around = bureau.around(known)
-            recorded_by = around.device or bureau.device(str(known.value("register.device", "")))
-            carried = [one.person for one in around.carried] + ([around.officer] if around.officer else [])
-            stated = [one.stated.officer.strip() for one in known.arrivals if one.stated.officer]
-            persons |= {one.name for one in carried} | set(stated)
-            units |= {one.unit for one in carried} | ({recorded_by.unit} if recorded_by else set())
-        theirs = self._units()
-        units |= {theirs.get(person) for person in persons}
-        return Filming(persons=frozenset(persons), units=frozenset(unit for unit in units if unit))
+        of_each = {
+            known.original.id: _filming(known, bureau)
+            for some in in_pieces(ids) for known in self._catalog.known_of_many(some)
+        }  # fmt: skip
+        found = {}
+        for identifier, originals in its.items():
+            persons = frozenset(one for original in originals for one in of_each[original].persons)
+            units = {one for original in originals for one in of_each[original].units}
+            units |= {unit for one in persons if (unit := theirs.get(one))}
+            found[identifier] = Filming(persons=persons, units=frozenset(units))
+        return found
 
     def _require_other(self, reviewer: Reviewer, asked: Export, filming: Filming) -> None:
         if reviewer.name == asked.asked_by:
@@ -235,6 +234,18 @@ class Approvals:
     ) -> None:
         event = NewEvent(type=type, actor=actor, original=original, facts=facts, outcome=outcome)
         exports.tell(self._catalog, self._audit, [event])
+
+
+def _filming(known: Known, bureau: Bureau) -> Filming:
+    """Who recorded it by the registers and by what was stated."""
+    around = bureau.around(known)
+    recorded_by = around.device or bureau.device(str(known.value("register.device", "")))
+    carried = [one.person for one in around.carried] + ([around.officer] if around.officer else [])
+    stated = [one.stated.officer.strip() for one in known.arrivals if one.stated.officer]
+    units = {one.unit for one in carried} | ({recorded_by.unit} if recorded_by else set())
+    return Filming(
+        persons=frozenset([*(one.name for one in carried), *stated]), units=frozenset(one for one in units if one)
+    )
 
 
 def login() -> str:

@@ -163,9 +163,8 @@ def _require_room(home: Home, copy: Vault, target: Path) -> None:
 
 def _copy_objects(home: Home, copy: Vault, done: Done, moved: Moved) -> None:
     with home.catalog.snapshot() as connection:
-        isolated = isolations.among(connection)
-    # Nothing of what is isolated is copied to where it is not yet.
-    kept_back = {sha256 for sha256, original in home.catalog.digests().items() if original in isolated}
+        # Nothing of what is isolated is copied to where it is not yet.
+        kept_back = isolations.digests(connection)
     for sha256 in [*home.vault.digests(), *home.vault.tombstones()]:
         if sha256 in kept_back:
             continue

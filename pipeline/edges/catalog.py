@@ -470,6 +470,16 @@ class Catalog:
         with self.snapshot() as connection:
             return {row.original: row.status for row in connection.execute(sa.select(*columns).where(*where))}
 
+    def linked_to_cases(self, case_keys: Sequence[str]) -> dict[str, set[str]]:
+        """Each of these cases -> its originals, those left out that a refused link names."""
+        link, found = t.case_link.c, {key: set[str]() for key in case_keys}
+        with self.snapshot() as connection:
+            for some in in_pieces(list(found)):
+                query = sa.select(link.case_key, link.original).where(link.case_key.in_(some), link.status != "refused")
+                for row in connection.execute(query):
+                    found[row.case_key].add(row.original)
+        return found
+
     def states_of(self, ids: Sequence[str]) -> dict[str, str]:
         """Original -> state, of those asked for."""
         found: dict[str, str] = {}

@@ -51,6 +51,13 @@ def among(connection: sa.Connection, ids: Sequence[str] | None = None) -> set[st
     return found if ids is None else found.intersection(ids)
 
 
+def digests(connection: sa.Connection) -> set[str]:
+    """SHA-256 of all that is isolated now."""
+    if not among(connection):
+        return set()
+    return set(connection.execute(sa.select(t.original.c.sha256).where(t.original.c.id.in_(closed()))).scalars())
+
+
 def restriction_of(original: str) -> Restriction:
     """What the isolation of an original is to those who ask who may see it: a restriction that lets nobody in."""
     return Restriction(

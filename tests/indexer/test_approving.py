@@ -66,7 +66,8 @@ def test_the_unit_of_who_carried_the_device_cannot_approve(sqlite_home: Home, tm
         approvals.decide(MARKET, request, approve=True)
     with pytest.raises(NotAllowed, match="recorded some of it"):
         approvals.decide(Reviewer("孙警", "reviewer", "法制科"), request, approve=True)
-    assert approvals.why_not(LEGAL, exports.listed(sqlite_home.catalog)[0]) is None
+    [waiting] = exports.listed(sqlite_home.catalog)
+    assert approvals.why_not(LEGAL, waiting, approvals.filming_of([waiting])[request]) is None
 
 
 def test_the_unit_of_the_account_of_who_filmed_cannot_approve(sqlite_home: Home, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Query
 from fastapi.responses import FileResponse, JSONResponse, Response
 
-from indexer.approving import APPROVED_D, Approvals
+from indexer.approving import APPROVED_D, Approvals, Filming
 from indexer.masking import masked
 from indexer.packages import Standing
 from indexer.web.desk import Visit
@@ -183,14 +183,14 @@ def _rows(visit: Visit) -> Iterator[Row]:
     approvals = visit.desk.approvals()
     found = approvals.listed(visit.person)
     names = visit.desk.catalog.names({one.original for one in found if one.original})
+    filmed = approvals.filming_of([one for one in found if one.state == "requested"])
     for one in found:
-        yield _row(visit, approvals, one, masked(names.get(one.original or "", "")))
+        yield _row(visit, approvals, one, filmed.get(one.id), masked(names.get(one.original or "", "")))
 
 
-def _row(visit: Visit, approvals: Approvals, one: Export, name: str) -> Row:
-    if one.state == "requested":
-        refused = approvals.why_not(visit.person, one)
-        units = tuple(sorted(approvals.filming_of(one).units))
+def _row(visit: Visit, approvals: Approvals, one: Export, filmed: Filming | None, name: str) -> Row:
+    if filmed is not None:
+        refused, units = approvals.why_not(visit.person, one, filmed), tuple(sorted(filmed.units))
         return Row(export=one, name=name, units=units, refusal=visit.words_of(refused) if refused else "")
     more: dict[str, Any] = {}
     if one.state == "approved" and one.decided_at:
