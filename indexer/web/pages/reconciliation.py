@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from fastapi import APIRouter
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
 from indexer import health
 from indexer.masking import masked
 from indexer.web import handed
+from indexer.web.pages.work import as_json
 from indexer.web.visits import Inside
 
 ROUTES = APIRouter(tags=["work"])
@@ -42,7 +43,7 @@ def api(visit: Inside) -> Response:
     """The same as data. `open`: how much of each sort somebody should look at."""
     visit.require("manage_work")
     data, unsafe = health.told(visit.house.standing(), visit.desk.seen), handed.unsafe(visit.desk)
-    return JSONResponse({
+    return as_json({
         "open": _open(data, unsafe),
         "announced": [
             {"folder": masked(one.folder), "list": masked(one.name), "state": one.state, "listed": one.listed,

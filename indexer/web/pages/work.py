@@ -77,7 +77,7 @@ def cancel(visit: Inside, job: Field, back: Field = "/work") -> Response:
 def status(visit: Inside) -> Response:
     """As `status --json` prints it, and `health`: the sentences with what to do."""
     visit.require("manage_work")
-    return _json(_standing(visit))
+    return as_json(_standing(visit))
 
 
 @ROUTES.get("/api/jobs")
@@ -87,7 +87,7 @@ def api_jobs(
 ) -> Response:  # fmt: skip
     """Jobs in this state, as `jobs list --json` gives them, without names of originals."""
     visit.require("manage_work")
-    return _json([_plain_job(one) for one in _listed(visit, state, stage, reason)])
+    return as_json([_plain_job(one) for one in _listed(visit, state, stage, reason)])
 
 
 @ROUTES.get("/api/jobs/{job}")
@@ -95,7 +95,7 @@ def api_job(visit: Inside, job: str) -> Response:
     """One job: versions, commands, attempts and times."""
     visit.require("manage_work")
     found = _detail(visit, job)
-    return _json({**_plain_job(found["one"]), **{name: found[name] for name in ("detail", "made", "history")}})
+    return as_json({**_plain_job(found["one"]), **{name: found[name] for name in ("detail", "made", "history")}})
 
 
 @ROUTES.post("/api/jobs/{job}/{verb}")
@@ -105,7 +105,7 @@ def api_act(visit: Inside, job: str, verb: Verb) -> Response:
     done, refused = _operating(visit.desk).act(visit.person.name, verb, [job])
     if refused:
         raise refused[0]
-    return _json({"job": done[0], "state": _jobs(visit).show(done[0]).state})
+    return as_json({"job": done[0], "state": _jobs(visit).show(done[0]).state})
 
 
 def _standing(visit: Visit) -> dict[str, Any]:
@@ -200,7 +200,8 @@ def _plain_job(one: JobRow) -> dict[str, Any]:
     return {**{name: getattr(one, name) for name in kept}, "reason": workload.gist(one.reason)}
 
 
-def _json(data: Any) -> Response:
+def as_json(data: Any) -> Response:
+    """The data as an answer, times as RFC 3339."""
     return Response(json.dumps(data, ensure_ascii=False, default=_plain), media_type="application/json")
 
 
