@@ -106,7 +106,7 @@ def decide(
 def write(visit: Inside, export: str) -> Response:
     """The package is on its way, for who asked for it; else the form comes back with what hinders it."""
     one = _own(visit, export)
-    if not _row(visit, visit.desk.approvals(), one, "").begins:
+    if not _row(visit, visit.desk.approvals(), one, None, "").begins:
         raise NotAllowed("Nothing to begin")
     try:
         visit.house.packages.begin(visit.desk.exporter(), visit.person, one, visit.lang)

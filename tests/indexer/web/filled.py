@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -111,9 +109,7 @@ def _out_of_the_way(home: Home, folder: Path, number: int) -> None:
     placed.place(REVIEWER, "配方", kind="trade_secret", original=secret, units=("法制科",))
     with home.isolating() as isolating:
         isolating.report(REVIEWER, shut)
-    home.uploads().begin(
-        Wanted(person="某administrator", name=f"现场{number}.mp4", size_bytes=100 + number)
-    )
+    home.uploads().begin(Wanted(person="某administrator", name=f"现场{number}.mp4", size_bytes=100 + number))
     with home.catalog.transaction() as connection:
         connection.execute(sa.insert(tables.incident).values(
             id=f"{number:026}", original=secret, opened_at=TEN, faults=["sha256"], closed_at=None, closed_by=None,
@@ -132,23 +128,26 @@ def worked_on(asking: Asking, originals: Iterable[str], first: str) -> None:
             assert answer.status_code == 201, answer.text
 
 
-def addresses(original: str, beside: str, case: str) -> list[str]:
-    """Every address that is asked with GET, about this original and case; and those that are often narrowed."""
+def addresses(original: str, case: str) -> list[str]:
+    """Every address that is asked with GET, about this original and case."""
     values = {"number": case, "case": case, "job": f"{original}-heavy-derive", "figure": "on_time"}
-    found = [
+    return [
         re.sub(r"\{(\w+)(?::\w+)?\}", lambda part: values.get(part[1], original), route.path)
         for module in modules() for route in module.ROUTES.routes if "GET" in route.methods
     ]  # fmt: skip
+
+
+def narrowed(original: str, beside: str, case: str) -> list[str]:
+    """What persons ask for by a search, a filter or a day."""
     since = "since=2026-01-01&until=2099-01-01"
+    onlys = ("broken", "attention", "unlinked", "proposed", "late", "duplicate")
     return [
-        *found, f"/originals/together?of={original}&of={beside}", "/search?q=DSJ", "/search?q=城关镇&kind=photo",
+        f"/originals/together?of={original}&of={beside}", "/search?q=DSJ", "/search?q=城关镇&kind=photo",
         "/api/suggest?q=ZF", "/cases?q=商贸", "/cases?show=past", f"/api/cases/lights?case={case}",
         "/hand-in?days=0", "/hand-in?days=1&q=HA0000001", "/hand-in/checks?days=0",
-        *(f"/hand-in?days=0&only={one}" for one in ("broken", "attention", "unlinked", "proposed", "late",
-                                                    "duplicate")),
+        *(f"/hand-in?days=0&only={one}" for one in onlys),
         *(f"/log?show={one}" for one in ("looks", "exports", "sign_ins", "custody", "work", "all")),
         f"/log?original={original}&{since}", f"/log?person=某reviewer&{since}", f"/log?words=核对&{since}",
         "/log?before=40", "/jobs?state=waiting", "/jobs?state=done", "/jobs?stage=derive&reason=The tool took longer",
-        "/statistics?from=2026-03-01&to=2026-03-31&by=device",
-        "/api/statistics.csv?from=2026-03-01&to=2026-03-31",
+        "/statistics?from=2026-03-01&to=2026-03-31&by=device", "/api/statistics.csv?from=2026-03-01&to=2026-03-31",
     ]  # fmt: skip
