@@ -52,6 +52,11 @@ class Neighbours:
                 named = registers.recordings_named(connection, ids)
         # Of a long recording only a part is looked at: its name is handed on from file to file, the smallest wins.
         name = min([recording.id, *(named.get(one.original, one.original) for one in beside)])
+        missing = tuple(_missing(recording, recording.place_of(original)))
+        # Two files with one missing between them both say so: they would call each other anew for ever.
+        is_news = known.value("recording.id") != name or {one.text for one in known.caveats if one.code == MISSING} != {
+            text for text, _ in missing
+        }
         return Beside(
             recording=name if beside else "",
             neighbours=tuple(
@@ -59,10 +64,10 @@ class Neighbours:
                           why_zh=one.why_zh, links=links.get(one.original, ()))
                 for one in beside
             ),
-            missing=tuple(_missing(recording, recording.place_of(original))),
+            missing=missing,
             stale=tuple(
                 one.original for one in beside
-                if (abs(one.distance) == 1 and one.original in told)
+                if (is_news and abs(one.distance) == 1 and one.original in told)
                 or named.get(one.original, one.original) > name
             ),
         )  # fmt: skip

@@ -211,6 +211,12 @@ def test_a_late_file_takes_away_the_caveat_of_its_neighbours_and_hears_of_their_
         [caveat] = sqlite_home.catalog.known_of(one).caveats
         assert (caveat.code, "0003" in caveat.text_zh) == ("missing_member", True)
     assert {one["original"] for one in run("search", "--has-gap")} == {second, fourth}
+    # Both say so, and neither calls the other for ever.
+    relinked(sqlite_home, second, fourth)
+    context, scratch = build_context(sqlite_home)
+    assert [STAGE.run(sqlite_home.catalog.known_of(one), context).again for one in (second, fourth)] == [(), ()]
+    context.tools.close()
+    scratch.close()
     run("link", second, "--case", CASE, "--reason", "现场核对")
     [late] = filmed(sqlite_home, tmp_path / "late", segment(3, 600))
     context, scratch = build_context(sqlite_home)
