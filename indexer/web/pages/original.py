@@ -10,13 +10,16 @@ from pydantic import Field
 
 from indexer import access
 from indexer.document import cases_of, device_of, duration_of, officer_of
+from indexer.flaws import flaws_of
 from indexer.masking import masked
 from indexer.web import purposes
 from indexer.web.desk import Visit
 from indexer.web.showing import address_of, as_vtt, captions_of, own_address, own_mime, player_of
 from indexer.web.visits import Inside
+from pipeline.edges import segments
 from pipeline.errors import BadInput, NotAllowed
-from pipeline.records import Known
+from pipeline.recordings import recording_with, recordings_of
+from pipeline.records import Known, worded
 from pipeline.watched import Stretch, as_data
 
 ROUTES = APIRouter(tags=["originals"])
@@ -81,6 +84,22 @@ def player(visit: Inside, original: str) -> Response:
     """What a player needs: addresses, the clock of its first picture, what browsers play. For who has begun a look."""
     known = looked_at(visit, original)
     return JSONResponse(player_of(known, zone=visit.zone, may_take=visit.may("view_original")))
+
+
+@ROUTES.get("/api/originals/{original}/marks")
+def marks(visit: Inside, original: str) -> Response:
+    """What it lacks and where: class, seconds from and to, why, the file beyond; for who has begun a look."""
+    known = looked_at(visit, original)
+    with visit.desk.catalog.snapshot() as connection:
+        near = segments.near(connection, known.original.id)
+    allowed = set(visit.desk.seen([one.original for one in near]))
+    every = [one for one in near if one.original in allowed]
+    names = {one.original: masked(one.name) for one in every}
+    return JSONResponse([
+        {"kind": one.kind, "at": round(one.at_s, 3), "to": one.to_s and round(one.to_s, 3),
+         "why": masked(worded(one, "why", visit.lang)), "other": one.other, "name": names.get(one.other or "")}
+        for one in flaws_of(known, recording_with(recordings_of(every), known.original.id))
+    ])  # fmt: skip
 
 
 @ROUTES.get("/api/originals/{original}/captions")

@@ -77,6 +77,19 @@ export class Frames {
     const long = Math.max(1, 10 * usual);
     return steps.flatMap((step, place) => (step >= long ? [[this.seconds[place], this.seconds[place + 1]]] : []));
   }
+
+  // Stretches of the original whose pictures the copy lacks, for they could not be decoded; no shorter than so much.
+  lacks(leastS = 0.2) {
+    const found = [], last = this.seconds.length - 1;
+    for (let number = 0; number <= last; number++) {
+      if (!Number.isNaN(this.copySeconds[number])) continue;
+      const begin = number;
+      while (number < last && Number.isNaN(this.copySeconds[number + 1])) number++;
+      const to = this.seconds[Math.min(last, number + 1)];
+      if (to - this.seconds[begin] >= leastS) found.push([this.seconds[begin], to]);
+    }
+    return found;
+  }
 }
 
 const two = (value) => String(value).padStart(2, "0");

@@ -55,14 +55,17 @@ export class Player {
   async learn() {
     const { about } = this;
     const frames = about.frame_times ? Frames.from(about.frame_times).catch(() => null) : null;
-    const [wave, scenes, loud, map] = await Promise.all([
+    const [wave, scenes, loud, map, flaws] = await Promise.all([
       fetched(about.waveform), fetched(about.scenes), fetched(about.loudness), fetched(about.sprites_map, "text"),
+      fetched(`/api/originals/${about.original}/marks`),
     ]);
     this.frames = await frames;
     if (!this.frames?.there.length) this.frames = null;
     this.silent = loud?.silent ?? [];
     const marks = [
+      ...(flaws ?? []).map((flaw) => ({ ...flaw, to: flaw.to ?? undefined })),
       ...(this.frames?.holes() ?? []).map(([at, to]) => ({ kind: "hole", at, to })),
+      ...(this.frames?.lacks() ?? []).map(([at, to]) => ({ kind: "undecoded", at, to })),
       ...(scenes?.black ?? []).map(([at, to]) => ({ kind: "black", at, to })),
       ...(scenes?.frozen ?? []).map(([at, to]) => ({ kind: "frozen", at, to })),
       ...this.silent.map(([at, to]) => ({ kind: "silent", at, to })),

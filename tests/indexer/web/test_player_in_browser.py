@@ -166,6 +166,29 @@ def test_what_really_played_is_told_and_shown_and_what_was_leapt_over_is_not(pag
     assert 8.6 <= fast.from_s < 9.6 < fast.to_s < 12.4, kept
 
 
+def test_marks_are_named_by_class_and_a_class_can_be_left_out(page: Any) -> None:
+    page.evaluate("""player.lane.show(null, [
+      { kind: "scene", at: 2 }, { kind: "black", at: 5, to: 7 },
+      { kind: "missing", at: 12.4, why: "缺少编号 0003", other: "X", name: "0004.mp4" },
+    ], null)""")
+    legend = page.get_by_role("group", name="按类别显示的标记").get_by_role("button")
+    assert [one.inner_text().strip() for one in legend.all()] == ["缺少文件 1", "黑屏 1", "场景切换 1"]
+    patterns = [one.get_attribute("fill") for one in page.locator("g.marks rect.mark").all()]
+    assert sorted(patterns) == ["url(#mark-black)", "url(#mark-missing)"]
+    assert all(page.locator(one[4:-1]).count() == 1 for one in patterns), "each class has a pattern of its own"
+    pressed(page, "PageUp")
+    until(page, f"Math.abs({AT} - 2) < 0.1")
+    legend.nth(1).click()
+    assert legend.nth(1).get_attribute("aria-pressed") == "false"
+    pressed(page, "PageDown")
+    until(page, f"{AT} > 12.3")
+    page.get_by_text("逐条列出标记（2）").click()
+    listed = page.locator("[data-is=marks] li")
+    assert [" ".join(one.inner_text().split()) for one in listed.all()][
+        1
+    ] == "00:00:12.400 缺少文件 · 缺少编号 0003 → 0004.mp4"
+
+
 def test_a_label_always_says_which_of_both_is_shown(page: Any) -> None:
     copy, own = page.locator('[data-shown="copy"]'), page.locator('[data-shown="own"]')
     assert (copy.text_content(), own.text_content()) == ("▣ 查看副本，并非原件", "● 原件本身")
