@@ -28,12 +28,35 @@ NAMES: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "ready": ("就绪", "ready"), "attention": ("需要关注", "needs attention"),
         "failed_custody": ("保管异常", "custody failed"), "disposed": ("已处置", "disposed of"),
     },
+    "taken": {
+        "accepted": ("新入库", "accepted"), "duplicate": ("重复", "duplicate"), "rejected": ("未收", "rejected"),
+    },
     "link": {
         "proposed": ("待确认", "proposed"), "confirmed": ("已确认", "confirmed"), "refused": ("已否定", "refused"),
     },
     "way": {
         "inbox": ("收件文件夹", "inbox"), "upload": ("网页上传", "browser"), "folder": ("监视文件夹", "watched folder"),
         "card": ("命令行或存储卡", "command line or card"),
+    },
+    # Caveats on clocks, as whoever carries the recorder reads them.
+    "clock_question": {
+        "clock_eight_hours": (
+            "设备把北京时间当作世界时写入；这里显示的时间已经更正，用其他软件打开会相差几小时。请检查设备的时区设置",
+            "the recorder writes local time as if it were world time; the times shown here are put right, other "
+            "programs show them hours off. Its time zone setting is to be checked",
+        ),
+        "clock_zone_other": (
+            "设备的时区设置与本地不同。请检查设备的时区设置",
+            "the recorder is set to another time zone than the bureau's. Its setting is to be checked",
+        ),
+        "sequence_conflict": (
+            "文件编号的先后与时间的先后不一致：中途可能调过时钟",
+            "numbers and times of the files do not follow one another: the clock may have been set in between",
+        ),
+        "mtime_in_future": (
+            "文件日期晚于收到的时间：设备或电脑的时钟走快了",
+            "the file's date lies after its arrival: the clock of the recorder or of the computer runs ahead",
+        ),
     },
     "only": {
         "": ("全部", "all"), "unlinked": ("未关联案件", "linked to no case"),

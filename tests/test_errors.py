@@ -30,7 +30,7 @@ def test_what_a_person_may_mend_is_told_in_chinese_too() -> None:
     english = [
         where
         for where, call in told()
-        if getattr(call.func, "id", "") in ("BadInput", "NotAllowed", "TryAgain")
+        if getattr(call.func, "id", "") in ("BadInput", "NotAllowed", "TryAgain", "CustodyBroken")
         and call.args
         and isinstance(call.args[0], ast.Constant | ast.JoinedStr)
         and not any(one.arg == "zh" for one in call.keywords)

@@ -82,10 +82,12 @@ class Sum:
 
 @dataclass(frozen=True, kw_only=True)
 class Refused:
-    """A path that was refused. key: to try it again; is_there: whether it still lies there, None where unknown."""
+    """A path that was refused. key: to try it again; near: the path below its watched folder; is_there: whether it
+    still lies there, None where unknown."""
 
     key: str
     path: str
+    near: str
     at: datetime
     told: Told
     is_there: bool
@@ -93,9 +95,10 @@ class Refused:
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
-    """A file that is seen and not yet taken in."""
+    """A file that is seen and not yet taken in. near: its path below the watched folder."""
 
     path: str
+    near: str
     why: str
     why_zh: str
 
@@ -192,7 +195,8 @@ def _waiting(desk: Desk, hidden: _Hidden) -> tuple[list[Mapping[str, Any]], list
     """(watched folders, files that wait, how many more do) as the watchers say it."""
     said = desk.at_intake()
     watched = [root for one in said for root in one["watchers"]]
-    named = [Waiting(path=path, why=why, why_zh=zh) for one in said for path, why, zh in one.get("waiting", ())]
+    waits = [told for one in said for told in one.get("waiting", ())]
+    named = [Waiting(path=path, near=_near(desk, path), why=why, why_zh=zh) for path, why, zh in waits]
     beyond = sum(int(root.get("waiting", 0)) for root in watched) - len(named)
     return watched, [one for one in named if not hidden.names(one.path)], max(beyond, 0)
 
@@ -227,10 +231,10 @@ def refused_again(desk: Desk, key: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Checks:
-    """What somebody should ask about. clocks: original, name, text, text in Chinese."""
+    """What somebody should ask about. clocks: by what is odd, original, name, text, text in Chinese."""
 
     holes: Sequence[Hole]
-    clocks: Sequence[tuple[str, str, str, str]]
+    clocks: Mapping[str, Sequence[tuple[str, str, str, str]]]
 
 
 def checks(desk: Desk, since: datetime | None, limit: int) -> Checks:
@@ -249,10 +253,11 @@ def checks(desk: Desk, since: datetime | None, limit: int) -> Checks:
         if hidden.of.isdisjoint({one.before.original, one.after.original})
         and not recent.isdisjoint({one.before.original, one.after.original})
     ]  # fmt: skip
-    return Checks(
-        holes=found[:limit],
-        clocks=[(one, masked(name), text, zh) for one, name, text, zh in clocks if one not in hidden.of],
-    )
+    by_code: dict[str, list[tuple[str, str, str, str]]] = {}
+    for one, name, code, text, zh in clocks:
+        if one not in hidden.of:
+            by_code.setdefault(code, []).append((one, masked(name), text, zh))
+    return Checks(holes=found[:limit], clocks=by_code)
 
 
 class _Hidden:
@@ -313,9 +318,15 @@ def _refused(desk: Desk, found: Sequence[tuple[str, drops.Rejected]], hidden: _H
         # A share that does not answer must not hold up the page: only the home's own inbox is looked into.
         near = Path(one.path).is_relative_to(desk.settings.inbox)
         yield Refused(
-            key=key, path=one.path, at=one.at, told=told_of(one.reason),
+            key=key, path=one.path, near=_near(desk, one.path), at=one.at, told=told_of(one.reason),
             is_there=not near or os.path.lexists(one.path),
         )  # fmt: skip
+
+
+def _near(desk: Desk, path: str) -> str:
+    """The path below the watched folder that holds it, as whoever put it there knows it."""
+    below = [str(root) + os.sep for root in desk.settings.watched.values() if path.startswith(str(root) + os.sep)]
+    return path.removeprefix(max(below, key=len, default=""))
 
 
 def _needs(one: Drop, since: datetime | None) -> bool:

@@ -57,6 +57,7 @@ WHAT_TO_DO_ABOUT_A_CARD: Final = (
 DISPOSED: Final = (
     "the same bytes were disposed of at the end of their period; the file was left where it is; ask the legal office"
 )
+SAME_BYTES: Final = "the same bytes are in custody as "
 GOING: Final = (
     "the same bytes are being disposed of at this moment; the file was left where it is, take it once more later"
 )
@@ -323,7 +324,7 @@ class Accession:
         )  # fmt: skip
         status, reason = "accepted", None
         if before is not None:
-            status, reason = "duplicate", f"the same bytes are in custody as {before.name}"
+            status, reason = "duplicate", f"{SAME_BYTES}{before.name}"
         arrival = replace(arrival, original=original.id, status=status, reason=reason)  # type: ignore[arg-type]
         facts = {
             "arrival": _arrival_facts(arrival, place), "original": _original_facts(original),
@@ -395,11 +396,11 @@ class Accession:
         raw, shown = os.fsencode(path), _shown(path)
         now = datetime.now(UTC)
         facts = {"path_b64": _b64(raw), "path": shown, **drops.state_of(raw), **facts}
-        if event == "arrival.rejected":
+        if event in drops.REFUSALS:
             facts["refused_at"] = now.isoformat()
         told = NewEvent(type=event, actor=self._actor, outcome="refused", original=original, facts=facts)
         [seq] = self._audit.record(connection, [told])
-        if event == "arrival.rejected":
+        if event in drops.REFUSALS:
             drops.add_rejection(connection, raw, seq, facts, now)
         return seq
 

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from pathlib import Path
 from typing import Any, Final
 
 from pipeline.custody.refusals import told_of
@@ -68,6 +69,14 @@ def file_name(day: str) -> str:
     return f"{day} 回执 receipt{SUFFIX}"
 
 
+def folder_of(wanted: str, home: Path, source: str, root: Path) -> Path | None:
+    """Where the receipts of this watched folder lie, as `drops.receipts` wants it; None where none are written."""
+    if wanted == "off":
+        return None
+    folder = Path(wanted) if wanted else home / "receipts"
+    return folder if source == "inbox" else folder / safe_name(root.name)
+
+
 def safe_name(name: str) -> str:
     """A folder's name that Windows takes too; odd characters become `_`."""
     plain = _FORBIDDEN.sub("_", unicodedata.normalize("NFC", name)).rstrip(". ")
@@ -104,14 +113,14 @@ def _chinese(one: Receipt) -> Iterator[str]:
             yield from (f"    - {_shown(name)}" for name in names)
             if count > len(names):
                 yield f"    ……另有 {count - len(names)} 个"
-    yield from ("", "【已安全入库】原始文件已保存并核对，可以从存储卡上删除前请先核对本单：")
+    yield from ("", "【已安全入库】原始文件已保存、读回并核对一致。从存储卡上删除之前，请先逐一核对本单：")
     for safe in one.safe[:LINES_MAX]:
         again = f"    重复：与 {_shown(safe.twin)} 内容相同" if safe.twin else ""
         yield f"  ✓ {_shown(safe.name)}    {safe.size_bytes:,} 字节    {_clock(safe.at, one)}{again}"
         yield f"      SHA-256 {safe.sha256}    编号 {safe.original}"
     if len(one.safe) > LINES_MAX:
         yield f"  ……另有 {len(one.safe) - LINES_MAX} 个文件，未逐一列出"
-    yield from ("", "本文件可以删除，不影响已入库的文件。核对某个文件：casereel explain 文件路径")
+    yield from ("", "本文件可以删除，不影响已入库的文件。要查某个文件的情况，请打开网页的“上交”页，或询问运维人员。")
 
 
 def _english(one: Receipt) -> Iterator[str]:

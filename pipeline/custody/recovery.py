@@ -125,7 +125,7 @@ def replayers(vault: Vault, catalog: Catalog, missing: list[str]) -> dict[str, R
         "arrival.accepted": partial(_accepted, vault, catalog, missing),
         "arrival.duplicate": partial(_duplicate, catalog),
         "arrival.seen_again": partial(_seen_again, catalog),
-        "arrival.rejected": _rejected,
+        **dict.fromkeys(drops.REFUSALS, _rejected),
         "drop.stated": _drop_stated,
         "drop.checked": _drop_checked,
         "fixity.batch": fixity.replay_batch,
@@ -169,11 +169,18 @@ def catch_up(
             event = _read(line, last + 1)
             last = event["seq"]
             if event["prev"] != previous:
-                raise CustodyBroken(f"Entry {event['seq']} of the log does not carry the hash of the one before it")
+                raise CustodyBroken(
+                    f"Entry {event['seq']} of the log does not carry the hash of the one before it",
+                    zh=f"日志第 {event['seq']} 条没有衔接上一条的校验值",
+                )
             previous = audit.hash_of(line)
             if last <= known.seq:
                 if last == known.seq and previous != known.hash:
-                    raise CustodyBroken(f"Entry {last} of the log reads otherwise in the catalog", found=previous)
+                    raise CustodyBroken(
+                        f"Entry {last} of the log reads otherwise in the catalog",
+                        zh=f"日志第 {last} 条与目录中的内容不一致",
+                        found=previous,
+                    )
                 continue
             rows.append({
                 "seq": event["seq"], "at": datetime.fromisoformat(event["at"]), "type": event["type"],
@@ -185,10 +192,16 @@ def catch_up(
                 try:
                     by_type[event["type"]](connection, event)
                 except (KeyError, TypeError, ValueError, sa.exc.DatabaseError) as error:
-                    raise CustodyBroken(f"Entry {last} of the log cannot be understood: {error}") from error
+                    raise CustodyBroken(
+                        f"Entry {last} of the log cannot be understood: {error}",
+                        zh=f"无法读懂日志第 {last} 条：{error}",
+                    ) from error
             moved(1)
         if last < known.seq:
-            raise CustodyBroken(f"The catalog holds entry {known.seq}, and the log ends at {last}")
+            raise CustodyBroken(
+                f"The catalog holds entry {known.seq}, and the log ends at {last}",
+                zh=f"目录中有第 {known.seq} 条，而日志止于第 {last} 条",
+            )
         _replay_some(connection, rows)
         connection.execute(sa.update(tables.log_head).values(seq=last, hash=previous))
     return Replayed(originals=sum(catalog.counts().values()), missing=tuple(missing))
@@ -203,7 +216,9 @@ def _read(line: str, number: int) -> Event:
             return dict(event)
     except (ValueError, TypeError, KeyError):
         pass
-    raise CustodyBroken(f"Line {number} of the log is not the entry with this number")
+    raise CustodyBroken(
+        f"Line {number} of the log is not the entry with this number", zh=f"日志第 {number} 行不是该编号的条目"
+    )
 
 
 def _replay_some(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:

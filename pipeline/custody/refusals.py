@@ -15,7 +15,8 @@ class Told(NamedTuple):
     do: str
 
 
-# A word of the reason in the log -> what the clerk reads. The first that is found counts.
+# A word of the reason in the log -> what the clerk reads. The first that is found counts. Clerks have no command line:
+# what only that can do is asked of the operators.
 _WORDS: Final = (
     (
         r"being disposed of",
@@ -26,11 +27,26 @@ _WORDS: Final = (
         r"disposed of",
         "相同内容的原件已按保管期限处置（有销毁凭证），没有再次接收，文件仍在原处",
         "the same bytes were in custody and were disposed of at the end of their period; they were not taken in again",
-        "请勿删除该文件，先咨询法制部门；casereel explain 该文件可查看是哪一份原件",
-        "keep the file and ask the legal office; `casereel explain` this file says which original it was",
+        "请勿删除该文件，先咨询法制部门；是哪一份原件，运维人员可以查明",
+        "keep the file and ask the legal office; the operators can tell which original it was",
     ),
     (
-        r"link, a pipe or a device|not a file|symbolic|link",
+        r"\d names on its disk|several names|hard link",
+        "该文件在磁盘上有多个名称（硬链接）", "the file has several names on its disk",
+        "复制一份新的放入", "drop a fresh copy",
+    ),
+    (
+        r"another disk",
+        "它位于另一块磁盘上", "it lies on another disk that shows inside this folder",
+        "请把文件复制到本文件夹", "copy the file into this folder",
+    ),
+    (
+        r"on the way to it is a link",
+        "所在文件夹是链接，不是真正的文件夹", "the folder on the way to it is a link and no folder",
+        "请把文件复制到真正的收件文件夹", "copy the file into the inbox itself",
+    ),
+    (
+        r"a link|a pipe|a socket|a device|not a file|symbolic",
         "它是链接、快捷方式或设备，不是文件", "it is a link or a device and not a file",
         "把真正的文件复制到这里", "copy the file itself into this folder",
     ),
@@ -46,20 +62,16 @@ _WORDS: Final = (
         "如仍需要，请重新放入", "drop it again if it is needed",
     ),
     (
-        r"card|disk it lies on|cannot be read|input/output",
+        r"still open|changed (while|since)|replaced while|took its place",
+        "它仍在写入，或刚被改动", "it is still being written, or was changed just now",
+        "请等复制完成；会自动再试", "wait until it is copied; it is tried again by itself",
+    ),
+    (
+        r"card|disk it lies on|cannot be read|can be read|input/output",
         "无法读取，存储卡或磁盘可能有故障", "it cannot be read; the card or disk may be failing",
-        "更换读卡器再试：casereel ingest 该文件；请勿格式化存储卡",
-        "try another card reader, then `casereel ingest` this file; do not format the card",
-    ),
-    (
-        r"several names|hard link",
-        "该文件在磁盘上有多个名称（硬链接）", "the file has several names on its disk",
-        "复制一份新的放入", "drop a fresh copy",
-    ),
-    (
-        r"another disk|file system",
-        "它位于另一块磁盘上", "it lies on another disk that shows inside this folder",
-        "请把文件复制到本文件夹", "copy the file into this folder",
+        "换一个读卡器或数据线后再试一次；请勿格式化存储卡。仍不能读取的，请告知运维人员，尚能读出的部分可以先接收",
+        "try another card reader or cable and then once more; do not format the card. Where that does not help, tell "
+        "the operators: what can still be read can be taken in",
     ),
 )  # fmt: skip
 
@@ -70,6 +82,6 @@ def told_of(reason: str) -> Told:
         if re.search(pattern, reason, re.IGNORECASE):
             return Told(why_zh, why, do_zh, do)
     return Told(
-        f"未能接收：{reason}", reason, "改正后重新放入，或运行 casereel ingest 该文件",
-        "mend it and drop it again, or `casereel ingest` it",
+        f"未能接收：{reason}", reason, "改正后重新放入，或再试一次；仍不行请告知运维人员",
+        "mend it and drop it again, or try once more; tell the operators where that does not help",
     )  # fmt: skip

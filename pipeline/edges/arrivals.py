@@ -156,19 +156,19 @@ def caveats(connection: sa.Connection, originals: Sequence[str]) -> dict[str, li
 
 def questioned(
     connection: sa.Connection, since: datetime | None, codes: Sequence[str], limit: int
-) -> list[tuple[str, str, str, str]]:
-    """(original, its name, text, text in Chinese) of caveats of these codes on what arrived since, newest first."""
+) -> list[tuple[str, str, str, str, str]]:
+    """(original, name, code, text, text in Chinese) of caveats of these codes on what arrived since, newest first."""
     caveat, original = t.caveat.c, t.original.c
     came = sa.select(t.arrival.c.id).where(t.arrival.c.original == original.id)
     came = came.where(t.arrival.c.id >= _first_id(since)) if since else came
     query = (
-        sa.select(original.id, original.name, caveat.text, caveat.text_zh)
+        sa.select(original.id, original.name, caveat.code, caveat.text, caveat.text_zh)
         .join(t.caveat, caveat.original == original.id)
         .where(caveat.code.in_(codes), original.state != "disposed", came.exists())
         .order_by(original.id.desc(), caveat.number)
         .limit(limit)
     )
-    return [(row.id, row.name, row.text, row.text_zh) for row in connection.execute(query)]
+    return [(row.id, row.name, row.code, row.text, row.text_zh) for row in connection.execute(query)]
 
 
 def originals_since(connection: sa.Connection, since: datetime) -> set[str]:

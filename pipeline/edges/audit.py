@@ -169,6 +169,7 @@ class AuditLog:
         if rows[0].seq != tail.seq + 1 or first["prev"] != tail.hash:
             raise CustodyBroken(
                 f"The audit log's files end at {tail.seq} and do not lead on to entry {rows[0].seq} of the catalog",
+                zh=f"日志文件止于第 {tail.seq} 条，接不上目录中的第 {rows[0].seq} 条",
                 expected=tail.hash,
                 found=first["prev"],
             )
@@ -301,6 +302,7 @@ def _require_same_past(tail: _Tail, row: Any) -> None:
         raise CustodyBroken(
             f"Entry {tail.seq} of the audit log is not in the catalog as it stands in the files: "
             "the catalog is older than the log; run `casereel rebuild catalog`",
+            zh=f"日志第 {tail.seq} 条与目录不一致：目录比日志旧，请运行 casereel rebuild catalog",
             expected=tail.hash,
             found=held,
         )

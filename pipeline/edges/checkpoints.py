@@ -377,7 +377,10 @@ def key_change_of(event: dict[str, Any]) -> KeyChange:
             event["seq"], notes.read_key(facts["key"]), facts["why"], facts["reason"], signature, facts["before"]
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CustodyBroken(f"Entry {event['seq']} of the log does not tell of a key: {error}") from error
+        raise CustodyBroken(
+            f"Entry {event['seq']} of the log does not tell of a key: {error}",
+            zh=f"日志第 {event['seq']} 条没有记载密钥：{error}",
+        ) from error
 
 
 def settings_digest(settings: Settings) -> str:

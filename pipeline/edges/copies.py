@@ -71,7 +71,9 @@ def copy_object(source: Path, target: Path, staging: Path, moved: Moved = lambda
     ocfl.settle(target, lambda: staging / "aside", lambda: _new(staging / "settled"))
     before = json.loads(_proved_inventory(target))
     if any(inventory["versions"].get(name) != version for name, version in before["versions"].items()):
-        raise CustodyBroken(f"{target.name} has another history there", path=str(target))
+        raise CustodyBroken(
+            f"{target.name} has another history there", zh=f"{target.name} 在那里另有一段历史", path=str(target)
+        )
     copied = 0
     for number in range(ocfl.number_of(before) + 1, ocfl.number_of(inventory) + 1):
         made = staging / f"v{number}"
@@ -99,7 +101,11 @@ def whole_object(
     """
     known = [(place, one) for place in places if (one := ocfl.best_inventory(place)) and one.get("id") == identifier]
     if not known:
-        raise CustodyBroken(f"No copy has an inventory of {identifier} that holds", path=str(places[0]))
+        raise CustodyBroken(
+            f"No copy has an inventory of {identifier} that holds",
+            zh=f"没有任何副本保有 {identifier} 的完好清单",
+            path=str(places[0]),
+        )
     newest, inventory = max(known, key=lambda pair: ocfl.number_of(pair[1]))
     wrong = []
     for path, digest in _content(inventory):
@@ -110,7 +116,11 @@ def whole_object(
                     wrong += [path] if number else []
                     break
         else:
-            raise CustodyBroken(f"No copy has a good {path} of {identifier}", expected=digest)
+            raise CustodyBroken(
+                f"No copy has a good {path} of {identifier}",
+                zh=f"没有任何副本保有 {identifier} 的完好 {path}",
+                expected=digest,
+            )
     head = inventory["head"]
     data = next(
         data for place in (newest, newest / head) if (data := ocfl.proved(place)) and json.loads(data)["head"] == head
@@ -139,7 +149,10 @@ def _write_inventories(
                 ocfl.write_pair(made / name, found, sync=True)
                 break
         else:
-            raise CustodyBroken(f"No copy has a good inventory of {name} of {inventory['id']}")
+            raise CustodyBroken(
+                f"No copy has a good inventory of {name} of {inventory['id']}",
+                zh=f"没有任何副本保有 {inventory['id']} 的 {name} 的完好清单",
+            )
     ocfl.write_pair(made, data, sync=True)
     disk.write_new(made / ocfl.NAMASTE, ocfl.NAMASTE_BYTES, sync=True)
     _sync_below(made)
@@ -155,8 +168,16 @@ def _copy_or_raise(source: Path, target: Path, digest: str, moved: Moved) -> int
         if copy_proved(source, target, digest, moved):
             return target.stat().st_size
     except FileNotFoundError as error:
-        raise CustodyBroken(f"{source.name} of {source.parents[2].name} is missing", path=str(source)) from error
-    raise CustodyBroken(f"{source.name} of {source.parents[2].name} does not have its digest", path=str(source))
+        raise CustodyBroken(
+            f"{source.name} of {source.parents[2].name} is missing",
+            zh=f"{source.parents[2].name} 缺少 {source.name}",
+            path=str(source),
+        ) from error
+    raise CustodyBroken(
+        f"{source.name} of {source.parents[2].name} does not have its digest",
+        zh=f"{source.parents[2].name} 的 {source.name} 校验值不符",
+        path=str(source),
+    )
 
 
 def _place(made: Path, target: Path) -> None:
@@ -170,7 +191,11 @@ def _place(made: Path, target: Path) -> None:
 def _proved_inventory(folder: Path) -> bytes:
     data = ocfl.proved(folder)
     if data is None:
-        raise CustodyBroken(f"The inventory of {folder.name} does not have its digest", path=str(folder))
+        raise CustodyBroken(
+            f"The inventory of {folder.name} does not have its digest",
+            zh=f"{folder.name} 的清单校验值不符",
+            path=str(folder),
+        )
     return data
 
 

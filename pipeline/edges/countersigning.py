@@ -75,7 +75,10 @@ def of_event(event: Mapping[str, Any]) -> Countersignature:
         at_s, signature = notes.read_cosignature(notes.from_base64(facts["cosignature"]))
         return Countersignature(int(facts["size"]), notes.read_key(facts["key"]), at_s, signature)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CustodyBroken(f"Entry {event['seq']} of the log does not tell of a cosignature: {error}") from error
+        raise CustodyBroken(
+            f"Entry {event['seq']} of the log does not tell of a cosignature: {error}",
+            zh=f"日志第 {event['seq']} 条没有记载联署：{error}",
+        ) from error
 
 
 def check(

@@ -7,13 +7,16 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from pipeline.edges import tables as t
 from pipeline.edges.rows import put_row, record_of
 from pipeline.records import Caveat
+
+# A path that these tell of was not taken in: it never is as it lies there, or its card cannot be read.
+REFUSALS: Final = ("arrival.rejected", "arrival.read_error")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -94,7 +94,7 @@ def public_keys(log: Path) -> list[tuple[int, PublicKey]]:
 def _number(path: Path) -> int:
     said = path.name.partition("-")[0]
     if not said.isdigit():
-        raise CustodyBroken(f"{path} is not a key of the log", path=str(path))
+        raise CustodyBroken(f"{path} is not a key of the log", zh=f"{path} 不是日志的密钥", path=str(path))
     return int(said)
 
 
@@ -102,12 +102,16 @@ def _key_in(path: Path, name: str) -> PublicKey:
     try:
         found = serialization.load_pem_public_key(path.read_bytes())
     except ValueError as error:
-        raise CustodyBroken(f"{path} is not a public key", path=str(path)) from error
+        raise CustodyBroken(f"{path} is not a public key", zh=f"{path} 不是公钥", path=str(path)) from error
     if not isinstance(found, Ed25519PublicKey):
-        raise CustodyBroken(f"{path} is not an Ed25519 key", path=str(path))
+        raise CustodyBroken(f"{path} is not an Ed25519 key", zh=f"{path} 不是 Ed25519 密钥", path=str(path))
     key = PublicKey(name, ED25519, found.public_bytes_raw())
     if file_of(_number(path), key) != path.name:
-        raise CustodyBroken(f"{path} does not hold the key that its name tells of", path=str(path))
+        raise CustodyBroken(
+            f"{path} does not hold the key that its name tells of",
+            zh=f"{path} 中的密钥与文件名所示不符",
+            path=str(path),
+        )
     return key
 
 

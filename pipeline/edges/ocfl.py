@@ -168,7 +168,11 @@ def read(folder: Path) -> Inventory:
     """The object's inventory, proved by its sidecar. Raises CustodyBroken where it is not."""
     data = proved(folder)
     if data is None:
-        raise CustodyBroken(f"The inventory of {folder.name} does not have its digest", path=str(folder))
+        raise CustodyBroken(
+            f"The inventory of {folder.name} does not have its digest",
+            zh=f"{folder.name} 的清单校验值不符",
+            path=str(folder),
+        )
     return dict(json.loads(data))
 
 

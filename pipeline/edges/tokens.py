@@ -54,7 +54,10 @@ def of_event(event: Mapping[str, Any]) -> Token:
     try:
         return Token(int(event["facts"]["size"]), str(event["facts"]["sha256"]))
     except (KeyError, TypeError, ValueError) as error:
-        raise CustodyBroken(f"Entry {event['seq']} of the log does not tell of a timestamp: {error}") from error
+        raise CustodyBroken(
+            f"Entry {event['seq']} of the log does not tell of a timestamp: {error}",
+            zh=f"日志第 {event['seq']} 条没有记载时间戳：{error}",
+        ) from error
 
 
 def stamp(settings: Settings, latest: Checkpoint | None, tell: Callable[..., None]) -> None:

@@ -16,7 +16,8 @@ import pytest
 
 from config.settings import Settings
 from pipeline.custody.accession import Accession, Candidate
-from pipeline.edges import disk, salvage
+from pipeline.custody.refusals import told_of
+from pipeline.edges import disk, drops, salvage
 from pipeline.errors import TryAgain
 from pipeline.records import Stated
 from tests.flows.running import leftovers
@@ -84,6 +85,10 @@ def test_a_place_that_cannot_be_read_is_named_and_the_neighbours_go_on(
     assert "--accept-partial" in (rejected.reason or "")
     [event] = [json.loads(line) for line in sqlite_home.catalog.events_of_type(["arrival.read_error"])]
     assert event["facts"]["offset"] == MIB
+    with sqlite_home.catalog.snapshot() as connection:  # and whoever put it there is told of it
+        told = drops.rejection_of(connection, os.fsencode(bad))
+    assert told is not None
+    assert "存储卡" in told_of(told.reason).why_zh
     assert bad.exists()
     assert leftovers(sqlite_home) == []
 

@@ -16,7 +16,7 @@ import pytest
 from pipeline.marks import sounds
 from pipeline.stages import ORDER
 from tests.samples import making
-from workers.cli import CASEREEL
+from workers.cli import CASEREEL, run
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 CASE = "平商务罚字〔2021〕第3号"
@@ -203,6 +203,15 @@ def test_wrong_use_ends_with_two_and_a_sentence(
     assert done.stdout == ""
     assert done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_ingest_tells_in_chinese_how_it_went(taken: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--home", str(taken / "home"), "ingest", str(taken / CASE), "--lang", "zh", "--no-progress"]) == 0
+    said = capsys.readouterr().out
+    assert "重复" in said
+    assert "内容相同" in said
+    assert "duplicate" not in said
+    assert "same bytes" not in said
 
 
 def test_a_broken_original_ends_with_four(casereel: Run, tmp_path: Path) -> None:

@@ -126,10 +126,24 @@ def _wait(app: App, built: Home, receipts: Sequence[Receipt]) -> dict[str, str]:
 
 
 def _reason(app: App, one: Receipt) -> str:
+    from pipeline.custody.accession import SAME_BYTES
     from pipeline.custody.refusals import told_of
 
     reason = one.reason or ""
-    return app.in_words(told_of(reason).why_zh, reason) if one.status == "rejected" else reason
+    if one.status == "rejected":
+        return app.in_words(told_of(reason).why_zh, reason)
+    return app.in_words(f"与 {reason.removeprefix(SAME_BYTES)} 内容相同", reason)
+
+
+def _line(app: App, one: Receipt, state: str) -> str:
+    from indexer.naming import Lang, named
+
+    lang: Lang = "zh" if app.lang == "zh" else "en"
+    status, held = named(lang, "taken", one.status), named(lang, "state", state)
+    # A Chinese character is two columns wide.
+    first = app.in_words(status + "  " * (3 - len(status)), f"{status:9}")
+    then = app.in_words(held + "  " * (4 - len(held)), f"{state:10}")
+    return f"{first}  {then}  {one.original or '-':26}  {one.path}" + (f"  ({_reason(app, one)})" if one.reason else "")
 
 
 def _print(app: App, receipts: Sequence[Receipt], states: dict[str, str]) -> int:
@@ -143,8 +157,7 @@ def _print(app: App, receipts: Sequence[Receipt], states: dict[str, str]) -> int
         }  # fmt: skip
         app.emit(
             data,
-            f"{one.status:9}  {state:10}  {one.original or '-':26}  {one.path}"
-            + (f"  ({_reason(app, one)})" if one.reason else ""),
+            _line(app, one, state),
         )
     if not app.as_json:
         new, again, refused = (

@@ -25,7 +25,7 @@ from pipeline.custody import drops as judging
 from pipeline.custody import manifests, receipts
 from pipeline.edges import drops as rows
 from pipeline.edges.audit import NewEvent
-from pipeline.edges.drops import Came, Drop
+from pipeline.edges.drops import REFUSALS, Came, Drop
 from pipeline.errors import CasereelError
 from pipeline.records import Caveat
 from workers.bootstrap import Home
@@ -33,7 +33,7 @@ from workers.bootstrap import Home
 logger = logging.getLogger(__name__)
 
 NAME: Final = "desk"
-TYPES: Final = ("arrival.accepted", "arrival.duplicate", "arrival.rejected")
+TYPES: Final = ("arrival.accepted", "arrival.duplicate", *REFUSALS)
 EVENTS_MAX: Final = 5_000
 EVERY_S: Final = 1.0
 REST_SHARE: Final = 5.0  # a round is followed by a rest of so many times its own length
@@ -93,7 +93,7 @@ class Desk:
     def _open(self, event: Mapping[str, Any], touched: set[Receipt], folders: set[tuple[str, str]]) -> None:
         """Notes which receipts and drops an event touches; a list that came is stated."""
         at = datetime.fromisoformat(event["at"])
-        if event["type"] == "arrival.rejected":
+        if event["type"] in REFUSALS:
             found = self._source_of(event["facts"].get("path", ""))
             if found is not None:
                 touched.add((found[0], _top(found[1]), self._day(at)))
@@ -288,13 +288,9 @@ class Desk:
 
     def folder_of(self, source: str, top: str) -> Path | None:
         """Where the receipts of this drop folder lie; None where none are wanted."""
-        wanted = self._home.settings.drops.receipts
-        if wanted == "off":
-            return None
-        folder = Path(wanted) if wanted else self._home.settings.home / "receipts"
-        if source != "inbox":
-            folder /= receipts.safe_name(self.roots[source].name)
-        return folder / receipts.safe_name(top) if top else folder
+        settings = self._home.settings
+        folder = receipts.folder_of(settings.drops.receipts, settings.home, source, self.roots[source])
+        return folder / receipts.safe_name(top) if folder and top else folder
 
     def _write(self, one: Receipt) -> None:
         """The receipt of this folder and day is there, whole, under its name."""

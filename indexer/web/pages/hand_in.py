@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from typing import Annotated, Any, Final, get_args
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -10,14 +11,17 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Form, Query
 from fastapi.responses import JSONResponse, Response
 
+from config.settings import Settings
 from indexer.masking import masked
 from indexer.naming import named
 from indexer.web import handed
 from indexer.web.desk import Visit, own_path
 from indexer.web.pages.original import seen
 from indexer.web.receipt import Receipt, receipt_of
+from indexer.web.receiving import take_with
 from indexer.web.visits import Inside
 from pipeline.case_numbers import comparable
+from pipeline.custody import receipts
 from pipeline.custody.refusals import told_of
 from pipeline.custody.settle import IGNORED, PARTIAL_SUFFIXES
 from pipeline.edges import arrivals
@@ -56,7 +60,7 @@ def page(
         spans=DAYS, onlys=ONLYS,
         way_of=handed.way_of, link=lambda **changes: _link(given, changes), today=visit.today.isoformat(),
         refused=told_of, inbox=visit.desk.settings.inbox, receipt_of=lambda came: _place_of(visit, came),
-        aside=handed.ASIDE,
+        aside=handed.ASIDE, masked=masked,
     )  # fmt: skip
 
 
@@ -87,6 +91,14 @@ def retry(visit: Inside, key: Annotated[str, Form(max_length=64)] = "") -> Respo
     visit.require("ingest")
     why = handed.refused_again(visit.desk, key)
     return visit.go("/hand-in?done=" + ("refused" if why else "taken"))
+
+
+@ROUTES.post("/hand-in/again", include_in_schema=False)
+def again(visit: Inside, upload: Annotated[str, Form(max_length=64)] = "") -> Response:
+    """A whole upload that was refused is tried once more."""
+    visit.require("ingest")
+    done = visit.desk.uploads().finish(upload, visit.person.name, take_with(visit.desk))
+    return visit.go("/hand-in?done=" + ("refused" if done.state == "refused" else "taken"))
 
 
 @ROUTES.post("/hand-in/discard", include_in_schema=False)
@@ -192,8 +204,14 @@ def rules(visit: Inside) -> Response:
     watched = {root["source"]: root for one in desk.at_intake() for root in one["watchers"]}
     return visit.page(
         "hand_in_rules.html", settings=desk.settings, watched=watched, partial=PARTIAL_SUFFIXES,
-        ignored=(*IGNORED, *desk.settings.watch.ignore),
+        ignored=(*IGNORED, *desk.settings.watch.ignore), way_of=handed.way_of,
+        receipts_of=lambda source: _receipts_of(desk.settings, source),
     )  # fmt: skip
+
+
+def _receipts_of(settings: Settings, source: str) -> Path | None:
+    """Where the plain-text receipts of this watched folder lie."""
+    return receipts.folder_of(settings.drops.receipts, settings.home, source, settings.watched[source])
 
 
 def _kept(visit: Visit) -> handed.Kept:

@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from indexer.web.desk import Visit
 from indexer.web.receiving import take_with
 from indexer.web.visits import Inside
+from pipeline.custody.refusals import told_of
 from pipeline.edges.uploads import PIECE_BYTES, PIECE_MAX_BYTES, OutOfStep, Upload, Wanted
 from pipeline.errors import BadInput
 from pipeline.records import Stated
@@ -129,9 +130,11 @@ def _out_of_step(error: OutOfStep) -> Response:
 
 def _told(one: Upload) -> dict[str, Any]:
     wanted, result = one.wanted, one.result or {}
+    refused = told_of(result["reason"])._asdict() if one.state == "refused" else {}
     return {
         "id": one.id, "name": wanted.name, "folder": wanted.folder, "size": wanted.size_bytes,
         "modified_ms": wanted.modified_ms, "state": one.state, "offset": one.there_bytes, "piece": PIECE_BYTES,
         "tail": one.tail_bytes, "tail_crc32": one.tail_crc32, "status": result.get("status"),
         "original": result.get("original"), "sha256": result.get("sha256"), "reason": result.get("reason"),
+        **refused,
     }  # fmt: skip

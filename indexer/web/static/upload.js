@@ -100,7 +100,7 @@ class Sending {
     for (;;) {
       while (offset < this.file.size) {
         this.bar.value = offset;
-        this.tell("sends", `${Math.floor((100 * offset) / this.file.size)} %`);
+        this.tell("sends", `${said.sends} ${Math.floor((100 * offset) / this.file.size)} %`);
         const piece = await bytesOf(this.file, offset, offset + pieceBytes);
         const headers = { "Content-Type": "application/octet-stream", "Upload-Offset": String(offset), "Upload-Checksum": String(crc32(piece)) };
         offset = (await this.answered("PATCH", `/api/uploads/${id}`, headers, piece)).offset;
@@ -114,7 +114,10 @@ class Sending {
   }
 
   end(told, word) {
-    if (told.state !== "safe") return this.fail(`${said.refused} ${told.reason}`);
+    if (told.state !== "safe") {
+      const [why, remedy] = document.documentElement.lang.startsWith("zh") ? [told.why_zh, told.do_zh] : [told.why, told.do];
+      return this.fail(`${said.refused} ${why}\n${said.remedy} ${remedy}`);
+    }
     this.tell("safe", "✓ " + (told.status === "duplicate" && word === said.safe ? said.twin : word));
     document.dispatchEvent(new Event("handed-in"));
   }

@@ -17,6 +17,8 @@ import pypdfium2 as pdfium
 import pytest
 from PIL import Image
 
+from pipeline.edges.audit import NewEvent
+from pipeline.records import Caveat, Facts
 from pipeline.restricting import Restricting
 from tests.flows.keeping import CASE, REVIEWER, filmed, link, take
 from tests.indexer.web.asking import Asking, person
@@ -167,7 +169,7 @@ def test_the_sentence_counts_what_is_safe_and_what_needs_a_hand(sqlite_home: Hom
     assert "1 个需要您处理" in page
     assert "它是链接、快捷方式或设备，不是文件" in page
     assert f'href="/originals/{first}"' in page
-    assert "内容重复，没有问题" in page
+    assert "重复，没有问题：相同内容已于" in page
     looks = sqlite_home.catalog.events_of_type(["view.arrivals"])
     clerk.page("/hand-in")
     assert sqlite_home.catalog.events_of_type(["view.arrivals"]) == looks
@@ -181,6 +183,29 @@ def test_the_sentence_counts_what_is_safe_and_what_needs_a_hand(sqlite_home: Hom
     (inbox / "link.jpg").write_bytes(picture())
     assert clerk.send("/hand-in/retry", key=key).headers["location"] == "/hand-in?done=taken"
     assert clerk.client.get("/api/hand-in").json()["needs"] == 0
+
+
+def test_a_refused_upload_is_told_in_plain_words_and_tried_once_more(sqlite_home: Home, clerk: Asking) -> None:
+    sending = Sending(clerk, picture())
+    sending.put(0, len(sending.data))
+    [sent] = (sqlite_home.settings.home / "uploads").glob("open/*/files/现场.jpg")
+    aside = sent.rename(sqlite_home.settings.home / "现场.jpg")
+    sent.symlink_to(aside)
+    told = sending.finish().json()
+    assert (told["state"], told["why_zh"]) == ("refused", "它是链接、快捷方式或设备，不是文件")
+    assert told["do_zh"] in clerk.page("/hand-in")
+    upload = told["id"]
+    assert clerk.send("/hand-in/again", upload=upload).headers["location"] == "/hand-in?done=refused"
+    sent.unlink()
+    aside.rename(sent)
+    assert clerk.send("/hand-in/again", upload=upload).headers["location"] == "/hand-in?done=taken"
+    assert [one.name for one in sqlite_home.catalog.arrivals()] == ["现场.jpg"]
+
+
+def test_every_page_of_who_hands_in_has_a_place_to_do_so(sqlite_home: Home, clerk: Asking) -> None:
+    for path in ("/hand-in", "/search", "/cases", "/isolated", "/hand-in/receipt"):
+        assert 'class="here scripted"' in clerk.page(path)
+    assert 'class="here scripted"' not in person(sqlite_home, "auditor").page("/search")
 
 
 def test_pages_of_the_list_follow_one_another_without_what_is_restricted(sqlite_home: Home, clerk: Asking) -> None:
@@ -222,7 +247,8 @@ def test_a_clerk_links_and_a_reviewer_confirms(sqlite_home: Home, clerk: Asking)
 
 def test_the_rules_of_every_folder_can_be_read(clerk: Asking, sqlite_home: Home) -> None:
     page = clerk.page("/hand-in/rules")
-    for word in (str(sqlite_home.settings.inbox), "Thumbs.db", ".crdownload", "0.3 秒"):
+    settings = sqlite_home.settings
+    for word in (str(settings.inbox), str(settings.home / "receipts"), "Thumbs.db", ".crdownload", "0.3 秒"):
         assert word in page
 
 
@@ -257,7 +283,13 @@ def test_missing_numbers_stand_between_their_neighbours_and_hidden_ones_are_no_h
     at = datetime(2026, 8, 3, 1, tzinfo=UTC)
     names = [f"GX0100{number}.MP4" for number in (12, 13, 15)]
     ids = filmed(sqlite_home, tmp_path, *((name, at + timedelta(hours=n), 60.0) for n, name in enumerate(names)))
+    odd = Caveat(code="mtime_in_future", text="ahead", text_zh="超前", finder="test/1")
+    with sqlite_home.catalog.transaction() as connection:
+        [seq] = sqlite_home.audit.record(connection, [NewEvent(type="stage.x", actor="test", original=ids[1])])
+        sqlite_home.catalog.record(connection, ids[1], "test", Facts(caveats=(odd,)), seq)
     page = clerk.page("/hand-in/checks?days=0")
+    assert "文件日期晚于收到的时间" in page
+    assert "时钟卡" in page
     assert "⚠ 14<" in page
     assert "⚠ 13<" not in page
     assert "GX010015.MP4" in page
@@ -266,4 +298,5 @@ def test_missing_numbers_stand_between_their_neighbours_and_hidden_ones_are_no_h
     )
     page = clerk.page("/hand-in/checks?days=0")
     assert "没有缺号" in page
+    assert "没有时钟疑问" in page
     assert "GX0100" not in page
