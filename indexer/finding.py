@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from indexer import suggesting
 from indexer.access import Reviewer
+from indexer.over_time import OverTime, over_time
 from indexer.search import Filters, KnownOriginals, Page, search
 from indexer.suggesting import Suggestion
 
@@ -58,6 +59,17 @@ class Finder:
             "query": text, "filters": told_of(filters), "hits": page.total, "purpose": purpose,
         })  # fmt: skip
         return page
+
+    def over_time(self, reviewer: Reviewer, text: str, filters: Filters, *, purpose: str = "") -> OverTime:
+        """As `over_time.over_time`; that somebody had it counted is in the log before it is shown."""
+        found = over_time(
+            reviewer, text, filters,
+            follower=self.follower, catalog=self._catalog, zone=self._zone, now=self._catalog.now(),
+        )  # fmt: skip
+        self._tell("search.over_time", actor=reviewer.name, facts={
+            "query": text, "filters": told_of(filters), "hits": found.total, "purpose": purpose,
+        })  # fmt: skip
+        return found
 
     def suggest(
         self, reviewer: Reviewer, typed: str, fields: tuple[str, ...] = suggesting.SUGGESTED, limit: int = 10

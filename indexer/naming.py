@@ -202,6 +202,7 @@ NAMES: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "retention.decided": ("确定保管类别", "decided a retention class"),
         "retention.ended": ("终止保管类别", "ended a retention class"),
         "search": ("检索", "searched"),
+        "search.over_time": ("按时间统计检索结果", "counted hits over time"),
         "search.alerted": ("检索提醒", "a saved search told"),
         "search.ended": ("取消保存的检索", "ended a saved search"),
         "search.saved": ("保存检索", "saved a search"),

@@ -225,7 +225,7 @@ def search(
     question = paging.question_of(asked.node, asked.sort, filters.group)
     cursor = paging.cursor_of(filters.after, question)
     follower.follow_for_search()
-    behind, seen = _seen(reviewer, follower, catalog)
+    behind, seen = seen_in_index(reviewer, follower, catalog)
     asked = replace(asked, node=All((asked.node, seen)))
     leaf = paging.turn(follower.search, asked, cursor, grouped=filters.group)
     rest = _rest(follower, asked, leaf) if filters.group else {}
@@ -245,7 +245,7 @@ def search(
     )  # fmt: skip
 
 
-def _seen(reviewer: Reviewer, follower: Follower, catalog: KnownOriginals) -> tuple[list[str], Node]:
+def seen_in_index(reviewer: Reviewer, follower: Follower, catalog: KnownOriginals) -> tuple[list[str], Node]:
     """The originals not yet in the index as they are that this person may see, and all that they may see in it.
 
     What was restricted since the index last followed is left out by its name.
@@ -349,7 +349,7 @@ def _words(text: str, name: str) -> Node:
 
 
 def _during(filters: Filters, *, today: date, zone: str) -> Node:
-    first, last = _interval(filters.start, today, zone), _interval(filters.end, today, zone)
+    first, last = interval_said(filters.start, today, zone), interval_said(filters.end, today, zone)
     start_ms = ms_of(first.start_at) if first and first.start_at else None
     end_ms = _end_ms(last) if last else None
     if start_ms is not None and end_ms is not None and end_ms <= start_ms:
@@ -369,7 +369,7 @@ def _end_ms(last: Interval) -> int | None:
     return max(ms_of(last.end_at), ms_of(last.start_at) + 1 if last.start_at else 0)
 
 
-def _interval(text: str | None, today: date, zone: str) -> Interval | None:
+def interval_said(text: str | None, today: date, zone: str) -> Interval | None:
     """What the words mean, a bare year included; None where none were written."""
     if not text:
         return None

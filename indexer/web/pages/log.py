@@ -40,7 +40,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "acts": tuple(one for one in NAMES["event"] if not one.startswith(OWN_STEPS)),
     "all": (),
     "looks": ("view.original", "view.downloaded"),
-    "searches": ("search", "suggest", "match"),
+    "searches": ("search", "search.over_time", "suggest", "match"),
     "exports": ("export.", "view.downloaded"),
     "sign_ins": ("session.", "account."),
     "work": ("job.", "jobs."),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
 
+from indexer.over_time import Bar, Unit
 from indexer.search import Filters, Page
 from indexer.tree import FACET_FIELDS
 from indexer.web.desk import Visit
@@ -36,7 +38,7 @@ def page(visit: Inside, q: str = "", after: str | None = None, sort: str | None 
     except BadInput as error:
         said = visit.words_of(error)
     return visit.page(
-        "search.html", q=q, given=given, found=found, said=said, sort=sort,
+        "search.html", q=q, given=given, found=found, said=said, sort=sort or ("score" if q else "-time"),
         posters=_posters(visit, found) if found else {}, link=lambda **changes: _link(q, given, sort, changes),
         status=400 if said else 200,
     )  # fmt: skip
@@ -52,6 +54,33 @@ def api(
     given = _given(visit.request.query_params)
     found = _found(visit, q, given, after=after, sort=sort, limit=limit)
     return JSONResponse({"hits": [hit.as_json() for hit in found.hits], **found.summary()})
+
+
+@ROUTES.get("/api/search/over-time")
+def over_time(visit: Inside, q: str = "") -> Response:
+    """How many hits there are for each year, month, day or hour between the first and the last. Filters by their names;
+    `href` of each bar narrows the page to it."""
+    visit.require("search")
+    given = _given(visit.request.query_params)
+    found = visit.house.finder.over_time(visit.person, q[:2000], Filters(**given), purpose=visit.here.session.purpose)
+    return JSONResponse({
+        "unit": found.unit, "total": found.total, "undated": found.undated,
+        "bars": [
+            {"start": one.start, "end": one.end, "hits": one.hits, "label": _label(found.unit, one.at),
+             "words": visit.say("{time}: {count} hits", time=_said(one), count=one.hits),
+             "href": _link(q, given, None, {"start": one.start, "end": one.end})}
+            for one in found.bars
+        ],
+    })  # fmt: skip
+
+
+def _said(bar: Bar) -> str:
+    return bar.end if bar.start else f"≤ {bar.end}"
+
+
+def _label(unit: Unit, at: datetime) -> str:
+    """Short, for below the bar: what it is among its neighbours."""
+    return {"hour": f"{at.hour}:00", "day": f"{at.month}-{at.day}", "month": f"{at:%Y-%m}", "year": f"{at.year}"}[unit]
 
 
 @ROUTES.get("/api/suggest")

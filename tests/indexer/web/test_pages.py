@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,11 @@ from indexer.web.desk import own_path
 from indexer.web.words import CATALOG, language_of
 from pipeline.restricting import Restricting
 from scripts._words import sentences
-from tests.flows.keeping import REVIEWER, take
+from tests.flows.keeping import REVIEWER, filmed, take
 from tests.indexer.web.asking import ROLES, nobody, person
 from workers.bootstrap import Home, build_accounts, build_follower
+
+TEN = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)  # ten o'clock in the bureau
 
 
 @pytest.fixture
@@ -145,3 +148,20 @@ def test_the_language_is_the_chosen_one_or_the_browser_s() -> None:
     assert language_of("en", "zh-CN") == "en"
     assert language_of(None, "en-GB,en;q=0.9,zh;q=0.8") == "en"
     assert language_of("xx", "fr") == "zh"
+
+
+def test_hits_over_time_narrow_the_page_and_the_log_knows_who_counted(sqlite_home: Home, tmp_path: Path) -> None:
+    filmed(sqlite_home, tmp_path / "card", ("甲.jpg", TEN, 60.0), ("乙.jpg", TEN + timedelta(days=3), 60.0))
+    reviewer = person(sqlite_home, "reviewer")
+    assert "data-over-time" in reviewer.page("/search")
+    found = json.loads(reviewer.page("/api/search/over-time?kind=video"))
+    assert (found["unit"], found["total"], found["undated"]) == ("day", 2, 0)
+    assert [(one["label"], one["hits"]) for one in found["bars"]] == [("3-2", 1), ("3-3", 0), ("3-4", 0), ("3-5", 1)]
+    assert found["bars"][0]["words"] == "2026-03-02：1 条结果"
+    page = reviewer.page(found["bars"][3]["href"])
+    assert ("乙.jpg" in page, "甲.jpg" in page) == (True, False)
+    [event] = [json.loads(line) for line in sqlite_home.catalog.events_of_type(["search.over_time"])]
+    assert (event["actor"], event["facts"]["filters"], event["facts"]["hits"]) == (reviewer.name, {"kind": "video"}, 2)
+    assert "没有结果" in (empty := reviewer.page("/search?q=没有的词&kind=photo"))
+    assert "去掉筛选条件：类型 photo" in empty
+    person(sqlite_home, "operator").page("/api/search/over-time", 404)
