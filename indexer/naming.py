@@ -88,6 +88,7 @@ NAMES: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "originals_recovered": ("补登的原件", "originals entered late"),
         "derivatives_dropped": ("清除的无主预览", "derivatives of nobody removed"),
         "originals_planned_anew": ("补排工作的原件", "originals planned anew"),
+        "originals_decided_anew": ("按新版规则重新判断的原件", "originals decided anew by a newer version"),
         "lanes_queued_again": ("重新排队的工作", "work queued again"),
         "index_was_behind": ("索引落后", "originals that the index was behind by"),
         "index_restored": ("补入索引", "documents put back into the index"),

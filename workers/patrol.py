@@ -63,6 +63,7 @@ def round_of(
             recovered = recover(home.vault, home.catalog, home.audit, jobs, "patrol", turns=ORDER, grace_s=grace_s)
             done |= {"originals_recovered": len(recovered), "derivatives_dropped": drop_unrecorded_derivatives(home)}
             done["originals_planned_anew"] = plan_missing(home, jobs)
+            done["originals_decided_anew"] = plan_older(home, jobs)
         done["lanes_queued_again"] = jobs.queue_stranded(waiting_s=grace_s)
         home.catalog.doubt_the_dead()
         home.audit.make_durable(home.catalog.last_event())
@@ -87,6 +88,28 @@ def plan_missing(home: Home, jobs: Jobs) -> int:
             if not found:
                 break
             event = NewEvent(type="jobs.planned", actor="patrol", facts={"originals": found})
+            home.audit.record(connection, [event])
+        planned += len(found)
+    return planned
+
+
+def plan_older(home: Home, jobs: Jobs) -> int:
+    """Times and links that an older version of their stage decided wait to be decided anew, behind all other work and
+    only when there is none; of how many originals, at most PLANNED_A_WALK."""
+    from pipeline.stages import link, timestamps
+
+    if jobs.unfinished().keys() & {"waiting", "running"}:
+        return 0
+    versions = {one.name: one.version for one in (timestamps.STAGE, link.STAGE)}
+    # A preview is what it was: of what is heavy the links alone are made anew.
+    after = {"light": ("timestamps", "link", "index"), "heavy": ("link", "index")}
+    planned = 0
+    while planned < PLANNED_A_WALK:
+        with home.catalog.transaction() as connection:
+            found = jobs.plan_older(connection, versions, after, limit=PLANNED_AT_ONCE)
+            if not found:
+                break
+            event = NewEvent(type="jobs.planned", actor="patrol", facts={"originals": found, "versions": versions})
             home.audit.record(connection, [event])
         planned += len(found)
     return planned

@@ -38,7 +38,10 @@ logging.getLogger("dbos").addHandler(logging.NullHandler())
 GENERATION: Final = "lanes-1"
 APPLICATION: Final = "casereel"
 WORKFLOW: Final = "lane"
-PRIORITIES: Final = {"photo": 40, "sidecar": 40, "document": 45, "audio": 60, "other": 70, "video": 80}
+# The lower number first; `aside` is what nobody waits for.
+PRIORITIES: Final = {
+    "photo": 40, "sidecar": 40, "document": 45, "audio": 60, "other": 70, "video": 80, "aside": 200,
+}  # fmt: skip
 RETRY_FIRST_S, RETRY_LONGEST_S = 5.0, 600.0
 AUDIT_EVERY_S: Final = 30.0
 # Light stages take milliseconds, a long film's proxy takes hours.
@@ -182,6 +185,36 @@ class Jobs:
             self._plan_missing_of(connection, original_id, turns)
         return found
 
+    def plan_older(
+        self, connection: sa.Connection, versions: Mapping[str, int], after: Mapping[str, Sequence[str]], *, limit: int
+    ) -> list[str]:
+        """Originals of which an older version of one of these stages decided: that stage and those after it wait anew,
+        in each lane that has them, behind all other work. At most so many, the oldest first.
+
+        versions: stage -> the one that decides now; after: lane -> its stages, in order.
+        """
+        is_older = sa.or_(*(
+            sa.and_(t.job.c.stage == stage, t.job.c.stage_version < now) for stage, now in versions.items()
+        ))  # fmt: skip
+        query = (
+            sa.select(t.job.c.original, t.job.c.lane, t.job.c.stage)
+            .join(t.original, t.original.c.id == t.job.c.original)
+            .where(t.job.c.state == "done", is_older, t.original.c.state.not_in(("disposed", "failed_custody")))
+            .where(t.original.c.id.not_in(isolations.closed()))
+            .order_by(t.job.c.original)
+            .limit(limit * len(versions) * len(after))
+        )
+        older: dict[str, dict[str, set[str]]] = {}
+        for row in connection.execute(query):
+            if row.original in older or len(older) < limit:
+                older.setdefault(row.original, {}).setdefault(row.lane, set()).add(row.stage)
+        for original_id, lanes in older.items():
+            for lane, found in lanes.items():
+                order = list(after[lane])
+                first = min(order.index(stage) for stage in found)
+                self.again(connection, original_id, lane, order[first:], aside=True)
+        return list(older)
+
     def _plan_missing_of(self, connection: sa.Connection, original_id: str, turns: Sequence[tuple[str, str]]) -> None:
         mine = sa.select(t.job.c.lane, t.job.c.stage).where(t.job.c.original == original_id)
         there = {(lane, stage) for lane, stage in connection.execute(mine)}
@@ -218,13 +251,13 @@ class Jobs:
 
     def again(
         self, connection: sa.Connection, original_id: str, lane: str, stages: Sequence[str],
-        *, delay_s: float | None = None, force: bool = False,
+        *, delay_s: float | None = None, force: bool = False, aside: bool = False,
     ) -> None:  # fmt: skip
         """These turns of the lane wait anew. A lane that is at work comes to them by itself; one that is not is
         queued under its next run.
 
-        delay_s: queued in any case, for so much later. force: queued in any case, now. Nothing waits for an original
-        that was disposed of, or is isolated.
+        delay_s: queued in any case, for so much later. force: queued in any case, now. aside: behind all other work.
+        Nothing waits for an original that was disposed of, or is isolated.
         """
         here = (t.job.c.original == original_id, t.job.c.lane == lane)
         found = connection.execute(
@@ -246,6 +279,7 @@ class Jobs:
             return
         run = max(row.run for row in rows) + 1
         connection.execute(sa.update(t.job).where(*here).values(run=run))
+        kind = "aside" if aside else kind
         self.enqueue(connection, original_id, lane, kind=kind, run=run, delay_s=delay_s or 0.0)
 
     def rested(self, connection: sa.Connection, originals: Sequence[str], stage: str) -> dict[str, str]:

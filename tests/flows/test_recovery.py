@@ -14,7 +14,7 @@ from pipeline.custody.accession import Candidate
 from pipeline.custody.fixity import Fixity
 from pipeline.edges import tables as t
 from pipeline.records import Stated
-from pipeline.stages import ORDER
+from pipeline.stages import ORDER, link, stages
 from tests.flows.running import at_rest, wait_until
 from tests.samples import making
 from workers.bootstrap import Home, build_accession, build_home, build_jobs
@@ -116,6 +116,33 @@ def test_originals_of_before_an_update_are_given_the_turn_it_brought(home: Home,
     done = jobs.listed(original=original)
     assert [(one.lane, one.stage, one.state) for one in done] == [(*turn, "done") for turn in ORDER]
     assert "stage.link" in home.catalog.events_of(original)[-2]
+    jobs.close()
+
+
+def test_what_an_older_version_decided_is_decided_anew_when_nothing_else_waits(home: Home, tmp_path: Path) -> None:
+    card = tmp_path / "card"
+    old, other = take(home, making.photo(card / "a.jpg", 1), making.photo(card / "b.jpg", 2))
+    jobs = build_jobs(home)
+
+    def done(stage: str, version: int, *originals: str) -> None:
+        mine = (t.job.c.stage == stage, t.job.c.original.in_(originals))
+        with home.catalog.transaction() as connection:
+            connection.execute(sa.update(t.job).where(*mine).values(state="done", stage_version=version))
+
+    for one in stages():
+        done(one.stage.name, one.stage.version, old, other)
+    assert round_of(home, grace_s=0.0)["originals_decided_anew"] == 0
+    done("link", link.VERSION - 1, old)
+    with home.catalog.transaction() as connection:
+        jobs.again(connection, other, "light", ("index",))
+    assert round_of(home, grace_s=0.0)["originals_decided_anew"] == 0  # something else waits
+    done("index", 1, other)
+    assert round_of(home, grace_s=0.0)["originals_decided_anew"] == 1
+    waiting = {(one.original, one.lane, one.stage) for one in jobs.listed() if one.state == "waiting"}
+    assert waiting == {(old, lane, stage) for lane in ("light", "heavy") for stage in ("link", "index")}
+    for one in stages():
+        done(one.stage.name, one.stage.version, old, other)
+    assert round_of(home, grace_s=0.0)["originals_decided_anew"] == 0
     jobs.close()
 
 

@@ -22,8 +22,8 @@ ROUTES = APIRouter(tags=["work"])
 COMPARED: Final = ("missing", "broken", "strays", "unrecorded", "log_faults")
 # What a round of the patrol may have mended, in the order of the page.
 MENDED: Final = (
-    "originals_recovered", "derivatives_dropped", "originals_planned_anew", "lanes_queued_again", "index_was_behind",
-    "index_restored", "exports_cleared", "leftovers_removed",
+    "originals_recovered", "derivatives_dropped", "originals_planned_anew", "originals_decided_anew",
+    "lanes_queued_again", "index_was_behind", "index_restored", "exports_cleared", "leftovers_removed",
 )  # fmt: skip
 
 
