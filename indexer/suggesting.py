@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from indexer import access, analysis
 from indexer.access import Reviewer
+from indexer.analysis import Phrase
 from indexer.masking import masked
 from indexer.tree import All, Exact, Node, Not, Words
 from pipeline.errors import BadInput
@@ -50,10 +52,11 @@ def suggest(
             )
     follower.follow()
     seen = access.visible(reviewer)
-    return [found for name in fields for found in _of_field(name, typed.strip()[:_LONGEST], seen, follower)[:limit]]
+    typed = typed.strip()[:_LONGEST]
+    return [found for name in fields for found in _of_field(name, typed, seen, follower, limit)]
 
 
-def _of_field(name: str, typed: str, seen: Node, follower: Follower) -> list[Suggestion]:
+def _of_field(name: str, typed: str, seen: Node, follower: Follower, limit: int) -> list[Suggestion]:
     from indexer.contract import Asked
 
     sought = analysis.phrase(typed, prefix=True)
@@ -63,15 +66,19 @@ def _of_field(name: str, typed: str, seen: Node, follower: Follower) -> list[Sug
     if typed:
         node.append(Words(sought.tokens, sought.last_is_prefix, name, typed))
     counts = follower.search(Asked(node=All(tuple(node)), limit=0, facets=(name,))).facets[name]
-    found = [
-        # Of an original that carries the typed text in one value, all values were counted.
+    # Of an original that carries the typed text in one value, all values were counted.
+    marked = ((value, count, _marks_in(value, sought)) for value, count in counts.items())
+    found = [one for one in marked if one[2] or not typed]
+    return [
         Suggestion(field=name, value=masked(value), originals=count, marks=marks)
-        for value, count in counts.items()
-        if (marks := tuple(analysis.spans_of(value, [sought]))) or not typed
+        for value, count, marks in heapq.nsmallest(limit, found, key=_order)
     ]
-    return sorted(found, key=_order)
 
 
-def _order(one: Suggestion) -> tuple[object, ...]:
-    begins_so = not one.marks or one.marks[0][0] == 0
-    return not begins_so, -one.originals, one.value
+def _marks_in(value: str, sought: Phrase) -> tuple[tuple[int, int], ...]:
+    return tuple(analysis.spans_of(value, [sought])) if sought.tokens else ()
+
+
+def _order(one: tuple[str, int, tuple[tuple[int, int], ...]]) -> tuple[object, ...]:
+    value, count, marks = one
+    return bool(marks) and marks[0][0] != 0, -count, value

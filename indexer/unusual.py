@@ -5,6 +5,7 @@ Not covered: who looks at a screen over another's shoulder, and what leaves on p
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ def find(
     """
     looks: dict[str, list[Entry]] = defaultdict(list)
     refused: dict[str, list[Entry]] = defaultdict(list)
-    for one in sorted(entries, key=lambda entry: entry.seq):
+    for one in sorted(entries, key=lambda entry: (entry.at, entry.seq)):
         (looks if one.type in LOOKS else refused)[one.actor].append(one)
     found = [
         finding
@@ -84,7 +85,7 @@ def _night(looks: Sequence[Entry], zone: str) -> Iterator[Finding]:
 def _many(looks: Sequence[Entry]) -> Iterator[Finding]:
     begun = 0
     while begun < len(looks):
-        within = [one for one in looks[begun:] if one.at - looks[begun].at < HOUR]
+        within = _within_an_hour(looks, begun)
         if len({one.original for one in within}) > MANY:
             yield _finding("many", within)
             begun += len(within)
@@ -106,10 +107,16 @@ def _outside(
 def _refused(entries: Sequence[Entry]) -> Iterator[Finding]:
     begun = 0
     while begun < len(entries):
-        within = [one for one in entries[begun:] if one.at - entries[begun].at < HOUR]
+        within = _within_an_hour(entries, begun)
         if len(within) >= REFUSED or any(one.type == "account.locked" for one in within):
             yield _finding("refused", within)
         begun += len(within)
+
+
+def _within_an_hour(entries: Sequence[Entry], begun: int) -> Sequence[Entry]:
+    """This one and those after it, in order of time."""
+    end = bisect_left(entries, entries[begun].at + HOUR, lo=begun, key=lambda one: one.at)
+    return entries[begun:end]
 
 
 def _finding(rule: Rule, entries: Sequence[Entry]) -> Finding:

@@ -12,7 +12,7 @@ import contextlib
 import re
 import sqlite3
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -453,8 +453,11 @@ class Catalog:
         """How many originals are in each state; isolated ones are none."""
         query = sa.select(t.original.c.state, sa.func.count()).group_by(t.original.c.state)
         with self.snapshot() as connection:
-            rows = connection.execute(query.where(t.original.c.id.not_in(isolations.closed())))
-            return {row[0]: row[1] for row in rows}
+            found = Counter({row[0]: row[1] for row in connection.execute(query)})
+            # What is isolated is little, and counting without it reads all.
+            for some in in_pieces(sorted(isolations.among(connection))):
+                found.subtract({row[0]: row[1] for row in connection.execute(query.where(t.original.c.id.in_(some)))})
+        return {state: count for state, count in found.items() if count}
 
     def cases_linked(self) -> dict[str, str]:
         """Key -> printed number of every case that an original is linked to, and nobody refused it."""

@@ -108,6 +108,16 @@ def _of_types(connection: sa.Connection, asked: Sequence[str]) -> list[str]:
     return [one for one in _types(connection) if one in asked or one.startswith(begun)]
 
 
+def facts_since(catalog: Catalog, type: str, after: int) -> tuple[int, list[tuple[str, dict[str, Any]]]]:
+    """(number of the last entry of the log, who and what is told by entries of this type behind that number)."""
+    c = t.event.c
+    query = sa.select(c.actor, c.line).where(c.type == type, c.seq > after).order_by(c.seq)
+    with catalog.snapshot() as connection:
+        last = connection.execute(sa.select(t.log_head.c.seq)).scalar_one()
+        rows = connection.execute(query.where(c.seq <= last)).all()
+    return last, [(row.actor, json.loads(row.line)["facts"]) for row in rows]
+
+
 def types(catalog: Catalog) -> list[str]:
     """Every type that has happened."""
     with catalog.snapshot() as connection:

@@ -67,6 +67,12 @@ class Claim:
     begun_s: float = field(default_factory=time.monotonic, compare=False)
 
 
+# What needs somebody stands first, what is done last.
+_URGENT: Final = {"failed": 0, "running": 1, "waiting": 2, "cancelled": 3}
+# So many jobs of one state are read and put in order at once.
+_FEW: Final = 2_000
+
+
 @dataclass(frozen=True)
 class JobRow:
     """A job as operators see it. waiting_s, running_s: so far, or in all where it ended.
@@ -660,15 +666,21 @@ class Jobs:
         """
         query = sa.select(t.job, t.original.c.name).join(t.original, t.original.c.id == t.job.c.original)
         query = query.where(t.job.c.original.not_in(isolations.closed()))
-        if state:
-            query = query.where(t.job.c.state == state)
         if jobs is not None:
             query = query.where(t.job.c.id.in_(jobs))
         if original:
             query = query.where(t.job.c.original == original).order_by(t.job.c.place)
-        order = sa.case({"failed": 0, "running": 1, "waiting": 2, "cancelled": 3}, value=t.job.c.state, else_=4)
-        query = query.order_by(order, t.job.c.original, t.job.c.place).limit(limit)
+        order: sa.ColumnElement[Any] = sa.case(_URGENT, value=t.job.c.state, else_=len(_URGENT))
+        query = query.limit(limit)
         with self._catalog.snapshot() as connection:
+            if state:
+                # Of many in one state the first are met along the originals; a few are looked up and put in order.
+                its = sa.select(t.job.c.id).where(t.job.c.state == state).limit(_FEW + 1).subquery()
+                is_many = connection.execute(sa.select(sa.func.count()).select_from(its)).scalar_one() > _FEW
+                query = query.where((t.job.c.state + "" if is_many else t.job.c.state) == state)
+                query = query.order_by(t.job.c.original, t.job.c.place)
+            else:
+                query = query.order_by(order, t.job.c.original, t.job.c.place)
             rows = [_job_row(row) for row in connection.execute(query)]
             alive = sa.select(t.worker.c.said).where(t.worker.c.state == "alive")
             shares = [said.get("progress", {}) for said in connection.execute(alive).scalars()]

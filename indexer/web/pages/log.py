@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+import threading
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -25,7 +28,8 @@ from indexer.web.desk import Visit
 from indexer.web.visits import Inside
 from pipeline.case_numbers import comparable, parse
 from pipeline.custody.refusals import told_of
-from pipeline.edges import events
+from pipeline.edges import events, restrictions
+from pipeline.edges.catalog import Catalog
 from pipeline.edges.events import Entry, Wanted
 from pipeline.errors import BadInput
 from pipeline.records import worded
@@ -188,26 +192,34 @@ def _day(said: str, zone: ZoneInfo, days: int = 0) -> datetime | None:
 def _as_seen(visit: Visit, entries: Sequence[Entry], *, only_whole: bool = False) -> Iterator[Entry]:
     """The entries as this person may know of them. only_whole: none of which something is left out."""
     desk = visit.desk
-    texts = {one.seq: json.dumps(one.facts, ensure_ascii=False) for one in entries}
-    named = {one.seq: set(_IDENTIFIER.findall(texts[one.seq])) for one in entries}
-    every = desk.catalog.names({one.original for one in entries if one.original}.union(*named.values()))
-    hidden, cases = every.keys() - set(desk.seen(sorted(every))), desk.hidden_cases()
+    with desk.catalog.snapshot() as connection:
+        restricted = restrictions.restricted_originals(connection)
+    hidden, cases = set(restricted) - set(desk.seen(restricted)), desk.hidden_cases()
     for one in entries:
         if one.original in hidden:
             continue
-        tells = named[one.seq] & hidden or (cases and not cases.isdisjoint(_cases_in(one.facts)))
+        tells = _names_one_of(hidden, one.facts) or (cases and not cases.isdisjoint(_cases_in(one.facts)))
         if not tells:
             yield one
         elif not only_whole:
             yield replace(one, facts={})
 
 
+def _names_one_of(hidden: Collection[str], facts: Any) -> bool:
+    return bool(hidden) and any(one in hidden for one in _IDENTIFIER.findall(json.dumps(facts, ensure_ascii=False)))
+
+
+@lru_cache(maxsize=10_000)
+def _keys_in(text: str) -> tuple[str, ...]:
+    """Many entries say the same: of one purpose, in one session."""
+    return comparable(text), *(one.key for one in parse(text))
+
+
 def _cases_in(facts: Any) -> Iterator[str]:
     """Every text of the facts, and every case number in one, as numbers are compared."""
     match facts:
         case str():
-            yield comparable(facts)
-            yield from (one.key for one in parse(facts))
+            yield from _keys_in(facts)
         case dict():
             yield from (key for value in facts.values() for key in _cases_in(value))
         case list():
@@ -220,10 +232,26 @@ def _unusual(visit: Visit) -> list[unusual.Finding]:
     wanted = Wanted(types=(*unusual.LOOKS, *unusual.REFUSALS), from_at=since)
     entries = list(_as_seen(visit, events.find(desk.catalog, wanted, UNUSUAL_MOST)))
     cases = events.cases_of(desk.catalog, sorted({one.original for one in entries if one.original}))
-    opened: dict[str, set[str]] = {}
-    for one in events.find(desk.catalog, Wanted(types=("view.case",)), UNUSUAL_MOST):
-        opened.setdefault(one.actor, set()).add(comparable(str(one.facts.get("case", ""))))
-    return unusual.find(entries, cases, {who: frozenset(keys) for who, keys in opened.items()}, visit.zone)
+    opened: Opened = visit.house.parts.setdefault("cases opened", Opened())
+    return unusual.find(entries, cases, opened.of_each(desk.catalog), visit.zone)
+
+
+class Opened:
+    """Which cases each person ever opened. What stands in the log stays there: only what came since is read."""
+
+    def __init__(self) -> None:
+        self._alone, self._up_to, self._cases = threading.Lock(), 0, dict[str, frozenset[str]]()
+
+    def of_each(self, catalog: Catalog) -> Mapping[str, frozenset[str]]:
+        """Person -> keys of the cases."""
+        with self._alone:
+            self._up_to, said = events.facts_since(catalog, "view.case", self._up_to)
+            opened: dict[str, set[str]] = defaultdict(set)
+            for actor, facts in said:
+                opened[actor].add(comparable(str(facts.get("case", ""))))
+            new = {actor: self._cases.get(actor, frozenset()) | keys for actor, keys in opened.items()}
+            self._cases = {**self._cases, **new}
+            return self._cases
 
 
 def _told(visit: Visit, entry: Entry) -> str:
