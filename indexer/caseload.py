@@ -20,20 +20,22 @@ Seen = Callable[[Sequence[str]], Sequence[str]]
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A case in the list. days_left: until its decision is due, below 0 past it; None without a date."""
+    """A case in the list. days_left: until its decision is due, below 0 past it; None without a date. assigned: who
+    reviews it before it is decided."""
 
     case: Listed
     days_left: int | None
     recordings: int
     documents: int
     proposals: int
+    assigned: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """As the API answers it."""
         return {
             "case": self.case.number, "title": self.case.title, "parties": list(self.case.parties),
             "decision_due_on": self.case.due_on, "days_left": self.days_left, "recordings": self.recordings,
-            "documents": self.documents, "proposals": self.proposals,
+            "documents": self.documents, "proposals": self.proposals, "assigned": list(self.assigned),
         }  # fmt: skip
 
 
@@ -54,18 +56,21 @@ class Caseload:
 
 def caseload_of(
     catalog: Catalog, *, seen: Seen, hidden: frozenset[str], today: date, words: str = "", show: Show = "all",
-    number: int = 1,
+    number: int = 1, person: str | None = None,
 ) -> Caseload:  # fmt: skip
-    """This page, from 1. seen: those of these originals that whoever asks may know of; hidden: keys of cases."""
+    """This page, from 1. seen: those of these originals that whoever asks may know of; hidden: keys of cases. person:
+    whose own cases are counted; None of somebody who is assigned none.
+    """
     with catalog.snapshot() as connection:
         restricted = restrictions.restricted_originals(connection)
     unseen = set(restricted) - set(seen(restricted))
     with catalog.snapshot() as connection:
         rows, total = caseload.page(
             connection, hidden=hidden, unseen=unseen, words=words, show=show, today=today,
-            offset=(number - 1) * PAGE, limit=PAGE,
+            offset=(number - 1) * PAGE, limit=PAGE, person=person or "",
         )  # fmt: skip
-        tally = caseload.tally(connection, hidden=hidden, unseen=unseen, today=today)
+        tally = caseload.tally(connection, hidden=hidden, unseen=unseen, today=today, person=person)
+        assigned = caseload.assigned(connection, [one.id for one in rows])
         linked = caseload.linked(connection, [one.id for one in rows])
     counted: dict[str, Counter[str]] = {one.id: Counter() for one in rows}
     for one in linked:
@@ -77,6 +82,7 @@ def caseload_of(
             Row(
                 case=one, days_left=days_left(one.due_on, today), recordings=counted[one.id]["recordings"],
                 documents=counted[one.id]["documents"], proposals=counted[one.id]["proposals"],
+                assigned=assigned.get(one.id, ()),
             )
             for one in rows
         ),

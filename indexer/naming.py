@@ -341,7 +341,8 @@ NAMES: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "": ("已签字", "signed"),
     },
     "show": {
-        "all": ("全部", "all"), "coming": ("未到期", "still to come"), "past": ("已过期", "past"),
+        "all": ("全部", "all"), "mine": ("指派给我", "assigned to me"), "coming": ("未到期", "still to come"),
+        "past": ("已过期", "past"),
         "undated": ("未定日期", "without a date"),
     },
 }  # fmt: skip

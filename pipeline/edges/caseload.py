@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from pipeline.case_numbers import comparable, folded
 from pipeline.edges import tables as t
 
-Show = Literal["all", "coming", "past", "undated"]
+Show = Literal["all", "mine", "coming", "past", "undated"]
 
 
 class Listed(NamedTuple):
@@ -38,16 +38,17 @@ _DUE: Final = t.case.c.decision_due_on
 
 def page(
     connection: sa.Connection, *, hidden: Collection[str], unseen: Collection[str], words: str, show: Show, today: date,
-    offset: int, limit: int,
+    offset: int, limit: int, person: str = "",
 ) -> tuple[list[Listed], int]:  # fmt: skip
     """So many cases from this place on, and how many there are.
 
     Those whose date is to come stand first, the nearest before; then those past it, the latest before; then those
     without a date. hidden: keys of cases, and unseen: originals, that whoever asks may not know of; a case that only
-    unseen originals name is hidden, too. words: each stands in a number, the title or the name of a party.
+    unseen originals name is hidden, too. words: each stands in a number, the title or the name of a party. person: to
+    whom those are assigned that are `mine`.
     """
     day = today.isoformat()
-    where = [*_visible(hidden, unseen), *_about(words), *_shown(show, day)]
+    where = [*_visible(hidden, unseen), *_about(words), *_shown(show, day, person)]
     total = connection.execute(sa.select(sa.func.count()).select_from(t.case).where(*where)).scalar_one()
     past = sa.case((_DUE.is_(None), 2), (day > _DUE, 1), else_=0)
     coming = sa.case((day <= _DUE, _DUE))
@@ -61,14 +62,33 @@ def page(
 
 
 def tally(
-    connection: sa.Connection, *, hidden: Collection[str], unseen: Collection[str], today: date
+    connection: sa.Connection, *, hidden: Collection[str], unseen: Collection[str], today: date, person: str | None
 ) -> dict[Show, int]:  # fmt: skip
-    """How many cases there are of each sort."""
+    """How many cases there are of each sort; of those assigned to the person where one is named."""
     day, visible = today.isoformat(), _visible(hidden, unseen)
     sort = sa.case((_DUE.is_(None), "undated"), (day > _DUE, "past"), else_="coming").label("sort")
     rows = connection.execute(sa.select(sort, sa.func.count()).select_from(t.case).where(*visible).group_by("sort"))
     found: dict[Any, int] = dict.fromkeys(("coming", "past", "undated"), 0) | {row[0]: row[1] for row in rows}
-    return {"all": sum(found.values()), **found}
+    whole = {"all": sum(found.values())}
+    if person is not None:
+        mine = sa.select(sa.func.count()).select_from(t.case).where(*visible, t.case.c.id.in_(_assigned_to(person)))
+        whole["mine"] = connection.execute(mine).scalar_one()
+    return {**whole, **found}
+
+
+def assigned(connection: sa.Connection, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Case -> who reviews it before it is decided, by name."""
+    number, its = t.case_number.c, t.assignment.c
+    query = (
+        sa.select(number.case, its.person)
+        .join(t.assignment, its.case_key == number.key)
+        .where(number.case.in_(ids), its.ended_at.is_(None))
+        .order_by(its.id)
+    )
+    found: dict[str, tuple[str, ...]] = {}
+    for case, person in connection.execute(query):
+        found[case] = tuple(dict.fromkeys((*found.get(case, ()), person)))
+    return found
 
 
 def linked(connection: sa.Connection, ids: Sequence[str]) -> list[LinkedKind]:
@@ -123,8 +143,19 @@ def _about(words: str) -> list[Any]:
     return [sa.or_(t.case.c.id.in_(whole), sa.and_(*each))] if each else []
 
 
-def _shown(show: Show, day: str) -> list[Any]:
+def _assigned_to(person: str) -> sa.Select[Any]:
+    number, its = t.case_number.c, t.assignment.c
+    return (
+        sa.select(number.case)
+        .join(t.assignment, its.case_key == number.key)
+        .where(its.person == person, its.ended_at.is_(None))
+    )
+
+
+def _shown(show: Show, day: str, person: str) -> list[Any]:
     match show:
+        case "mine":
+            return [t.case.c.id.in_(_assigned_to(person))]
         case "coming":
             return [day <= _DUE]
         case "past":

@@ -95,7 +95,8 @@ def _caseload(visit: Visit, q: str, show: Show, number: int) -> Caseload:
     desk = visit.desk
     desk.tell("view.cases", facts={"words": q[:200], "show": show, "page": number})
     return caseload_of(desk.catalog, seen=desk.seen, hidden=desk.hidden_cases(), today=visit.today, words=q[:200],
-                       show=show, number=number)  # fmt: skip
+                       show=show, number=number,
+                       person=visit.person.name if visit.person.role == "reviewer" else None)  # fmt: skip
 
 
 def _link(q: str, show: str, page: int, changes: Mapping[str, Any]) -> str:

@@ -11,7 +11,9 @@ from urllib.parse import quote
 
 import pytest
 
+from indexer.access import Reviewer
 from indexer.caseload import caseload_of
+from pipeline.case_numbers import comparable
 from pipeline.custody.accession import Candidate
 from pipeline.edges import registers
 from pipeline.edges.audit import NewEvent
@@ -20,7 +22,7 @@ from pipeline.records import Activity, Case, Facts, Party, Property
 from pipeline.restricting import Restricting
 from tests.flows.keeping import REVIEWER, filmed, link, take
 from tests.indexer.web.asking import Asking, person
-from workers.bootstrap import Home, build_accession, build_jobs
+from workers.bootstrap import Home, build_accession, build_accounts, build_jobs
 
 CASE = "平商务罚字〔2026〕第3号"
 OTHER_WRITING = "平商务罚字[2026]3号"
@@ -104,7 +106,7 @@ def test_cases_stand_by_decision_date_with_what_is_linked_to_each(
     found = data(reviewer, "/api/cases")
     order = [int(re.findall(r"第(\d+)号", one["case"])[0]) for one in found["cases"]]
     assert order == [7, 8, 9, 3, 6]
-    assert found["tally"] == {"all": 5, "coming": 2, "past": 2, "undated": 1}
+    assert found["tally"] == {"all": 5, "mine": 0, "coming": 2, "past": 2, "undated": 1}
     mine = found["cases"][3]
     assert (mine["recordings"], mine["documents"], mine["proposals"]) == (2, 1, 1)
     for asked, numbers in (
@@ -119,6 +121,19 @@ def test_cases_stand_by_decision_date_with_what_is_linked_to_each(
     assert "鑫源建材" in page
     light = data(reviewer, f"/api/cases/lights?case={quote(CASE)}&case=无此案")
     assert {number: (one["light"], one["sign"]) for number, one in light.items()} == {CASE: ("lacking", "✗")}
+    assert "尚无指派给您的案件" in reviewer.page("/cases?show=mine")
+    assert reviewer.send(f"{AT}/assignment", act="assign").status_code == 303
+    some = data(reviewer, "/api/cases?show=mine")
+    assert ([(one["case"], one["assigned"]) for one in some["cases"]], some["tally"]["mine"]) == (
+        [(CASE, ["某reviewer"])],
+        1,
+    )
+    assert "★ 决定前审核：某reviewer" in reviewer.page("/cases")
+    other = person(sqlite_home, "reviewer", "乙")
+    assert (data(other, "/api/cases?show=mine")["total"], data(other, "/api/cases")["tally"]["mine"]) == (0, 0)
+    clerk = person(sqlite_home, "clerk")
+    assert (data(clerk, "/api/cases?show=mine")["total"], "mine" in data(clerk, "/api/cases")["tally"]) == (0, False)
+    assert "☆ 决定前审核：某reviewer" in clerk.page("/cases")
 
 
 def test_the_list_turns_pages_and_is_ordered_alike_by_both_databases(home: Home) -> None:
@@ -135,6 +150,16 @@ def test_the_list_turns_pages_and_is_ordered_alike_by_both_databases(home: Home)
     due = [one.case.due_on for one in first.rows + second.rows]
     assert due == [one for date in (dates[4], dates[1], dates[0], dates[5], dates[3], dates[2]) for one in [date] * 5]
     assert len({one.case.number for one in first.rows + second.rows}) == 30
+    build_accounts(home).add("管理", "谢敏", "reviewer")
+    with home.catalog.snapshot() as connection:
+        third, fourth = (registers.cases(connection, key=comparable(f"AJ2026-000{one}"))[0] for one in (3, 4))
+    for case in (third, fourth):
+        home.assigning().assign(Reviewer("谢敏", "reviewer"), case, "")
+    home.assigning().withdraw(Reviewer("谢敏", "reviewer"), third, "")
+    mine = caseload_of(home.catalog, seen=home.seen, hidden=frozenset(), today=TEN.date(), show="mine", person="谢敏")
+    assert ([(one.case.number, one.assigned) for one in mine.rows], mine.tally["mine"]) == (
+        [("AJ2026-0004", ("谢敏",))], 1,
+    )  # fmt: skip
 
 
 def test_a_case_tells_its_gaps_in_words_and_a_time_in_a_record_leads_to_the_second(
