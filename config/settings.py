@@ -27,6 +27,7 @@ SHIPPED = Path(__file__).resolve().parent
 CHOICES = {
     "media.cage": ("best", "full"),
     "media.analysis": ("full", "key_frames"),
+    "media.ocr": ("documents", "all", "none"),
     "media.proxy_mark": ("tag", "visible", "off"),
 }
 
@@ -100,6 +101,7 @@ class MediaSettings:
     proxy_crf: int
     proxy_mark: str
     analysis: str
+    ocr: str
     wall_factor: float
     memory_mb: int
     cage: str

@@ -26,12 +26,16 @@ from pipeline.recordings import Recording, Segment, recordings_of
 from pipeline.records import Activity, Case
 
 # What a written record says of itself, where its text was read.
+RECOGNIZED: Final = "text_recognized"
 _DOCUMENT: Final = ("record.from", "record.to", "record.place", "record.persons", "record.kind")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """A written record of the case. from_at, to_at: when it says that what it tells of happened; None unknown."""
+    """A written record of the case. from_at, to_at: when it says that what it tells of happened; None unknown.
+
+    recognized: a machine read it, and may have misread it.
+    """
 
     original: str
     name: str
@@ -40,6 +44,7 @@ class Written:
     to_at: datetime | None = None
     place: str = ""
     persons: tuple[str, ...] = ()
+    recognized: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,12 +146,14 @@ def shown_of(recordings: Sequence[Recording], linked: Sequence[Linked]) -> list[
 
 def _written(connection: sa.Connection, linked: Sequence[Linked], zone: str) -> list[Written]:
     documents = [one for one in linked if one.kind == "document"]
-    facts = _facts(connection, [one.original for one in documents], _DOCUMENT)
+    ids = [one.original for one in documents]
+    facts, recognized = _facts(connection, ids, _DOCUMENT), registers.with_caveat(connection, RECOGNIZED, ids)
     return [
         Written(
             original=one.original, name=one.name, kind=str(said.get("record.kind", "")),
             from_at=_instant(said.get("record.from"), zone), to_at=_instant(said.get("record.to"), zone),
             place=str(said.get("record.place", "")), persons=_names(said.get("record.persons")),
+            recognized=one.original in recognized,
         )
         for one in documents
         for said in [facts.get(one.original, {})]

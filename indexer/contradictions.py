@@ -43,7 +43,7 @@ def contradictions_of(file: CaseFile, rules: Steps, zone: str) -> list[Contradic
     return [
         *_outside(file.shown, timed),
         *_of_none(file.shown, timed, written),
-        *(found for one in written for found in _of_record(one, file.shown, timed, rules)),
+        *(_said(found, one) for one in written for found in _of_record(one, file.shown, timed, rules)),
         *_two_places(timed, _local([one for one in file.all_activities if one.from_at is not None], zone)),
     ]
 
@@ -87,6 +87,15 @@ def _of_none(
                 text=f"{one.name} belongs to the case and lies {_long(away_s)} beside every activity and record of it",
                 text_zh=f"{one.name} 属于本案，但与各执法活动、文字记录的时间都至少相差 {_long_zh(away_s)}",
             )  # fmt: skip
+
+
+def _said(found: Contradiction, record: Written) -> Contradiction:
+    if not record.recognized:
+        return found
+    return replace(
+        found, text=f"{found.text}; the record's text was recognised by machine: compare the page",
+        text_zh=f"{found.text_zh}；该文书文字由机器识别，请对照原页核实",
+    )  # fmt: skip
 
 
 def _of_record(

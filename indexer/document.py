@@ -49,7 +49,7 @@ _NOTE_NAMES = (
     "author",
 )
 # Written by pages; spoken, and read in pictures, by lines of [from second, to second, text].
-_BY_PAGE, _BY_SECOND = "document.text", {"transcript.lines": "transcript", "ocr.lines": "ocr"}
+_BY_PAGE, _BY_SECOND = ("document.text", "ocr.pages"), {"transcript.lines": "transcript", "ocr.lines": "ocr"}
 
 
 class Passage(NamedTuple):
@@ -202,11 +202,10 @@ def passages_of(known: Known) -> Iterator[Passage]:
 
 
 def _written_in(known: Known) -> Iterator[Passage]:
-    found = known.properties.get(_BY_PAGE)
-    pages = [] if found is None else found.value if isinstance(found.value, list) else [found.found]
-    for number, text in enumerate(pages, 1):
-        if isinstance(text, str) and text:
-            yield Passage("document", text, page=number)
+    for found in (known.properties[name] for name in _BY_PAGE if name in known.properties):
+        for number, text in enumerate(found.value if isinstance(found.value, list) else [found.found], 1):
+            if isinstance(text, str) and text:
+                yield Passage("document", text, page=number)
 
 
 def _by_second(known: Known) -> Iterator[Passage]:
@@ -428,7 +427,7 @@ def _facts(known: Known, names: tuple[str, ...]) -> list[Property]:
     for owner in (*known.sidecars, known):
         for key, found in owner.properties.items():
             of_name = said.get(_last_part(key))
-            if of_name is not None and key != _BY_PAGE:
+            if of_name is not None and key not in _BY_PAGE:
                 of_name.append(found)
     return [found for of_name in said.values() for found in of_name]
 

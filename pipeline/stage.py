@@ -17,7 +17,6 @@ from pipeline.records import (
     Fingerprint,
     Known,
     Lane,
-    MadeFile,
     Original,
     Relative,
     TimeClaim,
@@ -159,15 +158,16 @@ class Deriver:
     """Makes derivatives of an original into the scratch folder it is given.
 
     roles: what it makes. wants: whether it applies. Exactly one is given of derive: (source, known, scratch, context)
-    -> files made, for what it reads by itself, and listen: (known, scratch, context, trial) -> who listens to the
-    decode of a recording. Both raise Unreadable where the source cannot be shown. tries: how often it may listen.
+    -> what was made and found, for what it reads by itself, and listen: (known, scratch, context, trial) -> who listens
+    to the decode of a recording. Both raise Unreadable where the source cannot be shown. tries: how often it may
+    listen.
     """
 
     name: str
     version: int
     roles: tuple[str, ...]
     wants: Callable[[Known], bool]
-    derive: Callable[[Path, Known, Path, Context], Iterable[MadeFile]] | None = None
+    derive: Callable[[Path, Known, Path, Context], Facts] | None = None
     listen: Callable[[Known, Path, Context, Trial], Listener] | None = None
     tries: int = 2
 

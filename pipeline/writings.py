@@ -126,6 +126,18 @@ def header_of(pages: Sequence[Sequence[str]]) -> Header:
     return Header(tuple(draft.fields), tuple(_numbers(pages, lines, values)), tuple(draft.doubts))
 
 
+def rows_of(header: Header) -> Iterator[tuple[str, str, Any]]:
+    """(name, text as it stood, value) of what a header says, as properties of its original."""
+    for one in header.fields:
+        yield f"record.{one.name}", one.text, one.value
+    if header.fields:
+        where = {f"record.{one.name}": [one.page, one.line] for one in header.fields}
+        yield "record.where", "; ".join(f"{name} {page}/{line}" for name, (page, line) in where.items()), where
+    if header.numbers:
+        told = [[one.printed, one.key, one.page, one.line, one.own, one.labelled] for one in header.numbers]
+        yield "record.numbers", "、".join(one.printed for one in header.numbers), told
+
+
 def folded(line: str) -> str:
     """The line in compatibility width, spaces one each, tabs kept."""
     plain = unicodedata.normalize("NFKC", line.replace("\u3000", " "))

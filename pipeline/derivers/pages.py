@@ -6,7 +6,6 @@ pages and data, which have no pages.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +15,7 @@ from pipeline.edges.cage import Limits
 from pipeline.edges.pages import PAGE_NAME, POSTER_NAME, draw_pages
 from pipeline.errors import Unreadable
 from pipeline.footage import kind_of
-from pipeline.records import Known, MadeFile
+from pipeline.records import Facts, Known, MadeFile
 from pipeline.stage import Context, Deriver
 
 PAGE_PX: Final = 1600
@@ -42,7 +41,7 @@ DAMAGED: Final = (
 )
 
 
-def derive(source: Path, known: Known, scratch: Path, context: Context) -> Iterable[MadeFile]:
+def derive(source: Path, known: Known, scratch: Path, context: Context) -> Facts:
     """A `page` a page, JPEG, and the first one's `poster`; parameters say which of how many, and what is missing.
 
     Raises Unreadable where no page can be drawn.
@@ -59,7 +58,8 @@ def derive(source: Path, known: Known, scratch: Path, context: Context) -> Itera
     # What holds for the document is said once.
     pages[0] = replace(pages[0], parameters={**pages[0].parameters, **told, "drawn": len(pages)})
     poster = scratch / POSTER_NAME
-    return [*pages, *([_made("poster", poster, tool, {"page": 1})] if poster.is_file() else [])]
+    posters = [_made("poster", poster, tool, {"page": 1})] if poster.is_file() else []
+    return Facts(made=(*pages, *posters))
 
 
 def _made(role: str, path: Path, tool: str, about: dict[str, Any]) -> MadeFile:

@@ -6,7 +6,6 @@ a preview, Photoshop pictures without their flattened copy; a sentence says what
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -16,7 +15,7 @@ import ffmpeg
 from pipeline.edges.pictures import draw_views
 from pipeline.errors import Unreadable
 from pipeline.footage import kind_of, limits_for_picture
-from pipeline.records import Known, MadeFile
+from pipeline.records import Facts, Known, MadeFile
 from pipeline.stage import Context, Deriver
 
 VIEW_PX: Final = 2048
@@ -44,11 +43,11 @@ REMEDIES: Final = {
 }
 
 
-def derive(source: Path, known: Known, scratch: Path, context: Context) -> Iterable[MadeFile]:
+def derive(source: Path, known: Known, scratch: Path, context: Context) -> Facts:
     """`view` and `poster`, JPEG, sRGB, upright; parameters say where only a preview or a part could be shown."""
     try:
         shown = _as_png(source, known, scratch, context) if known.original.format == "jxl" else source
-        return _drawn(shown, known, scratch, context)
+        return Facts(made=tuple(_drawn(shown, known, scratch, context)))
     except Unreadable as error:
         if known.original.format not in REMEDIES:
             raise

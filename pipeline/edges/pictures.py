@@ -93,6 +93,11 @@ def page_of_tiff(source: Path, number: int, side_px: int) -> Any:
         raise Unreadable(f"The page cannot be read: {error}"[:300], zh=f"无法读取该页：{error}") from error
 
 
+def upright(source: Path, orientation: int | None, wanted_px: int) -> Any:
+    """The picture upright, in sRGB, no side longer than asked unless it would become too thin. Raises Unreadable."""
+    return _upright(source, orientation, wanted_px)[0]
+
+
 def _upright(source: Path, orientation: int | None, wanted_px: int) -> tuple[Any, dict[str, Any]]:
     from PIL import Image, UnidentifiedImageError
 

@@ -1,7 +1,7 @@
 """The text of written records, page by page and line by line: PDF, DOCX and plain text. Run in the cage.
 
-Not covered: text of scans (nothing here reads pictures), headers, footers, notes and text boxes of DOCX, forms of PDF,
-documents behind a password.
+Not covered: text of pages that are pictures (`edges/ocr.py` recognises it), headers, footers, notes and text boxes of
+DOCX, forms of PDF, documents behind a password.
 Source: ISO 32000-1; ECMA-376 part 1, 17.3 (paragraphs and runs) and 17.4 (tables).
 """
 
@@ -32,10 +32,10 @@ _STRICT: Final = "{http://purl.oclc.org/ooxml/wordprocessingml/main}"
 
 @dataclass(frozen=True)
 class Writing:
-    """Pages of lines. blank: pages that show something and hold no text, as scans do."""
+    """Pages of lines. blank: numbers of the pages that show something and hold no text, as scans do."""
 
     pages: tuple[tuple[str, ...], ...]
-    blank: int = 0
+    blank: tuple[int, ...] = ()
     is_locked: bool = False
     is_cut: bool = False
 
@@ -98,10 +98,11 @@ def _of_pdf(path: str) -> Writing:
             return Writing((), is_locked=True)
         raise Unreadable("The PDF is damaged: it cannot be opened", zh="PDF 已损坏，无法打开") from error
     pages: list[tuple[str, ...]] = []
-    blank, until_s = 0, time.process_time() + CPU_S
+    blank: list[int] = []
+    until_s = time.process_time() + CPU_S
     for number in range(min(len(document), PAGES_MAX)):
         if time.process_time() > until_s:
-            return Writing(tuple(pages), blank, is_cut=True)
+            return Writing(tuple(pages), tuple(blank), is_cut=True)
         try:
             page = document[number]
             text = page.get_textpage().get_text_bounded()
@@ -109,9 +110,10 @@ def _of_pdf(path: str) -> Writing:
             page.close()
         except pypdfium2.PdfiumError:
             text, shows = "", True
-        blank += shows and not text.strip()
+        if shows and not text.strip():
+            blank.append(number + 1)
         pages.append(tuple(text.splitlines()))
-    return Writing(tuple(pages), blank)
+    return Writing(tuple(pages), tuple(blank))
 
 
 def _of_docx(path: str) -> Writing:

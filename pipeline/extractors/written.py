@@ -1,7 +1,8 @@
 """Written records: their text, and what their header says (`record.from`, `record.to`, `record.place`, ...).
 
 `document.text` is the text by pages, `record.where` says on which page and line each field stands. Not covered: what
-`pipeline/writings.py` and `pipeline/edges/writings.py` name; photos and scans of paper, which are pictures.
+`pipeline/writings.py` and `pipeline/edges/writings.py` name; pages that are pictures, which `derivers/ocr.py` reads and
+`document.blank` counts up.
 Source: see there.
 """
 
@@ -14,7 +15,7 @@ from pipeline.edges.reading import CaveatRow, Row, answer
 from pipeline.edges.writings import Writing, writing_of
 from pipeline.records import Original
 from pipeline.stage import Extractor
-from pipeline.writings import Header, header_of
+from pipeline.writings import Header, header_of, rows_of
 
 FORMATS: Final = ("pdf", "docx", "text")
 # Kept, and not read.
@@ -49,35 +50,23 @@ def extract(path: str) -> dict[str, Any]:
 
 
 def _rows(writing: Writing, header: Header) -> Iterator[Row]:
-    for one in header.fields:
-        yield f"record.{one.name}", one.text, one.value
-    if header.fields:
-        where = {f"record.{one.name}": [one.page, one.line] for one in header.fields}
-        yield "record.where", "; ".join(f"{name} {page}/{line}" for name, (page, line) in where.items()), where
-    if header.numbers:
-        told = [[one.printed, one.key, one.page, one.line, one.own, one.labelled] for one in header.numbers]
-        yield "record.numbers", "、".join(one.printed for one in header.numbers), told
+    yield from rows_of(header)
     texts = ["\n".join(page).strip() for page in writing.pages]
     if any(texts):
         yield "document.text", "\n".join(texts), texts
+    if any(texts) or writing.blank:
         yield "document.pages", str(len(texts)), len(texts)
+    if writing.blank:
+        yield "document.blank", ", ".join(map(str, writing.blank)), list(writing.blank)
 
 
 def _caveats(writing: Writing) -> Iterator[CaveatRow]:
     if writing.is_cut:
         yield CUT
-    if writing.blank:
-        of = len(writing.pages)
-        yield (
-            "text_missing",
-            f"{writing.blank} of its {of} pages hold no text, as scans do: nobody read them, so words on them are not "
-            "found, and no field is known from them.",
-            f"共 {of} 页，其中 {writing.blank} 页没有文字（如扫描件）：其上的文字无法检索，也未提取任何要素。",
-        )
 
 
 def _reads(original: Original) -> bool:
     return original.kind == "document" and original.format in FORMATS + UNREAD
 
 
-EXTRACTOR = Extractor(name="written", version=1, reads=_reads, extract=extract)
+EXTRACTOR = Extractor(name="written", version=2, reads=_reads, extract=extract)

@@ -23,7 +23,7 @@ _BRACKETED: Final = re.compile(r"[(（〔\[].*?[)）〕\]]")
 _HAN: Final = re.compile(r"[\u3400-\u9fff]")
 _WORDLIKE: Final = re.compile(r"[0-9A-Za-z]")
 # Facts whose texts may name a party, by the beginning or the end of their name.
-_TEXT_GROUPS: Final = ("sidecar.", "record.", "document.", "text.")
+_TEXT_GROUPS: Final = ("sidecar.", "record.", "document.", "ocr.", "text.")
 _TEXT_NAMES: Final = (".title", ".comment", ".description", ".keywords", ".subject", ".text")
 
 How = Literal["name", "short", "identifier"]

@@ -39,6 +39,7 @@ NOTHING_MADE: Final = {
     ),
     "loudness": ("no_loudness", "The loudness could not be measured", "无法测量音量"),
     "view": ("no_preview", "No view of the picture could be made", "无法生成照片预览"),
+    "ocr": ("no_ocr", "The text of its pages could not be recognised", "无法识别页面上的文字"),
     "pages": ("no_pages", "No images of its pages could be made", "无法生成页面图像"),
 }
 
@@ -97,7 +98,7 @@ def _parts(
 def _derived(deriver: Deriver, source: Path, known: Known, scratch: Path, context: Context) -> Facts | Unreadable:
     assert deriver.derive is not None
     try:
-        return Facts(made=tuple(deriver.derive(source, known, scratch, context)))
+        return deriver.derive(source, known, scratch, context)
     except Unreadable as error:
         return error
 
@@ -199,4 +200,4 @@ def _page_caveats(about: Mapping[str, Any]) -> Iterable[Caveat]:
         )
 
 
-STAGE = Stage(name="derive", version=4, run=run)
+STAGE = Stage(name="derive", version=5, run=run)

@@ -1,6 +1,6 @@
 """The header of a written record: from when to when what it tells of was done, in the bureau's time.
 
-Not covered: when it was typed, which is the file's own time.
+Not covered: when it was typed, which is the file's own time; what a machine recognised in a picture of paper.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ STEP_S: Final = 60.0
 
 def _claims(known: Known, settings: Settings) -> Iterable[TimeClaim]:
     written = known.properties.get(SOURCE)
-    if written is None or not isinstance(written.value, str):
+    if written is None or written.finder.startswith("ocr/") or not isinstance(written.value, str):
         return ()
     zone = zone_of(settings)
     claim = claim_of(SOURCE, written.value, zone)
@@ -42,4 +42,4 @@ def _end(known: Known, zone: object) -> datetime | None:
         return None
 
 
-TIME_SOURCE = TimeSource(name="record", version=1, claims=_claims)
+TIME_SOURCE = TimeSource(name="record", version=2, claims=_claims)

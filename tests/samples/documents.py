@@ -1,4 +1,4 @@
-"""PDF documents as devices, offices and attackers write them (ISO 32000-1, 7.5)."""
+"""PDF documents as devices, offices, scanners and attackers write them (ISO 32000-1, 7.5)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from pylopdf_fonts_zh_cn import sans_path
 
 
 def pdf(path: Path, objects: Sequence[bytes]) -> Path:
@@ -94,4 +98,21 @@ def office(path: Path) -> Path:
             packed.writestr(inside[path.suffix], "<a/>")
     else:
         path.write_bytes(rb"{\rtf1 a}" if path.suffix == ".rtf" else bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600))
+    return path
+
+
+def page_of_paper(text: str, *, askew: float = 1.0, noise: float = 12.0, seed: int = 1) -> Image.Image:
+    """Half a page of small print at 300 dots an inch as a scanner sees it: askew by so many degrees, grey and noisy."""
+    page = Image.new("L", (1240, 880), 240)
+    font = ImageFont.truetype(str(sans_path()), 32)
+    for number, line in enumerate(text.splitlines()):
+        ImageDraw.Draw(page).text((130, 90 + 80 * number), line, font=font, fill=30)
+    turned = np.asarray(page.rotate(askew, fillcolor=240), dtype=float)
+    grain = np.random.default_rng(seed).normal(0, noise, turned.shape)
+    return Image.fromarray((turned + grain).clip(0, 255).astype(np.uint8))
+
+
+def scanned(path: Path, *pages: Image.Image) -> Path:
+    """The pages as one PDF or TIFF, which holds no text."""
+    pages[0].save(path, save_all=True, append_images=pages[1:], resolution=300)
     return path

@@ -135,7 +135,7 @@ def test_of_ten_thousand_pages_the_first_are_drawn_and_the_rest_is_said(tmp_path
 def test_time_ends_the_drawing_and_what_was_drawn_stays(tmp_path, monkeypatch):
     monkeypatch.setattr(pages, "CPU_S", 0.0)
     with pytest.raises(Unreadable, match="not one of its pages"):
-        list(pages.derive(*_handed(_letter(tmp_path / "a.pdf"), tmp_path)))
+        pages.derive(*_handed(_letter(tmp_path / "a.pdf"), tmp_path))
 
 
 def _handed(source, tmp_path):

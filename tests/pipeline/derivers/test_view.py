@@ -21,7 +21,7 @@ from tests.samples.photos import heif, tiff
 def _views(source, tmp_path):
     scratch = tmp_path / "scratch"
     scratch.mkdir(exist_ok=True)
-    return list(DERIVER.derive(source, Known(original=original_of(source)), scratch, context_of(source, scratch)))
+    return list(DERIVER.derive(source, Known(original=original_of(source)), scratch, context_of(source, scratch)).made)
 
 
 def _view(source, tmp_path):
@@ -195,7 +195,7 @@ def test_a_preview_is_turned_as_the_raw_file_says(tmp_path):
     scratch.mkdir()
     turned = Property(name="picture.orientation", found="6", value=6, finder="exif/1")
     known = Known(original=original_of(source), properties={turned.name: turned})
-    view = of_role(DERIVER.derive(source, known, scratch, context_of(source, scratch)), "view")
+    view = of_role(DERIVER.derive(source, known, scratch, context_of(source, scratch)).made, "view")
     with Image.open(view.path) as shown:
         assert shown.size == (1200, 1600)
         assert _named(shown.getpixel((20, 20))) == ABOVE_LEFT_ONCE_UPRIGHT[6]

@@ -46,7 +46,7 @@ def _patches() -> Image.Image:
 def _is_shown_alike(source: Path, tmp_path: Path, browser: Screen, *, abs_: int = 5) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    made = DERIVER.derive(source, Known(original=original_of(source)), scratch, context_of(source, scratch))
+    made = DERIVER.derive(source, Known(original=original_of(source)), scratch, context_of(source, scratch)).made
     view, ours = of_role(made, "view").path, browser.shown([of_role(made, "view").path])[0]
     theirs = browser.shown([source])[0]
     assert (ours.width, ours.height, ours.error) == (theirs.width, theirs.height, "")

@@ -98,13 +98,13 @@ def test_plain_text_in_every_encoding_of_windows(tmp_path: Path, encoding: str) 
     assert caveats == []
 
 
-def test_a_scan_says_that_nobody_read_it(tmp_path: Path) -> None:
+def test_a_scan_says_which_pages_are_pictures(tmp_path: Path) -> None:
     scan = Image.effect_noise((300, 400), 60)
     found, caveats = told(pdf(tmp_path / "a.pdf", "", "", INSPECTION, picture=scan))
-    assert caveats == ["text_missing"]
+    assert (found["document.blank"], found["document.pages"], caveats) == ([1, 2], 3, [])
     assert found["record.where"]["record.from"][0] == 3
     nothing, caveats = told(pdf(tmp_path / "b.pdf", "", picture=scan))
-    assert (nothing, caveats) == ({}, ["text_missing"])
+    assert (nothing, caveats) == ({"document.pages": 1, "document.blank": [1]}, [])
     assert told(pdf(tmp_path / "c.pdf", "")) == ({}, [])  # a blank page hides nothing
 
 

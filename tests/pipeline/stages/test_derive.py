@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.errors import TryAgain, Unreadable
 from pipeline.marks import pictures, sounds
-from pipeline.records import Known, MadeFile
+from pipeline.records import Facts, Known, MadeFile
 from pipeline.stage import Deriver
 from pipeline.stages import derive
 from tests.pipeline.filming import MELODY, context_of, film, probed
@@ -50,7 +50,7 @@ def test_one_that_fails_does_not_stop_the_others(tmp_path, monkeypatch):
 
     def makes(source, known, scratch, context):  # noqa: ARG001
         (scratch / "a").write_text("x")
-        return [MadeFile(role="view", path=scratch / "a", mime="text/plain", tool="t")]
+        return Facts(made=(MadeFile(role="view", path=scratch / "a", mime="text/plain", tool="t"),))
 
     derivers = [Deriver(name, 7, (name,), lambda _: True, act) for name, act in (("torn", fails), ("whole", makes))]
     monkeypatch.setattr(derive, "kinds_in", lambda _, what: derivers if what == "DERIVER" else ())
@@ -74,5 +74,5 @@ def test_a_full_disk_is_not_a_caveat(tmp_path, monkeypatch):
 
 
 def test_a_caveat_of_a_part_that_is_not_in_the_table_still_reads_well():
-    deriver = Deriver("storyboard", 1, ("storyboard",), lambda _: True, lambda *_: [])
+    deriver = Deriver("storyboard", 1, ("storyboard",), lambda _: True, lambda *_: Facts())
     assert derive.caveat_for(deriver, Unreadable("no page")).code == "no_storyboard"
