@@ -8,8 +8,8 @@ from typing import Final, Protocol
 
 from indexer.exporting.paper import Paper
 
-# Shares of the page's width for number, name, size, received, digest and original.
-_SHARES: Final = (6, 34, 12, 20, 46)
+# Shares of the page's width for number, name, size, received, device and officer, digest and original.
+_SHARES: Final = (7, 36, 13, 12, 18, 44)
 
 
 class Said(Protocol):

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from indexer.document import device_of, officer_of
 from indexer.masking import masked
 from indexer.web.receiving import UPLOAD
 from pipeline.case_numbers import comparable, parse
@@ -105,7 +106,8 @@ class Waiting:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """An arrival as the list shows it. twin: the arrival that the same bytes first came by."""
+    """An arrival as the list shows it. twin: the arrival that the same bytes first came by; recorded_by: the device and
+    officer, on a receipt."""
 
     came: Came
     name: str
@@ -113,6 +115,7 @@ class Row:
     links: tuple[CaseLink, ...]
     caveats: tuple[tuple[str, str, str], ...]
     twin: Came | None = None
+    recorded_by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,7 +214,13 @@ def receipt(desk: Desk, which: Narrowed, *, first: int, limit: int) -> tuple[lis
         root = desk.settings.watched.get(which.source or "")
         place = str(root / which.folder if root and which.folder else root or "")
         its = [one for one in refused if (which.until is None or one.at < which.until) and one.path.startswith(place)]
-        return rows, its if which.source is None or root else [], arrivals.count(connection, which, hidden.originals)
+        count = arrivals.count(connection, which, hidden.originals)
+    by = {
+        one.original.id: " · ".join(said for said in (device_of(one), officer_of(one)) if said)
+        for one in desk.catalog.known_of_many(sorted({row.came.original for row in rows}))
+    }
+    rows = [replace(row, recorded_by=by.get(row.came.original, "")) for row in rows]
+    return rows, its if which.source is None or root else [], count
 
 
 def refused_again(desk: Desk, key: str) -> str:

@@ -14,15 +14,16 @@ Say = Callable[..., str]
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """All that it says, in one language. rows: number, name, size, when it was taken in, digest and original."""
+    """All that it says, in one language. rows: number, name, size, the time of day it was taken in, device and officer,
+    digest and original."""
 
     title: str
     facts: Sequence[tuple[str, str]]
     refused_title: str
     refused: Sequence[str]
     safe_title: str
-    headings: tuple[str, str, str, str, str]
-    rows: Sequence[tuple[str, str, str, str, str]]
+    headings: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
     signatures: tuple[str, ...]
     date: str
 
@@ -41,17 +42,22 @@ def receipt_of(
     return Receipt(
         title=say("Receipt"), facts=facts, refused_title=say("Not taken in"),
         safe_title=say("Safe: stored, read back and compared"),
-        refused=[f"{one.path}: {one.told.why_zh if is_zh else one.told.why}" for one in refused],
-        headings=(say("No."), say("File name"), say("Size"), say("Received"), say("SHA-256 and original")),
+        refused=[f"{one.near}: {one.told.why_zh if is_zh else one.told.why}" for one in refused],
+        headings=(
+            say("No."), say("File name"), say("Size"), say("Received"), say("Device and officer"),
+            say("SHA-256 and original"),
+        ),
         rows=[_line(say, time, number, row) for number, row in enumerate(rows, first)],
         signatures=(say("Handed in by"), say("Received by")), date=say("Date"),
     )  # fmt: skip
 
 
-def _line(say: Say, time: Callable[[datetime], str], number: int, row: Row) -> tuple[str, str, str, str, str]:
+def _line(say: Say, time: Callable[[datetime], str], number: int, row: Row) -> tuple[str, ...]:
     came = row.came
     name = f"{came.folder}/{row.name}" if came.folder else row.name
     if row.twin is not None:
         twin = say("same bytes as {name}", name=row.twin.name)
         name = f"{name} ({twin})"
-    return str(number), name, f"{size(came.size_bytes)}", time(came.taken_at), f"{came.sha256} {came.original}"
+    # The day stands at the head.
+    at = time(came.taken_at)[11:19]
+    return str(number), name, f"{size(came.size_bytes)}", at, row.recorded_by, f"{came.sha256} {came.original}"

@@ -25,12 +25,12 @@ def page(visit: Inside) -> Response:
 
 @ROUTES.post("/originals/{original}/isolation")
 def report(visit: Inside, original: str) -> Response:
-    """The original is there for nobody from now on; who reported it is told what to do."""
+    """The original is there for nobody from now on; who reported it is told its identifier, once, and what to do."""
     visit.require("isolate")
     known = seen(visit, original)
     with visit.desk.isolating() as isolating:
         isolating.report(_person(visit), known.original.id)
-    return visit.go("/isolated?done=1")
+    return _page(visit, done=known.original.id)
 
 
 @ROUTES.post("/isolated/{isolation}/release")
@@ -45,13 +45,12 @@ def release(visit: Inside, isolation: str, reason: Annotated[str, Form(max_lengt
     return visit.go("/isolated")
 
 
-def _page(visit: Visit, *, said: str = "", status: int = 200) -> Response:
+def _page(visit: Visit, *, said: str = "", done: str = "", status: int = 200) -> Response:
     visit.require("isolate")
     found = None
     if visit.may("keep_isolated"):
         with visit.desk.catalog.snapshot() as connection:
             found = isolations.listed(connection)
-    done = "done" in visit.request.query_params
     return visit.page("isolated.html", status, found=found, said=said, done=done)
 
 

@@ -19,6 +19,17 @@ function crc32(bytes) {
   return (value ^ 0xffffffff) >>> 0;
 }
 
+// A piece sent, with the share of it that is on its way told meanwhile: `fetch` tells nothing of that.
+const sent = (path, headers, piece, moved) => new Promise((answered, failed) => {
+  const request = new XMLHttpRequest();
+  request.open("PATCH", path);
+  for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+  request.upload.onprogress = (event) => moved(event.loaded);
+  request.onload = () => answered(new Response(request.responseText || null, { status: request.status, statusText: request.statusText }));
+  request.onerror = request.ontimeout = request.onabort = () => failed(new TypeError("nobody answers"));
+  request.send(piece);
+});
+
 const bytesOf = async (file, from, to) => new Uint8Array(await file.slice(from, to).arrayBuffer());
 const pause = (ms) => new Promise((go) => {
   const timer = setTimeout(go, ms);
@@ -58,10 +69,11 @@ class Sending {
   }
 
   // The answer to the request, however often the connection is lost meanwhile.
-  async asked(method, path, headers = {}, body = undefined) {
+  async asked(method, path, headers = {}, body = undefined, moved = undefined) {
     for (let wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
       try {
-        const response = await fetch(path, { method, headers: { "X-CSRF-Token": sign(), ...headers }, body });
+        const all = { "X-CSRF-Token": sign(), ...headers };
+        const response = await (moved ? sent(path, all, body, moved) : fetch(path, { method, headers: all, body }));
         if (![429, 502, 503, 504].includes(response.status)) return response;
         const why = await response.clone().json().catch(() => null);
         if (why?.error && method === "POST" && path === "/api/uploads") return response;
@@ -99,11 +111,14 @@ class Sending {
   async send(id, offset, pieceBytes) {
     for (;;) {
       while (offset < this.file.size) {
-        this.bar.value = offset;
-        this.tell("sends", `${said.sends} ${Math.floor((100 * offset) / this.file.size)} %`);
+        const tell = (count) => {
+          this.bar.value = count;
+          this.tell("sends", `${said.sends} ${Math.floor((100 * count) / this.file.size)} %`);
+        };
+        tell(offset);
         const piece = await bytesOf(this.file, offset, offset + pieceBytes);
         const headers = { "Content-Type": "application/octet-stream", "Upload-Offset": String(offset), "Upload-Checksum": String(crc32(piece)) };
-        offset = (await this.answered("PATCH", `/api/uploads/${id}`, headers, piece)).offset;
+        offset = (await this.answered("PATCH", `/api/uploads/${id}`, headers, piece, (count) => tell(offset + Math.min(count, piece.length)))).offset;
       }
       this.bar.value = offset;
       this.tell("checks", said.checks);

@@ -202,6 +202,18 @@ def test_a_refused_upload_is_told_in_plain_words_and_tried_once_more(sqlite_home
     assert [one.name for one in sqlite_home.catalog.arrivals()] == ["现场.jpg"]
 
 
+def test_who_suspects_a_state_secret_need_not_look_at_it_first(sqlite_home: Home, clerk: Asking) -> None:
+    [original] = take(sqlite_home, sqlite_home.settings.inbox, "现场.jpg")
+    page = clerk.page(f"/originals/{original}")
+    assert "为何查看" in page
+    assert f'action="/originals/{original}/isolation"' in page
+    done = clerk.send(f"/originals/{original}/isolation")
+    assert done.status_code == 200
+    assert original in done.text  # to be written on paper, once
+    assert original not in clerk.page("/isolated")
+    clerk.page(f"/originals/{original}", 404)
+
+
 def test_every_page_of_who_hands_in_has_a_place_to_do_so(sqlite_home: Home, clerk: Asking) -> None:
     for path in ("/hand-in", "/search", "/cases", "/isolated", "/hand-in/receipt"):
         assert 'class="here scripted"' in clerk.page(path)
@@ -265,7 +277,7 @@ def test_a_receipt_lists_a_folder_s_day_and_comes_on_paper(sqlite_home: Home, cl
     receipts = re.findall(r'href="(/hand-in/receipt\?way[^"]+)"', clerk.page("/hand-in"))
     [address] = [html.unescape(one) for one in receipts if quote("一号箱") in one]
     page, sha256 = clerk.page(address), sqlite_home.catalog.known_of(first).original.sha256
-    for word in (first, sha256, "一号箱/现场.jpg", "link.jpg", "收件文件夹"):
+    for word in (first, sha256, "一号箱/现场.jpg", "一号箱/link.jpg", "收件文件夹", "设备、执法人员"):
         assert word in page
     assert "别处.jpg" not in page
     answer = clerk.client.get(address.replace("/receipt?", "/receipt.pdf?"))
