@@ -76,20 +76,21 @@ def _kind(known: Known) -> str:
 
 
 def _properties(known: Known, found: dict[int, list[str]]) -> Iterator[Property]:
-    if known.original.kind != "document":
-        lines = [line for page in sorted(found) for line in found[page]]
-        yield Property(name="ocr.lines", found="\n".join(lines), value=[[0.0, None, line] for line in lines])
-        return
     of = int(known.value("document.pages") or max(found))
     texts = ["\n".join(found.get(number, ())) for number in range(1, of + 1)]
-    yield Property(name="ocr.pages", found="\n".join(texts).strip(), value=texts)
+    if known.original.kind == "document":
+        yield Property(name="ocr.pages", found="\n".join(texts).strip(), value=texts)
+    else:
+        lines = [line for page in sorted(found) for line in found[page]]
+        yield Property(name="ocr.lines", found="\n".join(lines), value=[[0.0, None, line] for line in lines])
     written = known.value("document.text") or []
     pages: list[Sequence[str]] = [
         found.get(number) or (written[number - 1].splitlines() if number <= len(written) else [])
         for number in range(1, of + 1)
     ]
     for name, text, value in rows_of(header_of(pages)):
-        if name not in known.properties:
+        # A picture of paper was taken at another time and place than the paper tells of.
+        if name not in known.properties and (known.original.kind == "document" or name == "record.numbers"):
             yield Property(name=name, found=text, value=value)
 
 

@@ -94,10 +94,12 @@ def test_nothing_is_recognised_where_the_bureau_does_not_want_it(tmp_path: Path)
 
 def test_a_photo_is_read_only_where_photos_are_wanted(tmp_path: Path) -> None:
     source = tmp_path / "a.png"
-    page_of_paper("严禁烟火").crop((0, 0, 700, 300)).save(source)
+    page_of_paper("严禁烟火\n案号：平商务罚字〔2021〕3号").crop((0, 0, 700, 300)).save(source)
     assert said(read(source, tmp_path)) == {}
-    facts = read(source, tmp_path, ocr="all")
-    assert said(facts) == {"ocr.lines": [[0.0, None, "严禁烟火"]]}
+    found = said(read(source, tmp_path, ocr="all"))
+    assert set(found) == {"ocr.lines", "record.numbers"}
+    assert found["ocr.lines"][0] == [0.0, None, "严禁烟火"]
+    assert found["record.numbers"][0][1:] == ["平商务罚-2021-3", 1, 2, True, True]
 
 
 def test_lines_that_stand_beside_one_another_are_one() -> None:
