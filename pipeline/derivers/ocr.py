@@ -11,10 +11,11 @@ import json
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pipeline.edges.cage import Limits
 from pipeline.edges.ocr import recognize
+from pipeline.errors import Unreadable
 from pipeline.footage import kind_of
 from pipeline.records import Caveat, Facts, Known, MadeFile, Property
 from pipeline.stage import Context, Deriver
@@ -24,6 +25,7 @@ NAME: Final = "ocr"
 VERSION: Final = 1
 BLANK: Final = "document.blank"
 PAGES_MAX: Final = 100
+AT_ONCE: Final = 10
 # About 190 dots an inch of a page of A4.
 SIDE_PX: Final = 2200
 # A full page takes about four seconds of one processor.
@@ -44,13 +46,7 @@ def derive(source: Path, known: Known, scratch: Path, context: Context) -> Facts
     wish, is_paper = context.settings.media.ocr, known.original.kind == "document" or known.original.format == "tiff"
     if wish == "none" or (wish == "documents" and not is_paper):
         return _unread(known, len(known.value(BLANK) or ()))
-    pages = _pages(known)[:PAGES_MAX]
-    cpu_s = PAGE_S * len(pages)
-    limits = Limits(wall_s=READY_S + 4 * cpu_s, cpu_s=int(READY_S + 2 * cpu_s), memory_bytes=MEMORY_BYTES, nice=10)
-    told = context.tools.call(
-        recognize, str(source), _kind(known), known.value("picture.orientation"), pages, SIDE_PX, cpu_s,
-        limits=limits, reads=[source], still_wanted=context.still_wanted,
-    )["pages"]  # fmt: skip
+    told = list(_recognized_pages(source, known, context))
     found = {number: [line[4] for line in lines] for number, *_, lines in told if lines}
     if not found:
         return _unread(known, len(known.value(BLANK) or ()))
@@ -63,6 +59,26 @@ def derive(source: Path, known: Known, scratch: Path, context: Context) -> Facts
         made=(MadeFile(role="ocr", path=path, mime="application/json", tool=tool, parameters=about),),
         properties=tuple(_properties(known, found)), caveats=(_recognized(known, len(found)), *missing),
     )  # fmt: skip
+
+
+def _recognized_pages(source: Path, known: Known, context: Context) -> Iterator[list[Any]]:
+    """What `recognize` says of each page, some pages at a time: those that end their reader are as unread."""
+    pages, orientation = _pages(known)[:PAGES_MAX], known.value("picture.orientation")
+    failed: list[Unreadable] = []
+    for first in range(0, len(pages), AT_ONCE):
+        some = pages[first : first + AT_ONCE]
+        cpu_s = PAGE_S * len(some)
+        limits = Limits(wall_s=READY_S + 4 * cpu_s, cpu_s=int(READY_S + 2 * cpu_s), memory_bytes=MEMORY_BYTES, nice=10)
+        try:
+            yield from context.tools.call(
+                recognize, str(source), _kind(known), orientation, some, SIDE_PX, cpu_s,
+                limits=limits, reads=[source], still_wanted=context.still_wanted,
+            )["pages"]  # fmt: skip
+        except Unreadable as error:
+            failed.append(error)
+            if len(failed) * AT_ONCE >= len(pages):
+                raise
+        context.progress(min(1.0, (first + len(some)) / len(pages)))
 
 
 def _pages(known: Known) -> list[int]:

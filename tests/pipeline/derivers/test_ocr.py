@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.derivers import ocr
 from pipeline.edges.ocr import Line, rows_of
 from pipeline.records import Facts, Known
 from pipeline.stages import derive
@@ -29,9 +30,12 @@ INQUIRY = """询问笔录
 答：从上海某石化公司购进，有发票。"""
 
 
-def read(source: Path, scratch: Path, **media: Any) -> Facts:
+def read(source: Path, scratch: Path, blank: list[int] | None = None, **media: Any) -> Facts:
+    """What is made of the file. blank: pages without text, in the place of those that are so."""
     original, probed = probe(source, tools())
     known = Known(original=original, properties={one.name: one for one in probed.properties})
+    if blank is not None:
+        known.properties["document.blank"] = replace(known.properties["document.blank"], value=blank)
     context = context_of(source, scratch)
     settings = replace(context.settings, media=replace(context.settings.media, **media))
     return derive.STAGE.run(known, SimpleNamespace(**{**vars(context), "settings": settings}))  # type: ignore[arg-type]
@@ -84,6 +88,16 @@ def test_where_each_line_stands_is_kept_beside_the_pages(inquiry: Facts) -> None
     assert (text, sure > 0.9, 0 < x0 < x1 < width, 0 < y0 < y1 < height) == ("询问笔录", True, True, True)
     assert [page[3] for page in told["pages"]] == [0, 0, 180, 270]
     assert len(of_role(inquiry.made, "ocr").parameters["pages"]) == 3
+
+
+def test_pages_that_end_their_reader_cost_no_other_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ocr, "AT_ONCE", 1)
+    source = scanned(tmp_path / "a.pdf", page_of_paper("询问笔录"))
+    facts = read(source, tmp_path, blank=[99, 1])
+    assert said(facts)["ocr.pages"] == ["询问笔录"]
+    assert {one.code for one in facts.caveats} == {"text_recognized", "text_missing"}
+    lost = read(source, tmp_path, blank=[98, 99])
+    assert ([one.code for one in lost.caveats], said(lost)) == (["no_ocr"], {})
 
 
 def test_nothing_is_recognised_where_the_bureau_does_not_want_it(tmp_path: Path) -> None:
