@@ -7,13 +7,14 @@ counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from indexer.coverage import Shown, ends_of
 from indexer.review import Review
+from pipeline.edges.registers import Linked
 from pipeline.recordings import Recording, Seam, Segment
 
 LaneKind = Literal["activity", "written", "device", "photo"]
@@ -23,7 +24,8 @@ LaneKind = Literal["activity", "written", "device", "photo"]
 class Stretch:
     """Something with a beginning and an end. original: what is opened, at begins_s where the stretch begins.
 
-    share: of a duty that is recorded; fulfilled: whether its rule is kept.
+    share: of a duty that is recorded; fulfilled: whether its rule is kept. proposed: nobody has confirmed yet that it
+    belongs to the case.
     """
 
     name: str
@@ -34,11 +36,13 @@ class Stretch:
     uncertainty_s: float = 0.0
     share: float | None = None
     fulfilled: bool | None = None
+    proposed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hole:
-    """What is not shown. kind: a class of gaps or what lies between two files; why: in English and Chinese."""
+    """What is not shown, or shown twice. kind: a class of gaps or what lies between two files; why: in English and
+    Chinese."""
 
     kind: str
     from_at: datetime
@@ -60,10 +64,10 @@ class Lane:
 
 @dataclass(frozen=True, kw_only=True)
 class Timeline:
-    """All lanes; from_at, to_at: the ends of everything, None where nothing has a time. untimed: names of the rest."""
+    """All lanes; from_at, to_at: the ends of everything, None where nothing has a time. untimed: the rest."""
 
     lanes: tuple[Lane, ...]
-    untimed: tuple[str, ...]
+    untimed: tuple[Linked, ...]
 
     @property
     def from_at(self) -> datetime | None:
@@ -82,9 +86,7 @@ def timeline_of(review: Review) -> Timeline:
     ]
     timed = {one.original for lane in lanes for one in lane.stretches}
     timed |= {one.original for one in file.written if one.from_at}
-    untimed = tuple(
-        one.name for one in file.linked if one.kind in ("video", "audio", "photo") and one.original not in timed
-    )
+    untimed = tuple(one for one in file.linked if one.kind in ("video", "audio", "photo") and one.original not in timed)
     return Timeline(lanes=tuple(lanes), untimed=untimed)
 
 
@@ -109,27 +111,35 @@ def _written(review: Review) -> Lane:
 
 
 def _devices(review: Review) -> list[Lane]:
-    shown = {one.original: one for one in review.file.shown}
+    shown, proposed = {one.original: one for one in review.file.shown}, _proposed(review)
     found: dict[tuple[str, tuple[str, ...]], list[Recording]] = {}
     for one in review.file.recordings:
         first = one.segments[0]
         found.setdefault((first.device or "", first.view), []).append(one)
     named = {" ".join(part for part in (device, *view) if part): its for (device, view), its in found.items()}
-    lanes = [_device(name, its, shown) for name, its in named.items()]
+    lanes = [_device(name, its, shown, proposed) for name, its in named.items()]
     return sorted((one for one in lanes if one.stretches), key=lambda one: (one.stretches[0].from_at, one.name))
 
 
-def _device(name: str, recordings: Sequence[Recording], shown: Mapping[str, Shown]) -> Lane:
+def _proposed(review: Review) -> frozenset[str]:
+    return frozenset(one.original for one in review.file.linked if one.status == "proposed")
+
+
+def _device(
+    name: str, recordings: Sequence[Recording], shown: Mapping[str, Shown], proposed: Collection[str]
+) -> Lane:  # fmt: skip
     files = [one.original for each in recordings for one in each.segments]
-    stretches = sorted((_stretch(shown[one]) for one in files if one in shown), key=lambda one: one.from_at)
+    stretches = sorted(
+        (_stretch(shown[one], one in proposed) for one in files if one in shown), key=lambda one: one.from_at
+    )
     holes = tuple(hole for each in recordings for hole in _holes(each))
     return Lane(kind="device", name=name, stretches=tuple(stretches), holes=holes)
 
 
-def _stretch(one: Shown) -> Stretch:
+def _stretch(one: Shown, is_proposed: bool) -> Stretch:
     return Stretch(
         name=one.name, from_at=one.from_at, to_at=one.to_at, original=one.original, begins_s=one.begins_s,
-        uncertainty_s=one.uncertainty_s,
+        uncertainty_s=one.uncertainty_s, proposed=is_proposed,
     )  # fmt: skip
 
 
@@ -142,14 +152,19 @@ def _holes(recording: Recording) -> Iterator[Hole]:
 
 
 def _ends(seam: Seam, by_id: dict[str, Segment]) -> tuple[datetime, datetime] | None:
+    """Of a gap; where a clock went back or something was written twice, of what both files claim."""
     before, after = by_id[seam.before].end_at, by_id[seam.after].start_at
-    return None if before is None or after is None or after <= before else (before, after)
+    if before is None or after is None or after == before:
+        return None
+    if after > before:
+        return before, after
+    return (after, before) if seam.kind in ("clock_step", "overlap") else None
 
 
 def _photos(review: Review) -> Lane:
-    timed = [(one.start_at, one) for one in review.file.photos if one.start_at]
+    timed, proposed = [(one.start_at, one) for one in review.file.photos if one.start_at], _proposed(review)
     return Lane(kind="photo", name="", stretches=tuple(
         Stretch(name=one.name, from_at=at, to_at=one.end_at or at, original=one.original,
-                uncertainty_s=one.uncertainty_s)
+                uncertainty_s=one.uncertainty_s, proposed=one.original in proposed)
         for at, one in sorted(timed, key=lambda each: (each[0], each[1].name))
     ))  # fmt: skip

@@ -392,7 +392,7 @@ def _showing(review: Review, at: datetime) -> tuple[tuple[Shown, float], ...]:
 def _timeline(visit: Visit, review: Review, timeline: Timeline) -> dict[str, Any]:
     return {
         "case": review.printed, "zone": visit.zone, "from": case_json.instant(timeline.from_at, visit.zone),
-        "to": case_json.instant(timeline.to_at, visit.zone), "untimed": [masked(one) for one in timeline.untimed],
+        "to": case_json.instant(timeline.to_at, visit.zone), "untimed": [masked(one.name) for one in timeline.untimed],
         "lanes": [_lane(visit, one) for one in timeline.lanes],
     }  # fmt: skip
 
@@ -422,6 +422,7 @@ def _stretch(visit: Visit, one: Stretch) -> dict[str, Any]:
         "name": masked(one.name), "from": case_json.instant(one.from_at, visit.zone),
         "to": case_json.instant(one.to_at, visit.zone), "original": one.original, "begins_s": round(one.begins_s, 3),
         "uncertainty_s": one.uncertainty_s, "share": one.share, "fulfilled": one.fulfilled,
+        "proposed": one.proposed,
     }  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 // The timeline of a case: lanes on corrected time, from days down to frames. By mouse: drag, wheel with Ctrl, click.
-// By keyboard: + − zoom, arrows move, 0 shows all; Tab goes from recording to recording, Enter opens it, and b all of
-// that instant side by side.
+// By keyboard: + − zoom, arrows move, [ ] leap from recording to recording, 0 shows all; Tab goes from one to the next,
+// Enter opens it, and b all of that instant side by side.
 
 import { call } from "./pages.js";
 
@@ -56,7 +56,7 @@ function draw(box, data) {
   const hint = Object.assign(document.createElement("p"), { className: "hint soft" });
   hint.setAttribute("role", "status");
   const side = Object.assign(document.createElement("a"), { className: "side", hidden: true });
-  box.append(buttons(), svg, hint, side);
+  box.append(buttons(), svg, key(), hint, side);
   hint.textContent = box.dataset.keys;
   let width = 0, names = NAMES_PX, drags = null, moved = false;
 
@@ -69,6 +69,23 @@ function draw(box, data) {
     row.append(...acts.map(([key, act], at) => button(`${key} ${words[at]}`, act)));
     row.append(...steps.map((one) => button(`${one.name} ${said.day(one.low)}`, () => around(one))));
     return row;
+  }
+
+  // Each pattern that stands in the drawing, in words.
+  function key() {
+    const list = Object.assign(document.createElement("ul"), { className: "key" });
+    list.setAttribute("aria-label", box.dataset.key);
+    const entry = (words, ...drawn) => {
+      const item = document.createElement("li");
+      item.append(element("svg", { width: 22, height: 12, class: "lanes", "aria-hidden": "true" }, ...drawn), ` ${words}`);
+      list.append(item);
+    };
+    const stretches = data.lanes.flatMap((one) => one.stretches), holes = new Map();
+    for (const one of data.lanes.flatMap((each) => each.holes)) holes.set(one.class, one.words);
+    if (stretches.some((one) => one.proposed)) entry(`◇ ${box.dataset.proposed}`, element("rect", { class: "stretch proposed", x: 1, y: 1, width: 20, height: 10 }));
+    if (stretches.some((one) => one.uncertainty_s > 2)) entry(box.dataset.unsure, element("line", { class: "unsure", x1: 0, x2: 22, y1: 6, y2: 6 }));
+    for (const [name, words] of holes) if (name !== "file_split") entry(words, element("rect", { class: "hole", width: 22, height: 12, fill: `url(#hatch-${name})` }));
+    return list;
   }
 
   const x = (ms) => names + ((ms - low) / (high - low)) * (width - names);
@@ -89,6 +106,13 @@ function draw(box, data) {
   }
   function all() {
     show(...whole);
+  }
+  // Keeps the scale; from gap to gap of a case that lasts for months nothing else finds the next recording.
+  function leap(by) {
+    const middle = (low + high) / 2, half = (high - low) / 2, near = half / 50;
+    const begins = data.lanes.flatMap((one) => one.stretches.map((each) => each.low)).sort((one, other) => one - other);
+    const to = by > 0 ? begins.find((one) => one > middle + near) : begins.filter((one) => one < middle - near).pop();
+    if (to !== undefined) show(to - half, to + half);
   }
   function around(one) {
     const margin = Math.max((one.high - one.low) * 0.1, 30000);
@@ -142,10 +166,10 @@ function draw(box, data) {
     if (!part) return [];
     const share = each.share === null ? "" : ` ${(each.share * 100).toFixed(1)} %`;
     const sign = each.fulfilled === null ? "" : each.fulfilled ? "✓ " : "✗ ";
-    const words = `${sign}${each.name}${share}`;
+    const words = `${sign}${each.proposed ? "◇ " : ""}${each.name}${share}`;
     const told = `${words} ${said.full(each.low)} – ${said.full(each.high)} (${length(each.high - each.low)})`
-      + (each.uncertainty_s > 2 ? ` ±${Math.round(each.uncertainty_s)} s` : "");
-    const bar = element("rect", { class: "stretch", x: part.from, y: top, width: part.wide, height: BAR_PX });
+      + (each.uncertainty_s > 2 ? ` ±${Math.round(each.uncertainty_s)} s` : "") + (each.proposed ? ` · ${box.dataset.proposed}` : "");
+    const bar = element("rect", { class: each.proposed ? "stretch proposed" : "stretch", x: part.from, y: top, width: part.wide, height: BAR_PX });
     const made = [];
     const unsure = (each.uncertainty_s * 1000 / (high - low)) * (width - names);
     if (unsure > 2) made.push(element("line", { class: "unsure", x1: Math.max(part.from - unsure, names), x2: part.from + part.wide + unsure, y1: top + BAR_PX + 2, y2: top + BAR_PX + 2 }));
@@ -168,7 +192,7 @@ function draw(box, data) {
     } else made.push(bar);
     bar.append(element("title", {}, told));
     if (part.wide > 60) {
-      const label = element("text", { class: "inside", x: part.from + 4, y: top + 12 });
+      const label = element("text", { class: each.proposed ? "halo" : "inside", x: part.from + 4, y: top + 12 });
       const letters = Math.floor((part.wide - 8) / 8);
       label.textContent = words.length > letters ? `${words.slice(0, Math.max(letters - 1, 1))}…` : words;
       made.push(label);
@@ -210,7 +234,7 @@ function draw(box, data) {
 
   const inside = (event) => event.clientX - svg.getBoundingClientRect().left;
 
-  const KEYS = { "+": () => zoom(0.5), "=": () => zoom(0.5), "-": () => zoom(2), "−": () => zoom(2), "0": all, b: sideBySide, ArrowLeft: () => move(-0.25), ArrowRight: () => move(0.25) };
+  const KEYS = { "+": () => zoom(0.5), "=": () => zoom(0.5), "-": () => zoom(2), "−": () => zoom(2), "0": all, b: sideBySide, "[": () => leap(-1), "]": () => leap(1), ArrowLeft: () => move(-0.25), ArrowRight: () => move(0.25) };
   svg.addEventListener("keydown", (event) => {
     const act = KEYS[event.key];
     if (!act || event.ctrlKey || event.metaKey || event.altKey) return;

@@ -197,7 +197,8 @@ def test_the_timeline_has_a_lane_for_each_device_and_names_what_is_not_shown(
     found = data(reviewer, f"/api{AT}/timeline")
     lanes = {lane["name"]: lane for lane in found["lanes"]}
     assert list(lanes) == ["执法环节", "文字记录", "ZF-1", "ZF-2"]
-    assert [one["original"] for one in lanes["ZF-1"]["stretches"]] == films
+    assert [(one["original"], one["proposed"]) for one in lanes["ZF-1"]["stretches"]] == [(one, True) for one in films]
+    assert not any(one["proposed"] for one in lanes["ZF-2"]["stretches"])
     assert [(one["from"], one["begins_s"]) for one in lanes["ZF-2"]["stretches"]] == [
         ("2026-03-02T10:00:20+08:00", 20.0)
     ]
