@@ -1,29 +1,34 @@
-"""The index in pure Python: Whoosh 2.7.4, for small sites; comfortable to some thirty thousand documents.
+"""The index in pure Python: Whoosh 2.7.4, for small sites; comfortable to some ten thousand documents.
 
 The tokens come ready made, as lists. Five rules make it sound: segments are not packed (`compound=False`, or every
 opening copies them into memory); a searcher is opened anew after each commit and never refreshed; one commit holds
 one document an id, for the writer does not see its own additions; a commit merges nothing until there are many
 segments; the files are synced afterwards, which Whoosh never does. The folder holds pickles: it is made for its
-owner only, and a foreign one must not be opened.
-Not covered: quick facets and time filters beyond the size named above.
+owner only, and a foreign one must not be opened. What Whoosh would work out for each document of a search is held in
+memory, each segment's part once: times, the values of facets, and what somebody may see.
+Not covered: quick phrases of common words, and beginnings of numbers, beyond the size named above.
 """
 
 from __future__ import annotations
 
+import heapq
 import json
 import os
 import pickle
 import struct
+import sys
 import threading
 import zlib
+from array import array
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from whoosh import analysis as whoosh_analysis
-from whoosh import collectors, columns, fields, query, sorting, writing
+from whoosh import collectors, columns, fields, query, writing
 from whoosh import index as whoosh_index
 from whoosh.filedb.filestore import FileStorage
 from whoosh.query import compound, spans
@@ -58,6 +63,10 @@ _NEVER, _FURTHEST = 1 << 62, (1 << 63) - 2
 _MOST_SEGMENTS = 30
 _LARGE_KEPT = 6
 _WRITER_MB = 256
+# Goes up when the fields in Whoosh's own files are others.
+_LAYOUT = 2
+# How many sets of documents are kept until the next commit.
+_REMEMBERED = 64
 _BETWEEN_VALUES = "\x1f"
 _SIZES = "sizes.json"
 _SEGMENT_SUFFIXES = frozenset({".toc", ".trm", ".pst", ".col", ".vps", ".seg"})
@@ -78,6 +87,10 @@ _DAMAGE = (
 )
 
 
+def _version() -> str:
+    return f"{VERSION}.{_LAYOUT}"
+
+
 def _schema() -> fields.Schema:
     # Only Whoosh's own classes: an index pickles its analyzers, and must still open when ours have moved.
     split = whoosh_analysis.SpaceSeparatedTokenizer()
@@ -85,7 +98,7 @@ def _schema() -> fields.Schema:
     made |= {f"w_{name}": fields.TEXT(analyzer=split, phrase=True) for name in WORD_FIELDS}
     made |= {f"x_{name}": fields.KEYWORD(stored=name == "recording") for name in EXACT_FIELDS}
     made |= {f"f_{name}": fields.COLUMN(columns.VarBytesColumn()) for name in FACET_FIELDS}
-    made |= {name: fields.NUMERIC(int, bits=64) for name in ("from_ms", "to_ms")}
+    made |= {name: fields.NUMERIC(int, bits=64, sortable=True) for name in ("from_ms", "to_ms")}
     made |= {name: fields.NUMERIC(int, bits=64, sortable=True, stored=True) for name in ("earliest", "latest")}
     return fields.Schema(**made)
 
@@ -111,7 +124,7 @@ def _write(folder: Path, seq: int, staged: Mapping[str, Document | None], *, cle
         for document in staged.values():
             if document is not None:
                 writer.add_document(**_stored(document))
-        writer.add_document(id=_MARK, mark=json.dumps({"version": VERSION, "seq": seq}))
+        writer.add_document(id=_MARK, mark=json.dumps({"version": _version(), "seq": seq}))
         failpoint.at("index.before_commit")
         writer.commit(mergetype=writing.CLEAR if clear else _merge_small)
     except OSError as error:
@@ -172,16 +185,18 @@ class WhooshIndex:
         self._current: Any = None
         # What was counted since the last commit.
         self._counts: dict[Node, int] = {}
+        self._allowed: dict[tuple[Node, ...], set[int]] = {}
+        self._columns = _Columns()
         make_once(place, _make)
         with _reading(folder):
             self._index = whoosh_index.open_dir(str(folder))
             self._compare_sizes()
         version = self._mark()["version"]
-        if version != VERSION:
+        if version != _version():
             raise IndexDamaged(
-                f"The search index in {folder} is of version {version}, this program's is {VERSION}",
+                f"The search index in {folder} is of version {version}, this program's is {_version()}",
                 path=str(folder),
-                expected=VERSION,
+                expected=_version(),
                 found=version,
             )
 
@@ -224,8 +239,9 @@ class WhooshIndex:
             if self._current is not None:
                 self._current.close()
             self._current = None
-            self._counts = {}
+            self._counts, self._allowed = {}, {}
             self._current = whoosh_index.open_dir(str(self._folder)).searcher()
+            self._columns.keep(self._current.reader())
         return self._current
 
     def _mark(self) -> dict[str, Any]:
@@ -239,18 +255,48 @@ class WhooshIndex:
     def search(self, asked: Asked) -> Found:
         with self._guard, _reading(self._folder):
             searcher = self._searcher()
+            reader = searcher.reader()
+            parts = list(dict.fromkeys(_flat(asked.node)))
+            apart = [part for part in parts if isinstance(part, During) or _is_broad(part)]
+            wanted = [part for part in parts if part not in apart]
+            allowed = self._among(searcher, apart)
             by = {"time": "earliest", "-time": "latest"}.get(asked.sort, "")
-            order = sorting.FieldFacet(by, reverse=asked.sort == "-time") if by else None
-            wanted = _compiled(asked.node, searcher.reader())
-            behind = wanted if asked.from_place is None else query.And([wanted, _from_place(by, asked.from_place)])
-            results = _best(searcher, behind, max(asked.offset + asked.limit, 1), order)
-            matching = set(results.docs() if behind is wanted else searcher.docs_for_query(wanted))
-            shown = list(results)[asked.offset : asked.offset + asked.limit]
+            best: list[tuple[float, int]] = []
+            if apart and not wanted:
+                matching, best = allowed, [(0.0, number) for number in sorted(allowed)]
+            elif by:
+                matching = set(searcher.docs_for_query(_compiled(All(tuple(wanted)), reader)))
+                matching = matching & allowed if apart else matching
+            else:
+                best, matching = _best(
+                    searcher, _compiled(All(tuple(wanted)), reader), asked.offset + asked.limit,
+                    allowed if apart else None,
+                )  # fmt: skip
+            if by:
+                behind = _behind(self._columns.places(reader, by, matching), by, asked.from_place)
+                best = [(0.0, number) for number in _first(behind, by, asked.offset + asked.limit)]
+            shown = best[asked.offset : asked.offset + asked.limit]
             return Found(
-                hits=tuple(_match(hit, 0.0 if order else float(hit.score), by) for hit in shown),
+                hits=tuple(_match(searcher.stored_fields(number), score, by) for score, number in shown),
                 total=len(matching),
-                facets={name: _counted(searcher, name, matching) for name in asked.facets},
+                facets=self._columns.counted(reader, asked.facets, matching),
             )
+
+    def _among(self, searcher: Any, parts: Sequence[Node]) -> set[int]:
+        """The documents for which all of these hold: what most documents are is looked up once a commit.
+
+        Whoosh would walk through all of them with every search.
+        """
+        broad = tuple(part for part in parts if not isinstance(part, During))
+        if broad not in self._allowed:
+            while len(self._allowed) >= _REMEMBERED:
+                del self._allowed[next(iter(self._allowed))]
+            self._allowed[broad] = set(searcher.docs_for_query(_compiled(All(broad), searcher.reader())))
+        allowed = self._allowed[broad]
+        for part in parts:
+            if isinstance(part, During):
+                allowed = allowed & self._columns.during(searcher.reader(), part)
+        return allowed
 
     def count(self, node: Node) -> int:
         """Remembered until the next commit: what somebody may see is counted with each search."""
@@ -285,17 +331,69 @@ def _merge_small(writer: Any, segments: list[Any]) -> list[Any]:
     return ordered[:_LARGE_KEPT]
 
 
-def _counted(searcher: Any, name: str, matching: set[int]) -> dict[str, int]:
-    # Segment by segment: the reader over all of them (2.7.4) miscounts where a segment has no value of a column.
-    counts: Counter[str] = Counter()
-    for reader, offset in searcher.reader().leaf_readers():
-        if not reader.has_column(f"f_{name}"):
-            continue
-        values = reader.column_reader(f"f_{name}")
-        for number in matching.intersection(range(offset, offset + reader.doc_count_all())):
-            held = values[number - offset].decode("utf-8")
-            counts.update(held.split(_BETWEEN_VALUES) if held else ())
-    return dict(counts)
+class _Columns:
+    """The values of facets in memory, of each segment as they were when it was first asked: a segment never changes.
+
+    Whoosh works out anew where each value stands whenever a column is opened, and reads one at a time.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[str, str], list[str]] = {}
+        self._times: dict[tuple[str, str], Sequence[int]] = {}
+
+    def keep(self, reader: Any) -> None:
+        """Only what belongs to a segment of this reader is held on."""
+        there = {leaf.segment().segment_id() for leaf, _ in reader.leaf_readers()}
+        self._held = {key: values for key, values in self._held.items() if key[0] in there}
+        self._times = {key: values for key, values in self._times.items() if key[0] in there}
+
+    def counted(self, reader: Any, names: Iterable[str], matching: Iterable[int]) -> dict[str, dict[str, int]]:
+        """field -> value -> documents."""
+        # Segment by segment: the reader over all of them (2.7.4) miscounts where a segment has no value of a column.
+        ordered, leaves = sorted(matching), reader.leaf_readers()
+        found: dict[str, Counter[str]] = {name: Counter() for name in names}
+        for leaf, offset in leaves:
+            first, last = bisect_left(ordered, offset), bisect_left(ordered, offset + leaf.doc_count_all())
+            own = [number - offset for number in ordered[first:last]]
+            for name in found:
+                for held, count in Counter(map(self._of(leaf, name).__getitem__, own)).items():
+                    for value in held.split(_BETWEEN_VALUES) if held else ():
+                        found[name][value] += count
+        return {name: dict(counts) for name, counts in found.items()}
+
+    def places(self, reader: Any, by: str, matching: Iterable[int]) -> Iterator[tuple[int, int]]:
+        """Where these documents stand by time, each with its number."""
+        ordered = sorted(matching)
+        for leaf, offset in reader.leaf_readers():
+            values = self._numbers(leaf, by)
+            first, last = bisect_left(ordered, offset), bisect_left(ordered, offset + leaf.doc_count_all())
+            yield from ((values[number - offset], number) for number in ordered[first:last])
+
+    def during(self, reader: Any, asked: During) -> set[int]:
+        """The documents that may overlap the interval; of the undated the first moment lies behind every other."""
+        low, high = _ends(asked)
+        found: set[int] = set()
+        for leaf, offset in reader.leaf_readers():
+            starts, ends = self._numbers(leaf, "from_ms"), self._numbers(leaf, "to_ms")
+            held = enumerate(zip(starts, ends, strict=True), offset)
+            found.update(number for number, (start, end) in held if start <= high and end >= low)
+        return found
+
+    def _of(self, leaf: Any, name: str) -> list[str]:
+        key = (leaf.segment().segment_id(), name)
+        if key not in self._held:
+            column = f"f_{name}"
+            read = leaf.column_reader(column) if leaf.has_column(column) else [b""] * leaf.doc_count_all()
+            # Thousands of documents share a value.
+            self._held[key] = [sys.intern(one.decode("utf-8")) for one in read]
+        return self._held[key]
+
+    def _numbers(self, leaf: Any, name: str) -> Sequence[int]:
+        key = (leaf.segment().segment_id(), name)
+        if key not in self._times:
+            there = leaf.has_column(name)
+            self._times[key] = array("q", leaf.column_reader(name) if there else [_FURTHEST] * leaf.doc_count_all())
+        return self._times[key]
 
 
 class _Near(spans.SpanNear2):  # type: ignore[misc]
@@ -311,8 +409,8 @@ def _compiled(node: Node, reader: Any) -> Any:
             return _phrase(node, reader)
         case Exact(name, value, is_prefix):
             return query.Prefix(f"x_{name}", value) if is_prefix else query.Term(f"x_{name}", value)
-        case During(from_ms, to_ms):
-            low, high = -_NEVER if from_ms is None else from_ms, _NEVER if to_ms is None else to_ms - 1
+        case During():
+            low, high = _ends(node)
             return query.And([_range("from_ms", -_NEVER, high), _range("to_ms", low, _NEVER)])
         case All(parts):
             return _all(parts, reader)
@@ -322,22 +420,74 @@ def _compiled(node: Node, reader: Any) -> Any:
             return _all((node,), reader)
 
 
-def _from_place(by: str, place: int) -> Any:
-    return _range(by, -_FURTHEST, place) if by == "latest" else _range(by, place, _FURTHEST)
+def _ends(during: During) -> tuple[int, int]:
+    """The first and the last moment asked for."""
+    low = -_NEVER if during.from_ms is None else during.from_ms
+    return low, _NEVER if during.to_ms is None else during.to_ms - 1
 
 
-def _best(searcher: Any, wanted: Any, limit: int, order: Any) -> Any:
-    if order is not None:
-        return searcher.search(wanted, limit=limit, sortedby=order)
-    # Left to itself, Whoosh 2.7.4 gives up parts of a query whose best score it guesses too low: of seventeen
-    # documents the first six were not the best six.
-    collector = collectors.TopCollector(limit, usequality=False, replace=0)
+def _flat(node: Node) -> Iterator[Node]:
+    """The parts that must all hold."""
+    if isinstance(node, All) and node.parts:
+        for part in node.parts:
+            yield from _flat(part)
+    else:
+        yield node
+
+
+def _is_broad(node: Node) -> bool:
+    """Whether it is so of most documents: that somebody may see them, and what they are not."""
+    match node:
+        case Not(Exact()):
+            return True
+        case Not(Either(parts)):
+            return all(isinstance(part, Exact) for part in parts)
+        case Either(parts):
+            return bool(parts) and all(isinstance(part, Exact) and part.field == "audience" for part in parts)
+        case _:
+            return False
+
+
+def _behind(places: Iterable[tuple[int, int]], by: str, place: int | None) -> Iterator[tuple[int, int]]:
+    """Those that stand at this place in the order, or later."""
+    for at, number in places:
+        if place is None or (at <= place if by == "latest" else at >= place):
+            yield at, number
+
+
+def _first(places: Iterable[tuple[int, int]], by: str, count: int) -> list[int]:
+    """The numbers of the first in order of time; at one moment in the order they were taken in."""
+    signed = ((-at if by == "latest" else at, number) for at, number in places)
+    return [number for _, number in heapq.nsmallest(count, signed)]
+
+
+class _Collector(collectors.TopCollector):  # type: ignore[misc]
+    """The best of all that match and are allowed (None: all are), and the numbers of all of these."""
+
+    def __init__(self, limit: int, allowed: set[int] | None) -> None:
+        # Left to itself, Whoosh 2.7.4 gives up parts of a query whose best score it guesses too low: of seventeen
+        # documents the first six were not the best six.
+        super().__init__(limit, usequality=False, replace=0)
+        self._allowed = allowed
+        self.matching: set[int] = set()
+
+    def collect(self, sub_docnum: int) -> Any:
+        number = self.offset + sub_docnum
+        if self._allowed is not None and number not in self._allowed:
+            return None
+        self.matching.add(number)
+        return super().collect(sub_docnum)
+
+
+def _best(searcher: Any, wanted: Any, limit: int, allowed: set[int] | None) -> tuple[list[tuple[float, int]], set[int]]:
+    """(score, number) of the best, and the numbers of all that match."""
+    collector = _Collector(max(limit, 1), allowed)
     searcher.search_with_collector(wanted, collector)
-    return collector.results()
+    return [(float(score), number) for score, number in collector.results().top_n], collector.matching
 
 
-def _match(hit: Any, score: float, by: str) -> Match:
-    return Match(hit["id"], score, hit[by] if by else 0, (hit.get("x_recording") or [""])[0])
+def _match(stored: Mapping[str, Any], score: float, by: str) -> Match:
+    return Match(stored["id"], score, stored[by] if by else 0, (stored.get("x_recording") or [""])[0])
 
 
 def _range(field: str, low: int, high: int) -> Any:

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from pipeline.edges.tools import Caging
 
 Check = tuple[str, bool, str, str]
-# Documents; measured with Whoosh 2.7.4: at the first figure one search in twenty takes a tenth of a second, at the
-# second a quarter.
-WHOOSH_COMFORTABLE, WHOOSH_LIMIT = 30_000, 100_000
+# Documents with a minute of speech each; measured with Whoosh 2.7.4 (`scripts/bench search`): at the first figure a
+# common word takes a tenth of a second of the processor, one of three characters a third, the beginning of a number
+# one, and building the index five minutes; all of it grows with the documents.
+WHOOSH_COMFORTABLE, WHOOSH_LIMIT = 10_000, 30_000
 
 
 @click.command(short_help="Check the surroundings and say the exact fix.")
