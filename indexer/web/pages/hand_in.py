@@ -136,7 +136,8 @@ def links(
                 raise BadInput("This is not done here", zh="没有此操作")
     visit.desk.look_anew(chosen)
     _kept(visit).forget()
-    return visit.go(own_path(back))
+    to = own_path(back)
+    return visit.go(f"{to}{'&' if '?' in to else '?'}done={'unlinked' if act == 'refuse' else 'linked'}")
 
 
 @ROUTES.get("/hand-in/receipt", include_in_schema=False)

@@ -36,3 +36,11 @@ document.addEventListener("handed-in", refresh);
 setInterval(() => {
   if (document.getElementById("refresh")?.checked && !document.hidden && Date.now() - touched < AWAKE_MS) refresh();
 }, EVERY_MS);
+// One of the last cases is picked for the chosen files.
+document.addEventListener("click", (event) => {
+  const pick = event.target.closest?.("[data-pick]");
+  if (pick === null || pick === undefined) return;
+  const input = document.querySelector('.linking input[name="case"]');
+  input.value = pick.dataset.pick;
+  input.focus();
+});

@@ -98,7 +98,8 @@ class Sending {
   }
 
   async run() {
-    if (!this.file.size) return this.fail(said.empty);
+    // No second try makes it fuller.
+    if (!this.file.size) return this.tell("failed", "✗ " + said.empty);
     let begun = await this.begin();
     if (begun.tail && begun.state !== "safe" && crc32(await bytesOf(this.file, begun.offset - begun.tail, begun.offset)) !== begun.tail_crc32) {
       await this.answered("DELETE", `/api/uploads/${begun.id}`);

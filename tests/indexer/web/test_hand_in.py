@@ -243,8 +243,10 @@ def test_a_clerk_links_and_a_reviewer_confirms(sqlite_home: Home, clerk: Asking)
     page = clerk.page("/hand-in")
     assert "建议关联案件" in page
     assert 'value="confirm"' not in page
+    assert "✓ 属于该案</button>" in page  # as one who knows: linked, with their name
     said = {"original": [one], "case": "AJ2021-0042", "reason": "移交时说明", "back": "/hand-in"}
-    assert clerk.send("/hand-in/links", **said).status_code == 303
+    done = clerk.send("/hand-in/links", **said).headers["location"]
+    assert "已记入与案件的关联" in clerk.page(done)
     assert clerk.send("/hand-in/links", **{**said, "original": []}).status_code == 400
     assert clerk.send("/hand-in/links", original=two, case=CASE, act="confirm").status_code == 404
     assert person(sqlite_home, "reviewer").send("/hand-in/links", original=two, case=CASE, act="confirm").is_redirect
@@ -254,6 +256,7 @@ def test_a_clerk_links_and_a_reviewer_confirms(sqlite_home: Home, clerk: Asking)
     ]  # fmt: skip
     page = clerk.page("/hand-in")
     assert '<option value="AJ-2021-0042">' in page
+    assert 'data-pick="AJ-2021-0042"' in page
     assert "属于案件 AJ-2021-0042" in page
 
 
