@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.edges.cage import Limits
-from pipeline.edges.ocr import recognize
+from pipeline.edges.ocr import is_there, recognize
 from pipeline.errors import Unreadable
 from pipeline.footage import kind_of
 from pipeline.records import Caveat, Facts, Known, MadeFile, Property
@@ -44,7 +44,7 @@ def derive(source: Path, known: Known, scratch: Path, context: Context) -> Facts
     Raises Unreadable where no page can be drawn.
     """
     wish, is_paper = context.settings.media.ocr, known.original.kind == "document" or known.original.format == "tiff"
-    if wish == "none" or (wish == "documents" and not is_paper):
+    if not is_there() or wish == "none" or (wish == "documents" and not is_paper):
         return _unread(known, len(known.value(BLANK) or ()))
     told = list(_recognized_pages(source, known, context))
     found = {number: [line[4] for line in lines] for number, *_, lines in told if lines}

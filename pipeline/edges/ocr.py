@@ -8,6 +8,7 @@ Source: PP-OCRv6 (small) as RapidOCR brings it; its models lie in the package, a
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,6 +36,11 @@ class Line(NamedTuple):
     y1: float
     text: str
     sure: float
+
+
+def is_there() -> bool:
+    """Whether this system can recognise text: ONNX Runtime is not made for Macs with Intel processors any more."""
+    return importlib.util.find_spec("onnxruntime") is not None
 
 
 def recognize(

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -125,12 +126,21 @@ def _media(settings: Settings, in_words: Callable[[str, str], str]) -> Iterator[
     import av
 
     yield "probe", True, f"PyAV {av.__version__}", ""
+    yield "ocr", True, _ocr(settings, in_words), ""
 
 
 REMEDY_OF_A_LESSER_CAGE = (
     '请照此处理，或设置 media.cage = "best"，文件将在较弱的隔离中读取',
     'do that, or set media.cage = "best": files are then read in the lesser cage',
 )
+
+
+def _ocr(settings: Settings, in_words: Callable[[str, str], str]) -> str:
+    from pipeline.edges.ocr import is_there
+
+    if not is_there():
+        return in_words("本系统无法识别扫描件上的文字", "text of scans cannot be recognised on this system")
+    return f"RapidOCR {version('rapidocr')}, ONNX Runtime {version('onnxruntime')}; media.ocr = {settings.media.ocr}"
 
 
 def _cage_in_words(caging: Caging, in_words: Callable[[str, str], str]) -> str:
