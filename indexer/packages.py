@@ -8,6 +8,7 @@ neither given nor removed: the secrecy office says what becomes of every copy.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import threading
 from collections.abc import Callable
@@ -95,8 +96,11 @@ class Packages:
             )  # fmt: skip
         return path
 
-    def remove(self, asked: Export) -> None:
-        """It is gone from this machine."""
+    def remove(self, catalog: Catalog, asked: Export) -> None:
+        """It is gone from this machine. Raises NotAllowed where what is isolated went into it."""
+        with catalog.snapshot() as connection:
+            if isolations.among(connection, sorted(catalog.linked_to(asked.case_key))):
+                raise NotAllowed("Nothing of it is removed", zh="其中任何内容均不得清除")
         shutil.rmtree(self._place(asked.id), ignore_errors=True)
         self._told.pop(asked.id, None)
 
@@ -110,11 +114,9 @@ class Packages:
             until = self.until(asked)
             if until is not None and catalog.now() < until:
                 continue
-            with catalog.snapshot() as connection:
-                if isolations.among(connection, sorted(catalog.linked_to(asked.case_key))):
-                    continue
-            self.remove(asked)
-            gone += 1
+            with contextlib.suppress(NotAllowed):
+                self.remove(catalog, asked)
+                gone += 1
         return gone
 
     def _make(self, exporter: Exporter, reviewer: Reviewer, asked: Export, lang: str) -> None:

@@ -140,7 +140,7 @@ def package(visit: Inside, export: str) -> Response:
         return _page(visit, said=visit.words_of(error), status=409)
     size = path.stat().st_size
     visit.desk.tell("export.downloaded", facts={
-        "export": one.id, "purpose": one.purpose, "bytes": size, "manifest": one.manifest,
+        "export": one.id, "case": one.printed, "purpose": one.purpose, "bytes": size, "manifest": one.manifest,
         "range": visit.request.headers.get("range", ""),
     })  # fmt: skip
     return FileResponse(path, media_type="application/zip", filename=path.name, stat_result=path.stat())
@@ -153,7 +153,7 @@ def remove(visit: Inside, export: str) -> Response:
     told = visit.house.packages.standing(one)
     if told is None or told.is_under_way:
         raise NotAllowed("There is none")
-    visit.house.packages.remove(one)
+    visit.house.packages.remove(visit.desk.catalog, one)
     return visit.go("/exports#decided")
 
 

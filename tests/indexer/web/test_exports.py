@@ -133,6 +133,7 @@ def test_an_approved_package_comes_into_the_browser_of_who_asked_and_nobody_else
     with sqlite_home.isolating() as isolating:
         isolating.report(Person(name="李四", role="reviewer"), original)
     assert market.client.get(file).status_code == 409
+    assert market.send(f"{place}/removal").status_code == 404
     monkeypatch.setattr(packages, "KEPT_H", 0.0)
     kept = sqlite_home.settings.home / "packages" / export
     assert build_packages(sqlite_home).clear(sqlite_home.catalog) == 0  # nothing isolated is removed
