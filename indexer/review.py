@@ -7,7 +7,7 @@ since is told.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -46,7 +46,8 @@ class Rules:
 
 @dataclass(frozen=True, kw_only=True)
 class Review:
-    """A case with all that is worked out of it. signature: the last one; zone: in which times are told."""
+    """A case with all that is worked out of it. signature: the last one, as far as whoever asks may know of what was
+    signed; zone: in which times are told."""
 
     file: CaseFile
     duties: tuple[Covered, ...]
@@ -104,12 +105,33 @@ def review_of(
     file = case_file(catalog, audit, number, zone=zone, facts=(*FACTS, *LENGTHS), seen=seen)
     duties = duties_of(file, rules.steps)
     contradictions = tuple(contradictions_of(file, rules.steps, zone))
+    signed = Signatures(catalog, audit).of(keys_of(file.case))
     checklist = checklist_of(file, duties, contradictions, rules.asked, rules.steps)
     return Review(
         file=file, duties=duties, contradictions=contradictions, checklist=checklist, zone=zone,
         state=state_of(file, checklist, duties, rules.steps),
-        signature=next(reversed(Signatures(catalog, audit).of(keys_of(file.case))), None),
+        signature=_as_seen(next(reversed(signed), None), catalog, file, seen),
     )  # fmt: skip
+
+
+def _as_seen(
+    signature: Signature | None, catalog: Catalog, file: CaseFile, seen: Callable[[Sequence[str]], Sequence[str]]
+) -> Signature | None:
+    """The signature without the originals that its signer knew and whoever asks may not know of."""
+    if signature is None:
+        return None
+    linked = {one.sha256 for one in file.linked}
+    ids = {sha256: catalog.id_of_digest(sha256) for sha256 in signature.state["originals"] if sha256 not in linked}
+    allowed = set(seen([one for one in ids.values() if one]))
+    hidden = {sha256 for sha256, one in ids.items() if one and one not in allowed}
+    if not hidden:
+        return signature
+    kept = {
+        name: {sha256: said for sha256, said in signature.state[name].items() if sha256 not in hidden}
+        for name in ("originals", "names")
+    }
+    watched = [one for one in signature.watched if one["sha256"] not in hidden]
+    return replace(signature, state={**signature.state, **kept}, watched=watched)
 
 
 def sign(

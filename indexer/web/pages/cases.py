@@ -296,6 +296,7 @@ def _page(
         beside=_beside(review), looked=looked,
         seen_count=len(own), watched_s=sum(one.watched_s for one in own), signed=case_json.signed(review),
         signed_looks=[of_facts(one) for one in review.signature.watched] if review.signature else [],
+        signed_count=len(review.signature.state["originals"]) if review.signature else 0,
         length_s=sum((one.to_at - one.from_at).total_seconds() for one in review.file.shown),
     )  # fmt: skip
 

@@ -317,9 +317,17 @@ def test_what_a_person_may_not_know_of_is_no_case_no_count_and_no_lane(
             outside.send(f"/cases/{quote(number)}/links", original=only, act="confirm", reason="x").status_code == 404
         )
         assert data(outside, f"/api/cases/lights?case={quote(number)}") == {}
+    # What somebody signed who knows more tells nothing of it either.
+    inside.send(f"/originals/{films[1]}/looks", purpose="决定前审核")
+    sign = {"opinion": "amend", "digest": digest(inside.page(AT)), "reason": "补正后提交"}
+    assert inside.send(f"{AT}/opinion", **sign).status_code == 303
+    assert "签署人打开过本案 2 份原件中的 1 份" in (page := inside.page(AT))
+    assert "现场二" in page
     page = outside.page(AT)
+    assert "签署人打开过本案 1 份原件中的 0 份" in page
     assert films[1] not in page
     assert "现场二" not in page
+    assert not any(one in outside.page(f"/api{AT}") for one in ("现场二", films[1]))
     assert films[1] not in outside.page(f"/api{AT}/timeline")
     assert outside.send(f"{AT}/links", original=films[1], act="refuse", reason="x").status_code == 404
     person(home, "operator").page("/cases", 404)
