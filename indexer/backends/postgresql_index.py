@@ -231,10 +231,10 @@ class PostgresqlIndex:
             commit = connection.exec_driver_sql(_COMMIT).scalar()
             facets = self._facets[1].get(key) if self._facets[0] == commit else None
             where = _Where(_spread(connection, asked.node))
-            condition, values = where.of(asked.node)
+            conditions, values = where.scans(asked.node)
             ranking = _ranking(asked)
             is_counted = bool(asked.facets) and facets is None
-            statement = _statement(condition, asked, is_ranked=bool(ranking), is_counted=is_counted)
+            statement = _statement(conditions, asked, is_ranked=bool(ranking), is_counted=is_counted)
             values += [ranking, RANKED] if ranking else []
             values += [] if asked.from_place is None else [asked.from_place]
             values += [asked.limit, asked.offset, *([list(asked.facets)] if is_counted else [])]
@@ -258,8 +258,9 @@ class PostgresqlIndex:
             commit = connection.exec_driver_sql(_COMMIT).scalar()
             if self._counts[0] == commit and node in self._counts[1]:
                 return self._counts[1][node]
-            condition, values = _Where(_spread(connection, node)).of(node)
-            statement = f"SELECT count(*), ({_COMMIT}) FROM document WHERE {condition}"
+            conditions, values = _Where(_spread(connection, node)).scans(node)
+            counted = " + ".join(f"(SELECT count(*) FROM document WHERE {one})" for one in conditions)
+            statement = f"SELECT {counted}, ({_COMMIT})"
             [(count, commit)] = connection.exec_driver_sql(statement, tuple(values)).all()
         known = self._counts[1] if self._counts[0] == commit and len(self._counts[1]) < _REMEMBERED else {}
         self._counts = (commit, known | {node: int(count)})
@@ -575,6 +576,22 @@ class _Where:
     def __init__(self, spread: Mapping[str, list[str]]) -> None:
         self._spread = spread
 
+    def scans(self, node: Node) -> tuple[list[str], list[Any]]:
+        """Conditions of which each document meets one at most, and all their values.
+
+        Where a phrase may decide, PostgreSQL unpacks and compares every document on the same page of the table. What is
+        found or left out whether the words stand together or not is asked for by itself, without that.
+        """
+        parts = list(_flat(node))
+        whole = All(tuple(part for part in parts if self._is_plain(part)))
+        certain = _certain(whole)
+        if certain == whole or _is_nothing(certain):
+            condition, values = self.of(node)
+            return [condition], values
+        others = [part for part in parts if not self._is_plain(part)]
+        compiled = [self.of(All((one, *others))) for one in (certain, All((whole, Not(certain))))]
+        return [condition for condition, _ in compiled], [value for _, values in compiled for value in values]
+
     def of(self, node: Node) -> tuple[str, list[Any]]:
         """The condition and its values; what needs nothing but words is one tsquery."""
         if node == All():
@@ -584,8 +601,8 @@ class _Where:
         match node:
             case During(from_ms, to_ms):
                 return _overlap(from_ms, to_ms)
-            case All(parts):
-                return self._all(list(dict.fromkeys(_flat(parts))))
+            case All():
+                return self._all(list(dict.fromkeys(_flat(node))))
             case Either(parts):
                 return self._joined(" OR ", parts)
             case Not(part):
@@ -621,12 +638,54 @@ class _Where:
         return not _asks_for_time(node) and _leaves(node).isdisjoint(self._spread)
 
 
-def _flat(parts: Iterable[Node]) -> Iterator[Node]:
-    for part in parts:
-        if isinstance(part, All) and part.parts:
-            yield from _flat(part.parts)
-        else:
-            yield part
+def _flat(node: Node) -> Iterator[Node]:
+    """The parts that must all hold."""
+    if isinstance(node, All) and node.parts:
+        for part in node.parts:
+            yield from _flat(part)
+    else:
+        yield node
+
+
+def _certain(node: Node) -> Node:
+    """What implies this and needs no look at the order of words."""
+    match node:
+        case Words(tokens) if len(tokens) > 1:
+            return Either()
+        case All(parts):
+            return All(tuple(map(_certain, parts)))
+        case Either(parts):
+            return Either(tuple(one for one in map(_certain, parts) if not _is_nothing(one)))
+        case Not(part):
+            return Not(_possible(part))
+        case _:
+            return node
+
+
+def _possible(node: Node) -> Node:
+    """What this implies and needs no look at the order of words."""
+    match node:
+        case Words(tokens, last_is_prefix, field) if len(tokens) > 1:
+            ends = [False] * (len(tokens) - 1) + [last_is_prefix]
+            return All(tuple(Words((one,), end, field) for one, end in zip(tokens, ends, strict=True)))
+        case All(parts):
+            return All(tuple(map(_possible, parts)))
+        case Either(parts):
+            return Either(tuple(map(_possible, parts)))
+        case Not(part):
+            return Not(_certain(part))
+        case _:
+            return node
+
+
+def _is_nothing(node: Node) -> bool:
+    match node:
+        case All(parts):
+            return any(map(_is_nothing, parts))
+        case Either(parts):
+            return all(map(_is_nothing, parts))
+        case _:
+            return False
 
 
 def _asks_for_time(node: Node) -> bool:
@@ -673,7 +732,7 @@ def _ranking(asked: Asked) -> str:
     return " | ".join(sorted(lexemes))
 
 
-def _statement(condition: str, asked: Asked, *, is_ranked: bool, is_counted: bool) -> str:
+def _statement(conditions: Sequence[str], asked: Asked, *, is_ranked: bool, is_counted: bool) -> str:
     """One statement, so that hits, total and facets are of one moment."""
     column, order, behind = {
         "time": ("earliest", "ASC", ">="),
@@ -688,6 +747,9 @@ def _statement(condition: str, asked: Asked, *, is_ranked: bool, is_counted: boo
     )
     score = "coalesce(r.score, 0)" if is_ranked else "0.0"
     joined = "matching m LEFT JOIN ranked r USING (id)" if is_ranked else "matching m"
+    matching = " UNION ALL ".join(
+        f"SELECT id, earliest, latest, facets, recording FROM document WHERE {one}" for one in conditions
+    )
     from_place = "" if asked.from_place is None else f"WHERE m.{column} {behind} %s"
     counted = (
         """
@@ -698,8 +760,7 @@ def _statement(condition: str, asked: Asked, *, is_ranked: bool, is_counted: boo
         else ""
     )
     return f"""
-        WITH matching AS MATERIALIZED (
-            SELECT id, earliest, latest, facets, recording FROM document WHERE {condition}){ranked}
+        WITH matching AS MATERIALIZED ({matching}){ranked}
         , shown AS (
             SELECT m.id, {score} AS score, m.{column} AS place, m.recording FROM {joined} {from_place}
             ORDER BY score DESC, place {order}, id LIMIT %s OFFSET %s)
