@@ -99,9 +99,13 @@ def state_of(path: str | bytes) -> dict[str, int]:
 
 
 def rejections(connection: sa.Connection) -> Iterator[tuple[bytes, int, int, int]]:
-    """(raw path, size, ctime_ns, inode) of every refused path: what a restarted watcher does not refuse again."""
+    """(raw path, size, ctime_ns, inode) of every refused path: what a restarted watcher does not refuse again.
+
+    A card that could not be read may lie in another reader by then: it is tried once more.
+    """
     columns = (t.rejection.c.path_raw, t.rejection.c.size_bytes, t.rejection.c.ctime_ns, t.rejection.c.inode)
-    for row in connection.execute(sa.select(*columns)):
+    its = sa.select(*columns).join(t.event, t.event.c.seq == t.rejection.c.seq)
+    for row in connection.execute(its.where(t.event.c.type == "arrival.rejected")):
         yield bytes(row[0]), row[1], row[2], int(row[3])
 
 

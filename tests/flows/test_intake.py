@@ -87,6 +87,7 @@ def test_a_place_that_cannot_be_read_is_named_and_the_neighbours_go_on(
     assert event["facts"]["offset"] == MIB
     with sqlite_home.catalog.snapshot() as connection:  # and whoever put it there is told of it
         told = drops.rejection_of(connection, os.fsencode(bad))
+        assert list(drops.rejections(connection)) == []  # a restart tries it once more
     assert told is not None
     assert "存储卡" in told_of(told.reason).why_zh
     assert bad.exists()
