@@ -11,6 +11,7 @@ import pytest
 from config.settings import load
 from tests.conftest import QUICK
 from tests.homes import make_home
+from tests.indexer.web.asking import person
 from tests.samples.documents import page_of_paper, scanned
 from workers import cli
 from workers.bootstrap import build_home
@@ -40,6 +41,13 @@ def test_a_scanned_record_is_found_by_its_words_and_proposes_its_case(
     assert "汽油" in json.dumps(hit, ensure_ascii=False)
     home = build_home(settings)
     known = home.catalog.known_of(home.find_original("扫描0001.pdf"))
+    reviewer, at = person(home, "reviewer"), f"/originals/{known.original.id}"
+    assert f'href="{at}#page-1"' in reviewer.page("/search?q=汽油从哪里购进")
+    assert "汽油" not in reviewer.page(at)  # nobody has said yet why it is looked at
+    reviewer.send(f"{at}/looks", purpose="决定前审核")
+    shown = reviewer.page(at)
+    assert "问：汽油从哪里购进" in shown.replace("问:", "问：")
+    assert ("第 1 页文字" in shown, "文字由机器识别" in shown, 'id="page-1"' in shown) == (True, True, True)
     home.close()
     assert known.value("record.from") == "2021-08-03T15:05:00"
     assert [one.source for one in known.time_claims if one.source.startswith("record")] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Form
@@ -9,7 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 
 from indexer import access
-from indexer.document import cases_of, device_of, duration_of, officer_of
+from indexer.document import cases_of, device_of, duration_of, officer_of, passages_of
 from indexer.flaws import flaws_of
 from indexer.masking import masked
 from indexer.web import purposes
@@ -170,4 +171,16 @@ def _facts(known: Known) -> dict[str, Any]:
         "cases": cases_of(known),
         "media": by_role,
         "shown": next((by_role[role] for role in SHOWN.get(known.original.kind, ()) if role in by_role), []),
+        "pages": [one.parameters.get("page") for one in known.derivatives if one.role == "page"] or [1],
+        "texts": _texts(known),
+        "is_recognized": any(one.code == "text_recognized" for one in known.caveats),
     }
+
+
+def _texts(known: Known) -> dict[int, str]:
+    """What stands on each page, from 1, as it was extracted or recognised; a photo is page 1."""
+    found: dict[int, list[str]] = defaultdict(list)
+    for one in passages_of(known):
+        if (one.field == "document" and one.page) or (one.field == "ocr" and known.original.kind == "photo"):
+            found[one.page or 1].append(masked(one.text))
+    return {page: "\n".join(lines) for page, lines in found.items()}
