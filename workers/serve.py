@@ -6,9 +6,11 @@ import threading
 
 import uvicorn
 
+from indexer.numbering import Numbering
 from indexer.web.app import create_app
 from indexer.web.desk import House
 from pipeline.edges import workload
+from pipeline.rules import name_profiles
 from workers.bootstrap import Home, build_accounts, build_finder, build_oidc, build_packages
 from workers.cli.status import standing
 from workers.matching import Matching
@@ -17,15 +19,21 @@ from workers.matching import Matching
 def serve(home: Home, stop: threading.Event, host: str, port: int) -> None:
     """Serves until told to stop."""
     matching = Matching(home)
-    app = create_app(house_of(home, matching))
+    house = house_of(home, matching)
+    app = create_app(house)
     server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False))
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
+    # With many originals the first look at missing numbers takes seconds: it is taken before anybody asks.
+    numbering = house.parts.setdefault("numbering", Numbering())
+    first = threading.Thread(target=numbering.holes, args=(home.catalog, name_profiles(home.settings.home)))
+    first.start()
     while not stop.wait(0.2) and thread.is_alive():
         pass
     server.should_exit = True
     thread.join(timeout=5)
+    first.join()
     matching.close()
 
 

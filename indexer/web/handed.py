@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from indexer.document import device_of, officer_of
 from indexer.masking import masked
+from indexer.numbering import Numbering
 from indexer.web.receiving import UPLOAD
 from pipeline.case_numbers import comparable, parse
 from pipeline.custody.refusals import Told, told_of
 from pipeline.edges import arrivals, drops, registers, restrictions
-from pipeline.edges import segments as edge
 from pipeline.edges.arrivals import Came, Narrowed
 from pipeline.edges.drops import Drop
 from pipeline.edges.uploads import Upload
 from pipeline.errors import BadInput
-from pipeline.holes import Hole, holes, numbers_of
+from pipeline.holes import Hole
 from pipeline.records import CaseLink
 from pipeline.rules import name_profiles
 
@@ -246,21 +246,19 @@ class Checks:
     clocks: Mapping[str, Sequence[tuple[str, str, str, str]]]
 
 
-def checks(desk: Desk, since: datetime | None, limit: int) -> Checks:
+def checks(desk: Desk, numbering: Numbering, since: datetime | None, limit: int) -> Checks:
     """Numbers that are missing among the files of a device, and clocks that somebody should look at.
 
     What this person may not know of accounts for its number, and stands beside no hole.
     """
     hidden = _Hidden(desk)
     with desk.catalog.snapshot() as connection:
-        segments = edge.segments(connection)
-        gone = frozenset(numbers_of(edge.disposed(connection), name_profiles(desk.settings.home)))
         clocks = arrivals.questioned(connection, since, CLOCKS, limit)
-        recent = {one.original for one in segments} if since is None else arrivals.originals_since(connection, since)
+        recent = None if since is None else arrivals.originals_since(connection, since)
     found = [
-        one for one in holes(segments, gone)
+        one for one in numbering.holes(desk.catalog, name_profiles(desk.settings.home))
         if hidden.of.isdisjoint({one.before.original, one.after.original})
-        and not recent.isdisjoint({one.before.original, one.after.original})
+        and (recent is None or not recent.isdisjoint({one.before.original, one.after.original}))
     ]  # fmt: skip
     by_code: dict[str, list[tuple[str, str, str, str]]] = {}
     for one, name, code, text, zh in clocks:

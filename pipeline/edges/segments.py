@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ _DEVICES: Final = ("exif.BodySerialNumber", "exif.SerialNumber", "sidecar.serial
 _WANTED: Final = (
     *(f"file_name.{mark}" for mark in _NAME_MARKS), "register.device", *_DEVICES, *_CODEC,
 )  # fmt: skip
+_OF_NUMBERS: Final = ("file_name.profile", "file_name.device", "file_name.sequence", "register.device", *_DEVICES)
 _KINDS: Final = ("video", "audio", "photo")
 
 
@@ -38,8 +39,25 @@ def segments(connection: sa.Connection, ids: Sequence[str] | None = None) -> lis
     return [one for some in in_pieces(list(ids)) for one in _read(connection, some)]
 
 
-def disposed(connection: sa.Connection) -> list[tuple[str, str, str]]:
-    """(place, folder, name) of every original that was disposed of; the place as segments have it."""
+def numbered(connection: sa.Connection, ids: Sequence[str]) -> Iterator[Segment]:
+    """Those of these originals that bear a number, as far as `holes` asks: without codec and view."""
+    for some in in_pieces(ids):
+        for one in _read(connection, some, _OF_NUMBERS):
+            if one.number is not None:
+                yield one
+
+
+def changed_since(connection: sa.Connection, seq: int) -> tuple[int, list[str]]:
+    """(the latest change sequence, what changed after this one, and the recordings that sidecars of it belong to)."""
+    original = t.original.c
+    head = connection.execute(sa.select(sa.func.max(original.changed_seq))).scalar() or 0
+    rows = connection.execute(sa.select(original.id, original.parent).where(original.changed_seq > seq)).all()
+    return head, sorted({one for row in rows for one in row if one is not None})
+
+
+def disposed(connection: sa.Connection, ids: Sequence[str] | None = None) -> list[tuple[str, str, str]]:
+    """(place, folder, name) of those of these originals, or of all, that were disposed of; the place as segments have
+    it."""
     original, arrival = t.original.c, t.arrival.c
     query = (
         sa.select(arrival.source, arrival.folder, arrival.name)
@@ -47,7 +65,9 @@ def disposed(connection: sa.Connection) -> list[tuple[str, str, str]]:
         .where(original.state == "disposed")
         .order_by(arrival.id)
     )
-    return [(f"{row.source}\n{row.folder}", row.folder, row.name) for row in connection.execute(query)]
+    pieces = [query] if ids is None else [query.where(original.id.in_(some)) for some in in_pieces(ids)]
+    rows = [row for piece in pieces for row in connection.execute(piece)]
+    return [(f"{row.source}\n{row.folder}", row.folder, row.name) for row in rows]
 
 
 def near(connection: sa.Connection, original: str) -> list[Segment]:
@@ -99,7 +119,7 @@ def _named_alike(connection: sa.Connection, one: Segment) -> Iterable[str]:
     return connection.execute(query).scalars()
 
 
-def _read(connection: sa.Connection, ids: Sequence[str] | None) -> list[Segment]:
+def _read(connection: sa.Connection, ids: Sequence[str] | None, wanted: Sequence[str] = _WANTED) -> list[Segment]:
     original, arrival, time = t.original.c, t.arrival.c, t.decided_time.c
 
     def only(query: sa.Select[Any], column: sa.Column[Any]) -> sa.Select[Any]:
@@ -122,19 +142,19 @@ def _read(connection: sa.Connection, ids: Sequence[str] | None) -> list[Segment]
             time.original,
         ))
     }  # fmt: skip
-    facts = _facts(connection, ids)
+    facts = _facts(connection, ids, wanted)
     set_at = _set_at(connection)
     return [_segment(row, places.get(row.id, ""), facts[row.id], times.get(row.id), set_at) for row in rows]
 
 
-def _facts(connection: sa.Connection, ids: Sequence[str] | None) -> dict[str, dict[str, Any]]:
+def _facts(connection: sa.Connection, ids: Sequence[str] | None, wanted: Sequence[str]) -> dict[str, dict[str, Any]]:
     """original -> name of a property -> its value; what a sidecar says counts where the file itself says nothing."""
     found, original = t.property_.c, t.original.c
     whose = sa.func.coalesce(original.parent, original.id).label("whose")
     query = (
         sa.select(whose, found.name, found.value, found.found)
         .join(t.original, original.id == found.original)
-        .where(found.name.in_(_WANTED))
+        .where(found.name.in_(wanted))
         .order_by(original.parent.is_(None), found.number)
     )
     if ids is not None:

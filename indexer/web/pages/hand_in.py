@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse, Response
 from config.settings import Settings
 from indexer.masking import masked
 from indexer.naming import named
+from indexer.numbering import Numbering
 from indexer.web import handed
 from indexer.web.desk import Visit, own_path
 from indexer.web.pages.original import seen
@@ -192,7 +193,8 @@ def checks(visit: Inside, days: int = 30) -> Response:
     """Numbers that are missing, and clocks that somebody should look at."""
     visit.require("ingest")
     which = _which(visit, days, "", "", "")
-    found = handed.checks(visit.desk, which.since, CHECKS_MAX)
+    numbering: Numbering = visit.house.parts.setdefault("numbering", Numbering())
+    found = handed.checks(visit.desk, numbering, which.since, CHECKS_MAX)
     visit.desk.tell("view.recordings", facts={"days": days})
     return visit.page("hand_in_checks.html", found=found, days=days, spans=DAYS, most=CHECKS_MAX, masked=masked)
 
