@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 # Fields of tokens with their order; `text` holds all of them together.
@@ -106,6 +107,15 @@ class Not:
 
 
 Node = Words | Exact | During | All | Either | Not
+
+
+def parts_of(node: Node) -> Iterator[Node]:
+    """The parts that must all hold."""
+    if isinstance(node, All) and node.parts:
+        for part in node.parts:
+            yield from parts_of(part)
+    else:
+        yield node
 
 
 def words_of(node: Node) -> list[Words]:

@@ -29,7 +29,7 @@ import psycopg
 import sqlalchemy as sa
 
 from indexer.contract import VERSION, Asked, Backend, Found, IndexDamaged, Match, Place, Stats, make_once, sweep_folders
-from indexer.tree import DOCUMENT_FLAG, FACET_FIELDS, All, During, Either, Exact, Node, Not, Words, words_of
+from indexer.tree import DOCUMENT_FLAG, FACET_FIELDS, All, During, Either, Exact, Node, Not, Words, parts_of, words_of
 from pipeline.edges import failpoint
 from pipeline.edges.catalog import make_engine
 from pipeline.errors import BadInput, TryAgain
@@ -582,7 +582,7 @@ class _Where:
         Where a phrase may decide, PostgreSQL unpacks and compares every document on the same page of the table. What is
         found or left out whether the words stand together or not is asked for by itself, without that.
         """
-        parts = list(_flat(node))
+        parts = list(parts_of(node))
         whole = All(tuple(part for part in parts if self._is_plain(part)))
         certain = _certain(whole)
         if certain == whole or _is_nothing(certain):
@@ -602,7 +602,7 @@ class _Where:
             case During(from_ms, to_ms):
                 return _overlap(from_ms, to_ms)
             case All():
-                return self._all(list(dict.fromkeys(_flat(node))))
+                return self._all(list(dict.fromkeys(parts_of(node))))
             case Either(parts):
                 return self._joined(" OR ", parts)
             case Not(part):
@@ -636,15 +636,6 @@ class _Where:
 
     def _is_plain(self, node: Node) -> bool:
         return not _asks_for_time(node) and _leaves(node).isdisjoint(self._spread)
-
-
-def _flat(node: Node) -> Iterator[Node]:
-    """The parts that must all hold."""
-    if isinstance(node, All) and node.parts:
-        for part in node.parts:
-            yield from _flat(part)
-    else:
-        yield node
 
 
 def _certain(node: Node) -> Node:

@@ -47,6 +47,7 @@ from indexer.tree import (
     Node,
     Not,
     Words,
+    parts_of,
 )
 from pipeline.edges import failpoint
 from pipeline.edges.disk import sync_folder
@@ -256,7 +257,7 @@ class WhooshIndex:
         with self._guard, _reading(self._folder):
             searcher = self._searcher()
             reader = searcher.reader()
-            parts = list(dict.fromkeys(_flat(asked.node)))
+            parts = list(dict.fromkeys(parts_of(asked.node)))
             apart = [part for part in parts if isinstance(part, During) or _is_broad(part)]
             wanted = [part for part in parts if part not in apart]
             allowed = self._among(searcher, apart)
@@ -424,15 +425,6 @@ def _ends(during: During) -> tuple[int, int]:
     """The first and the last moment asked for."""
     low = -_NEVER if during.from_ms is None else during.from_ms
     return low, _NEVER if during.to_ms is None else during.to_ms - 1
-
-
-def _flat(node: Node) -> Iterator[Node]:
-    """The parts that must all hold."""
-    if isinstance(node, All) and node.parts:
-        for part in node.parts:
-            yield from _flat(part)
-    else:
-        yield node
 
 
 def _is_broad(node: Node) -> bool:
