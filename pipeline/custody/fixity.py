@@ -178,10 +178,13 @@ class Fixity:
 
             count, old = number(original.id), number(original.id, original.accepted_at < since)
             again = number(its.original, its.checked_at >= since)
-            new = original.accepted_at >= since
-            new_again = number(original.id, new, own.where(its.checked_at >= since).exists())
-            # Where a clock was set, something was read before it came.
-            before = number(original.id, new, own.where(its.checked_at < since).exists())
+            # Of what is new; where a clock was set, something was read before it came.
+            new_again, before = connection.execute(
+                sa.select(sa.func.count(sa.case((its.checked_at >= since, 1))),
+                          sa.func.count(sa.case((its.checked_at < since, 1))))
+                .select_from(t.original.join(t.fixity, its.original == original.id))
+                .where(original.accepted_at >= since)
+            ).one()  # fmt: skip
             overdue = old - (again - new_again) + before
             oldest = [
                 one for one in (

@@ -145,7 +145,7 @@ def counters(catalog: Catalog) -> dict[str, dict[str, float]]:
     query = sa.select(c.stage, c.state, sa.func.count(), sa.func.max(c.ended_at, type_=t.Instant()))
     found: dict[str, dict[str, float]] = defaultdict(dict)
     with catalog.snapshot() as connection:
-        for stage, state, count, last in connection.execute(query.group_by(c.stage, c.state)):
+        for stage, state, count, last in connection.execute(query.group_by(c.state, c.stage)):
             found[stage][state] = count
             if last is not None and state in ("done", "failed"):
                 found[stage]["success_s" if state == "done" else "error_s"] = last.timestamp()

@@ -18,7 +18,7 @@ from ulid import ULID
 from config.settings import BackupSettings
 from pipeline.custody.accession import Candidate
 from pipeline.custody.fixity import Fixity, Pace
-from pipeline.edges import disposals
+from pipeline.edges import disposals, tables
 from pipeline.edges.audit import NewEvent
 from pipeline.edges.rows import plain_of
 from pipeline.edges.vault import Vault
@@ -103,6 +103,21 @@ def test_the_oldest_comes_first_and_a_check_that_was_cut_off_goes_on(home: Home,
     checked = fixity.check(fixity.due(later, 30.0), stopped=lambda: next(asked))
     assert checked.whole == tuple(originals[:2])
     assert [one.original for one in fixity.due(home.catalog.now() + timedelta(days=31), 30.0)][:2] == originals[2:]
+
+
+def test_what_was_read_in_time_is_counted_beside_what_was_not(home: Home, tmp_path: Path) -> None:
+    one, two, _, late = take(home, tmp_path / "card", 4)
+    fixity, now = build_fixity(home), home.catalog.now()
+    ago, its = {days: now - timedelta(days=days) for days in (1, 35, 40)}, tables.original
+    with home.catalog.transaction() as connection:
+        connection.execute(its.update().where(its.c.id != late).values(accepted_at=ago[40]))
+        rows = ({"original": one, "checked_at": ago[1]}, {"original": two, "checked_at": ago[35]})
+        connection.execute(tables.fixity.insert(), [{**row, "outcome": "whole"} for row in rows])
+    said = {"checked": 2, "overdue": 2, "oldest_days": 40.0, "incidents": 0}
+    assert fixity.standing(now, 30.0) == said
+    with home.catalog.transaction() as connection:
+        connection.execute(tables.fixity.insert().values(original=late, checked_at=ago[35], outcome="whole"))
+    assert fixity.standing(now, 30.0) == {**said, "checked": 1, "overdue": 3}
 
 
 def test_a_batch_is_one_event_with_what_was_checked(home: Home, tmp_path: Path) -> None:
