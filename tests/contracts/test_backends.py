@@ -424,6 +424,15 @@ def test_recordings_of_a_moment_and_of_years_are_found_in_intervals_of_any_lengt
             assert sorted(ids(index, node)) == sorted(one.id for one in held if _holds(node, one)), node
 
 
+@pytest.mark.parametrize("ends", [(0, HOUR_MS), (None, HOUR_MS), (0, None), (None, None)])
+def test_what_has_no_time_is_found_where_a_time_beside_words_is_denied(
+    index: SearchIndex, ends: tuple[int | None, int | None]
+) -> None:
+    put(index, document("dated", "后厨", at_h=0), document("undated", "后厨"))
+    assert ids(index, Not(All((words("后厨"), During(*ends))))) == ["undated"]
+    assert ids(index, words("后厨"), Not(During(*ends))) == ["undated"]
+
+
 def test_counts_and_facets_stay_right_through_many_commits(backend: Backend, tmp_path: Path) -> None:
     index = opened(backend, tmp_path)
     for number in range(36):
