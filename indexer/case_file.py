@@ -25,8 +25,9 @@ from pipeline.excusing import Excuse, Excuses
 from pipeline.recordings import Recording, Segment, recordings_of
 from pipeline.records import Activity, Case
 
-# What a written record says of itself, where its text was read.
+# Carried by what a machine read.
 RECOGNIZED: Final = "text_recognized"
+# What a written record says of itself, where its text was read.
 _DOCUMENT: Final = ("record.from", "record.to", "record.place", "record.persons", "record.kind")
 
 

@@ -17,7 +17,7 @@ from pipeline.edges.cage import Limits
 from pipeline.edges.ocr import is_there, recognize
 from pipeline.errors import Unreadable
 from pipeline.footage import kind_of
-from pipeline.records import Caveat, Facts, Known, MadeFile, Property
+from pipeline.records import Caveat, Facts, Known, MadeFile, Property, Words
 from pipeline.stage import Context, Deriver
 from pipeline.writings import header_of, rows_of
 
@@ -31,6 +31,12 @@ SIDE_PX: Final = 2200
 # A full page takes about four seconds of one processor.
 PAGE_S, READY_S = 40.0, 30.0
 MEMORY_BYTES: Final = 3 << 30
+# Why pages were not tried.
+ABSENT: Final = Words("this system cannot recognise text", "本系统不支持文字识别")
+UNWANTED: Final = Words("the setting media.ocr leaves it out", "设置 media.ocr 已关闭识别")
+LIMITS: Final = Words(
+    f"they lie behind the first {PAGES_MAX}, or their reader gave up", f"超出前 {PAGES_MAX} 页，或识别程序未能完成"
+)
 
 
 def wants(known: Known) -> bool:
@@ -43,21 +49,26 @@ def derive(source: Path, known: Known, scratch: Path, context: Context) -> Facts
 
     Raises Unreadable where no page can be drawn.
     """
-    wish, is_paper = context.settings.media.ocr, known.original.kind == "document" or known.original.format == "tiff"
-    if not is_there() or wish == "none" or (wish == "documents" and not is_paper):
-        return _unread(known, len(known.value(BLANK) or ()))
+    wish, blank = context.settings.media.ocr, known.value(BLANK) or ()
+    if not is_there():
+        return Facts(caveats=tuple(_untried(known, len(blank), ABSENT)))
+    if wish == "none" or (wish == "documents" and not _is_paper(known)):
+        return Facts(caveats=tuple(_untried(known, len(blank), UNWANTED)))
     told = list(_recognized_pages(source, known, context))
     found = {number: [line[4] for line in lines] for number, *_, lines in told if lines}
+    caveats = [
+        *_recognized(known, len(found)), *_unread(known, len(told) - len(found) if blank else 0),
+        *_untried(known, len(set(blank) - {number for number, *_ in told}), LIMITS),
+    ]  # fmt: skip
     if not found:
-        return _unread(known, len(known.value(BLANK) or ()))
+        return Facts(caveats=tuple(caveats))
     path = scratch / "ocr.json"
     path.write_text(json.dumps({"version": 1, "pages": told}, ensure_ascii=False), encoding="utf-8")
     tool = f"RapidOCR {version('rapidocr')}, ONNX Runtime {version('onnxruntime')}"
     about = {"pages": sorted(found), "side_px": SIDE_PX}
-    missing = _unread(known, len(set(known.value(BLANK) or ()) - found.keys())).caveats
     return Facts(
         made=(MadeFile(role="ocr", path=path, mime="application/json", tool=tool, parameters=about),),
-        properties=tuple(_properties(known, found)), caveats=(_recognized(known, len(found)), *missing),
+        properties=tuple(_properties(known, found)), caveats=tuple(caveats),
     )  # fmt: skip
 
 
@@ -81,10 +92,18 @@ def _recognized_pages(source: Path, known: Known, context: Context) -> Iterator[
         context.progress(min(1.0, (first + len(some)) / len(pages)))
 
 
+def _is_paper(known: Known) -> bool:
+    return known.original.kind == "document" or known.original.format == "tiff"
+
+
 def _pages(known: Known) -> list[int]:
     if known.original.kind == "document":
         return list(known.value(BLANK) or ())
-    return list(range(1, 1 + int(known.value("picture.frames") or 1))) if known.original.format == "tiff" else [1]
+    return list(range(1, 1 + _pages_of(known))) if known.original.format == "tiff" else [1]
+
+
+def _pages_of(known: Known) -> int:
+    return int(known.value("document.pages") or known.value("picture.frames") or 1)
 
 
 def _kind(known: Known) -> str:
@@ -92,45 +111,55 @@ def _kind(known: Known) -> str:
 
 
 def _properties(known: Known, found: dict[int, list[str]]) -> Iterator[Property]:
-    of = int(known.value("document.pages") or max(found))
+    of = max(_pages_of(known), *found)
     texts = ["\n".join(found.get(number, ())) for number in range(1, of + 1)]
-    if known.original.kind == "document":
+    if _is_paper(known):
         yield Property(name="ocr.pages", found="\n".join(texts).strip(), value=texts)
     else:
-        lines = [line for page in sorted(found) for line in found[page]]
-        yield Property(name="ocr.lines", found="\n".join(lines), value=[[0.0, None, line] for line in lines])
+        yield Property(name="ocr.lines", found=texts[0], value=[[0.0, None, line] for line in found[1]])
     written = known.value("document.text") or []
     pages: list[Sequence[str]] = [
         found.get(number) or (written[number - 1].splitlines() if number <= len(written) else [])
         for number in range(1, of + 1)
     ]
     for name, text, value in rows_of(header_of(pages)):
+        other = known.properties.get(name)
+        is_said = other is not None and not other.finder.startswith(f"{NAME}/")
         # A picture of paper was taken at another time and place than the paper tells of.
-        if name not in known.properties and (known.original.kind == "document" or name == "record.numbers"):
+        if not is_said and (known.original.kind == "document" or name == "record.numbers"):
             yield Property(name=name, found=text, value=value)
 
 
-def _recognized(known: Known, count: int) -> Caveat:
-    of = int(known.value("document.pages") or known.value("picture.frames") or 1)
-    return Caveat(
-        code="text_recognized",
-        text=f"The text of {count} of its {of} pages was recognised by machine: names, numbers and times may be "
-        "misread. Compare what matters with the page.",
-        text_zh=f"共 {of} 页，其中 {count} 页的文字由机器识别，姓名、号码和时间可能有误，重要内容请对照原页核实。",
-    )
+def _recognized(known: Known, count: int) -> Iterator[Caveat]:
+    if count:
+        yield Caveat(
+            code="text_recognized",
+            text=f"The text of {count} of its {_pages_of(known)} pages was recognised by machine: names, numbers and "
+            "times may be misread. Compare what matters with the page.",
+            text_zh=f"共 {_pages_of(known)} 页，其中 {count} 页的文字由机器识别，姓名、号码和时间可能有误，"
+            "重要内容请对照原页核实。",
+        )
 
 
-def _unread(known: Known, count: int) -> Facts:
-    """What is said of so many pages without a text that anybody or anything could read."""
-    if not count:
-        return Facts()
-    of = int(known.value("document.pages") or count)
-    return Facts(caveats=(Caveat(
-        code="text_missing",
-        text=f"{count} of its {of} pages hold no text that could be read, as poor scans do: words on them are not "
-        "found, and no field is known from them.",
-        text_zh=f"共 {of} 页，其中 {count} 页没有可读出的文字（如不清晰的扫描件）：无法检索，也未提取任何要素。",
-    ),))  # fmt: skip
+def _unread(known: Known, count: int) -> Iterator[Caveat]:
+    if count:
+        yield Caveat(
+            code="text_missing",
+            text=f"{count} of its {_pages_of(known)} pages hold no text that could be read, as poor scans do: words on "
+            "them are not found, and no field is known from them.",
+            text_zh=f"共 {_pages_of(known)} 页，其中 {count} 页没有可读出的文字（如不清晰的扫描件）：无法检索，"
+            "也未提取任何要素。",
+        )
+
+
+def _untried(known: Known, count: int, why: Words) -> Iterator[Caveat]:
+    if count:
+        yield Caveat(
+            code="text_not_read",
+            text=f"{count} of its {_pages_of(known)} pages are pictures whose text nobody tried to read, for {why.en}: "
+            "words on them are not found.",
+            text_zh=f"共 {_pages_of(known)} 页，其中 {count} 页为图像，未识别文字（{why.zh}）：其上的文字无法检索。",
+        )
 
 
 DERIVER = Deriver(name=NAME, version=VERSION, roles=("ocr",), wants=wants, derive=derive)

@@ -145,7 +145,9 @@ def _spaced(words: Sequence[tuple[str, float, Any]]) -> str:
     said = ""
     for place, (text, *_) in enumerate(words):
         gap = ends[place][0] - ends[place - 1][1] if place else 0.0
-        said += "\t" if gap > CELLS_APART * width else "  " if gap > APART * width else ""
+        # Brackets and commas of full width bring a gap of their own.
+        is_between_letters = said[-1:].isalnum() and text[:1].isalnum()
+        said += "\t" if gap > CELLS_APART * width else "  " if gap > APART * width and is_between_letters else ""
         said += text
     return said
 

@@ -28,7 +28,7 @@ Second = Annotated[float, Field(ge=0, le=10_000_000, allow_inf_nan=False)]
 # From, to, and how fast.
 Played = tuple[Second, Second, Annotated[float, Field(ge=0.05, le=16)]]
 # What shows an original of each kind, the best first.
-SHOWN = {"video": ("proxy",), "audio": ("proxy",), "photo": ("view",), "document": ("page",)}
+SHOWN = {"video": ("proxy",), "audio": ("proxy",), "photo": ("page", "view"), "document": ("page",)}
 
 
 @ROUTES.get("/originals/{original}", include_in_schema=False)

@@ -90,12 +90,12 @@ def test_where_each_line_stands_is_kept_beside_the_pages(inquiry: Facts) -> None
     assert len(of_role(inquiry.made, "ocr").parameters["pages"]) == 3
 
 
-def test_pages_that_end_their_reader_cost_no_other_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_that_cannot_be_drawn_cost_no_other_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ocr, "AT_ONCE", 1)
     source = scanned(tmp_path / "a.pdf", page_of_paper("询问笔录"))
     facts = read(source, tmp_path, blank=[99, 1])
     assert said(facts)["ocr.pages"] == ["询问笔录"]
-    assert {one.code for one in facts.caveats} == {"text_recognized", "text_missing"}
+    assert {one.code for one in facts.caveats} == {"text_recognized", "text_not_read"}
     lost = read(source, tmp_path, blank=[98, 99])
     assert ([one.code for one in lost.caveats], said(lost)) == (["no_ocr"], {})
 
@@ -103,7 +103,21 @@ def test_pages_that_end_their_reader_cost_no_other_page(tmp_path: Path, monkeypa
 def test_nothing_is_recognised_where_the_bureau_does_not_want_it(tmp_path: Path) -> None:
     source = scanned(tmp_path / "a.pdf", page_of_paper("询问笔录"))
     facts = read(source, tmp_path, ocr="none")
-    assert ([one.code for one in facts.caveats], said(facts)) == (["text_missing"], {})
+    assert ([one.code for one in facts.caveats], said(facts)) == (["text_not_read"], {})
+    assert "设置 media.ocr 已关闭识别" in facts.caveats[0].text_zh
+
+
+def test_a_scan_in_tiff_tells_its_text_by_pages_and_finds_the_same_again(tmp_path: Path) -> None:
+    source = scanned(tmp_path / "a.tif", page_of_paper("送达回证"), page_of_paper("案号：平商务罚字〔2021〕3号"))
+    found = read(source, tmp_path)
+    assert said(found)["ocr.pages"] == ["送达回证", "案号：平商务罚字〔2021〕3号"]
+    assert said(found)["record.numbers"][0][2:4] == [2, 1]
+    original, probed = probe(source, tools())
+    before = {one.name: one for one in (*probed.properties, *found.properties)}
+    again = dict.fromkeys(one.name for one in ocr._properties(
+        Known(original=original, properties=before), {1: ["送达回证"], 2: ["案号：平商务罚字〔2021〕3号"]}
+    ))  # fmt: skip
+    assert list(again) == ["ocr.pages", "record.numbers"]
 
 
 def test_a_photo_is_read_only_where_photos_are_wanted(tmp_path: Path) -> None:
