@@ -266,7 +266,7 @@ class Exporter(Approvals):
         """The log says what the payload is, and that each original was copied out."""
         copied = [
             NewEvent(
-                type="export.copied", actor=reviewer.name, original=held.part.known.original.id,
+                type=exports.COPIED, actor=reviewer.name, original=held.part.known.original.id,
                 facts={"export": work.id, "sha256": held.sha256, "name": f"data/{held.part.name}"},
             )
             for held in work.held

@@ -98,8 +98,9 @@ class Packages:
 
     def remove(self, catalog: Catalog, asked: Export) -> None:
         """It is gone from this machine. Raises NotAllowed where what is isolated went into it."""
+        went_in = exports.copied(catalog, asked.id)
         with catalog.snapshot() as connection:
-            if isolations.among(connection, sorted(catalog.linked_to(asked.case_key))):
+            if isolations.among(connection, went_in):
                 raise NotAllowed("Nothing of it is removed", zh="其中任何内容均不得清除")
         shutil.rmtree(self._place(asked.id), ignore_errors=True)
         self._told.pop(asked.id, None)

@@ -31,6 +31,8 @@ _STATE_OF: Final = {
 }
 # The events that `apply` makes rows of.
 TYPES: Final = (*_STATE_OF, "export.received")
+# Of each original in a package; told together with its sealing.
+COPIED: Final = "export.copied"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,3 +140,9 @@ def found(catalog: Catalog, identifier: str) -> Export | None:
     with catalog.snapshot() as connection:
         row = connection.execute(sa.select(tables.export).where(tables.export.c.id == identifier)).one_or_none()
     return None if row is None else record_of(Export, row)
+
+
+def copied(catalog: Catalog, identifier: str) -> list[str]:
+    """The originals that went into this export, by the log: whatever became of their links to the case since."""
+    events = (json.loads(line) for line in catalog.events_of_type([COPIED], holding=[identifier]))
+    return sorted({event["original"] for event in events if event["facts"]["export"] == identifier})

@@ -9,12 +9,13 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from indexer import packages
 from indexer.access import ACTIONS
 from indexer.exporting import printed
 from indexer.exporting.package import verify
-from pipeline.edges import registers
+from pipeline.edges import registers, tables
 from pipeline.records import Device, Person
 from tests.indexer.packages import CASE, link, with_photos
 from tests.indexer.web.asking import Asking, person
@@ -89,6 +90,12 @@ def test_a_package_of_a_case_is_asked_for_and_its_command_told(sqlite_home: Home
     assert legal.send("/exports/01ARZ3NDEKTSV4RRFFQ69G5FAV/decision", act="approve").status_code == 404
 
 
+def unlinked(home: Home) -> None:
+    """The catalog knows of no link any more."""
+    with home.catalog.transaction() as connection:
+        connection.execute(sa.delete(tables.case_link))
+
+
 def begun(asking: Asking, export: str) -> dict[str, object]:
     """How the package stands once it is made."""
     assert asking.send(f"/exports/{export}/package").status_code == 303
@@ -133,11 +140,13 @@ def test_an_approved_package_comes_into_the_browser_of_who_asked_and_nobody_else
     with sqlite_home.isolating() as isolating:
         isolating.report(Person(name="李四", role="reviewer"), original)
     assert market.client.get(file).status_code == 409
-    assert market.send(f"{place}/removal").status_code == 404
     monkeypatch.setattr(packages, "KEPT_H", 0.0)
     kept = sqlite_home.settings.home / "packages" / export
-    assert build_packages(sqlite_home).clear(sqlite_home.catalog) == 0  # nothing isolated is removed
-    assert kept.is_dir()
+    for leaves in (lambda: None, lambda: link(sqlite_home, original, "refused"), lambda: unlinked(sqlite_home)):
+        leaves()  # what went in stays in the package, whatever becomes of its link
+        assert market.send(f"{place}/removal").status_code == 404
+        assert build_packages(sqlite_home).clear(sqlite_home.catalog) == 0  # nothing isolated is removed
+        assert (kept / f"export-{export}.zip").is_file()
 
 
 def test_packages_are_gone_when_their_time_is_over_and_when_who_asked_says_so(
