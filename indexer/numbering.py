@@ -14,8 +14,7 @@ import sqlalchemy as sa
 
 from pipeline.edges import segments
 from pipeline.edges.catalog import Catalog
-from pipeline.holes import Hole, holes, numbers_of
-from pipeline.recordings import Segment
+from pipeline.holes import Hole, Numbered, holes, numbers_of
 from pipeline.rules import NameProfile
 
 Run = tuple[str, str]
@@ -26,7 +25,7 @@ class Numbering:
 
     def __init__(self) -> None:
         self._alone, self._up_to = threading.Lock(), 0
-        self._runs: dict[Run, dict[str, Segment]] = defaultdict(dict)
+        self._runs: dict[Run, dict[str, Numbered]] = defaultdict(dict)
         self._run_of: dict[str, Run] = {}
         self._gone: frozenset[tuple[str, str, int]] = frozenset()
         self._holes: dict[Run, tuple[Hole, ...]] = {}
@@ -47,12 +46,14 @@ class Numbering:
     def _follow(self, connection: sa.Connection, profiles: Sequence[NameProfile]) -> Collection[Run]:
         """Everything that changed is known; the runs that it belongs to."""
         head, ids = segments.changed_since(connection, self._up_to)
+        # All is read before anything is forgotten, for reading may fail.
+        found = list(segments.numbered(connection, ids))
+        gone = frozenset(numbers_of(segments.disposed(connection, ids), profiles))
         changed = {run for one in ids if (run := self._run_of.pop(one, None)) and self._runs[run].pop(one, None)}
-        for one in segments.numbered(connection, ids):
+        for one in found:
             run = (one.device or one.place, one.profile)
             self._run_of[one.original], self._runs[run][one.original] = run, one
             changed.add(run)
-        gone = frozenset(numbers_of(segments.disposed(connection, ids), profiles))
         if not gone <= self._gone:
             self._gone |= gone
             changed = set(self._runs)

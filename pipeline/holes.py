@@ -24,20 +24,33 @@ HOLE_MAX: Final = 200
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Numbered:
+    """What counts of a `Segment` here, for those who keep many in memory; number: None counts for nothing."""
+
+    original: str
+    name: str
+    place: str
+    device: str | None
+    profile: str
+    number: int | None
+    start_at: datetime | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Hole:
     """Numbers that are missing between two files of a device. device: or the folder, where no device is known."""
 
     device: str
     profile: str
-    before: Segment
-    after: Segment
+    before: Segment | Numbered
+    after: Segment | Numbered
     missing: tuple[int, ...]
 
 
-def holes(segments: Iterable[Segment], gone: Collection[tuple[str, str, int]] = ()) -> Iterator[Hole]:
+def holes(segments: Iterable[Segment | Numbered], gone: Collection[tuple[str, str, int]] = ()) -> Iterator[Hole]:
     """The holes of every device, by device and time. gone: (place, profile, number) of files that were disposed of."""
-    runs: dict[tuple[str, str], list[Segment]] = defaultdict(list)
+    runs: dict[tuple[str, str], list[Segment | Numbered]] = defaultdict(list)
     for one in segments:
         if one.number is not None:
             runs[one.device or one.place, one.profile].append(one)
@@ -69,7 +82,7 @@ def numbers_of(
             yield place, reading.profile.name, int(number)
 
 
-def _in_order(listed: Sequence[Segment]) -> list[Segment]:
+def _in_order(listed: Sequence[Segment | Numbered]) -> list[Segment | Numbered]:
     """By time, or by number within the folder where no time is known; chapters of one number stand together."""
     if all(one.start_at is None for one in listed):
         return sorted(listed, key=lambda one: (one.place, one.number or 0, one.original))

@@ -27,13 +27,12 @@ def serve(home: Home, stop: threading.Event, host: str, port: int) -> None:
     thread.start()
     # With many originals the first look at missing numbers takes seconds: it is taken before anybody asks.
     numbering = house.parts.setdefault("numbering", Numbering())
-    first = threading.Thread(target=numbering.holes, args=(home.catalog, name_profiles(home.settings.home)))
-    first.start()
+    profiles = name_profiles(home.settings.home)
+    threading.Thread(target=numbering.holes, args=(home.catalog, profiles), daemon=True).start()
     while not stop.wait(0.2) and thread.is_alive():
         pass
     server.should_exit = True
     thread.join(timeout=5)
-    first.join()
     matching.close()
 
 

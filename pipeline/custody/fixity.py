@@ -177,7 +177,7 @@ class Fixity:
                 return int(connection.execute(sa.select(sa.func.count(column)).where(*where)).scalar_one())
 
             count, old = number(original.id), number(original.id, original.accepted_at < since)
-            again = number(its.original, its.checked_at >= since)
+            again, read = number(its.original, its.checked_at >= since), number(its.original)
             # Of what is new; where a clock was set, something was read before it came.
             new_again, before = connection.execute(
                 sa.select(sa.func.count(sa.case((its.checked_at >= since, 1))),
@@ -186,14 +186,15 @@ class Fixity:
                 .where(original.accepted_at >= since)
             ).one()  # fmt: skip
             overdue = old - (again - new_again) + before
-            oldest = [
-                one for one in (
-                    connection.execute(sa.select(sa.func.min(its.checked_at, type_=t.Instant()))).scalar(),
-                    connection.execute(
-                        sa.select(original.accepted_at).where(~own.exists()).order_by(original.accepted_at).limit(1)
-                    ).scalar(),
-                ) if one is not None
-            ]  # fmt: skip
+            moments = [sa.select(sa.func.min(its.checked_at, type_=t.Instant()))]
+            # What was never read is looked for one by one: only where there is some, and first among what is old.
+            if count > read:
+                is_old = old > read - new_again - before
+                among = original.accepted_at < since if is_old else original.accepted_at >= since
+                first = sa.select(original.accepted_at).where(among, ~own.exists())
+                moments.append(first.order_by(original.accepted_at).limit(1))
+            found = [connection.execute(one).scalar() for one in moments]
+            oldest = [one for one in found if one is not None]
             open_ = number(t.incident.c.id, t.incident.c.closed_at.is_(None))
         return {
             "checked": count - overdue, "overdue": overdue, "incidents": open_,

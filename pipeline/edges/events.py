@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,6 +15,8 @@ from pipeline.edges.catalog import Catalog, in_pieces
 
 # A look's row and its event are written one after the other.
 TOGETHER: Final = timedelta(seconds=10)
+# So many entries are read at once.
+FEW: Final = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,14 +110,18 @@ def _of_types(connection: sa.Connection, asked: Sequence[str]) -> list[str]:
     return [one for one in _types(connection) if one in asked or one.startswith(begun)]
 
 
-def facts_since(catalog: Catalog, type: str, after: int) -> tuple[int, list[tuple[str, dict[str, Any]]]]:
-    """(number of the last entry of the log, who and what is told by entries of this type behind that number)."""
+def facts_since(catalog: Catalog, type: str, after: int, tell: Callable[[str, dict[str, Any]], None]) -> int:
+    """Tells who did what by each entry of this type behind that number, one at a time and in no order that counts;
+    the number of the log's last entry."""
     c = t.event.c
-    query = sa.select(c.actor, c.line).where(c.type == type, c.seq > after).order_by(c.seq)
+    query = sa.select(c.actor, c.line)
+    # All of a type lie together in its index; those behind a number are found by their numbers, and by nothing else.
+    query = query.where(c.seq > after, (c.type + "") == type) if after else query.where(c.type == type)
     with catalog.snapshot() as connection:
         last = connection.execute(sa.select(t.log_head.c.seq)).scalar_one()
-        rows = connection.execute(query.where(c.seq <= last)).all()
-    return last, [(row.actor, json.loads(row.line)["facts"]) for row in rows]
+        for row in connection.execution_options(yield_per=FEW).execute(query):
+            tell(row.actor, json.loads(row.line)["facts"])
+    return int(last)
 
 
 def types(catalog: Catalog) -> list[str]:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from pipeline.edges import tables as t
 from pipeline.edges.catalog import in_pieces
+from pipeline.holes import Numbered
 from pipeline.recordings import Segment
 
 # Neighbours of one file are looked for so far before and after it; longer files are rare.
@@ -39,12 +40,15 @@ def segments(connection: sa.Connection, ids: Sequence[str] | None = None) -> lis
     return [one for some in in_pieces(list(ids)) for one in _read(connection, some)]
 
 
-def numbered(connection: sa.Connection, ids: Sequence[str]) -> Iterator[Segment]:
-    """Those of these originals that bear a number, as far as `holes` asks: without codec and view."""
+def numbered(connection: sa.Connection, ids: Sequence[str]) -> Iterator[Numbered]:
+    """Those of these originals that bear a number, as far as `holes` asks."""
     for some in in_pieces(ids):
         for one in _read(connection, some, _OF_NUMBERS):
             if one.number is not None:
-                yield one
+                yield Numbered(
+                    original=one.original, name=one.name, place=one.place, number=one.number, start_at=one.start_at,
+                    device=None if one.device is None else sys.intern(one.device), profile=sys.intern(one.profile),
+                )  # fmt: skip
 
 
 def changed_since(connection: sa.Connection, seq: int) -> tuple[int, list[str]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from indexer.numbering import Numbering
 from pipeline.edges import segments, tables
 from pipeline.edges.audit import NewEvent
-from pipeline.holes import holes
+from pipeline.holes import holes, numbers_of
 from pipeline.rules import name_profiles
 from tests.flows.keeping import filmed
 from workers.bootstrap import Home
@@ -26,7 +26,8 @@ def test_a_hole_is_told_until_its_file_comes_and_not_when_it_is_disposed_of(home
     def told() -> list[tuple[int, ...]]:
         found = numbering.holes(home.catalog, profiles)
         with home.catalog.snapshot() as connection:
-            anew = list(holes(segments.segments(connection), numbering._gone))
+            gone = set(numbers_of(segments.disposed(connection), profiles))
+            anew = list(holes(segments.segments(connection), gone))
         assert [one.before.original for one in found] == [one.before.original for one in anew]
         return [one.missing for one in found]
 

@@ -12,7 +12,7 @@ from workers.cli import SOME_FAILED, App, app_of, times
 from workers.cli._persons import allowed
 
 if TYPE_CHECKING:
-    from pipeline.holes import Hole
+    from pipeline.holes import Hole, Numbered
     from pipeline.recordings import Segment
     from pipeline.records import Known
     from pipeline.rules import NameProfile
@@ -172,7 +172,7 @@ def _hole(hole: Hole, zone: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _beside(one: Segment, zone: str) -> dict[str, Any]:
+def _beside(one: Segment | Numbered, zone: str) -> dict[str, Any]:
     return {"original": one.original, "name": masked(one.name), "number": one.number,
             "start": times(one.start_at, zone)}  # fmt: skip
 

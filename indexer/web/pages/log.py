@@ -245,10 +245,12 @@ class Opened:
     def of_each(self, catalog: Catalog) -> Mapping[str, frozenset[str]]:
         """Person -> keys of the cases."""
         with self._alone:
-            self._up_to, said = events.facts_since(catalog, "view.case", self._up_to)
             opened: dict[str, set[str]] = defaultdict(set)
-            for actor, facts in said:
+
+            def tell(actor: str, facts: dict[str, Any]) -> None:
                 opened[actor].add(comparable(str(facts.get("case", ""))))
+
+            self._up_to = events.facts_since(catalog, "view.case", self._up_to, tell)
             new = {actor: self._cases.get(actor, frozenset()) | keys for actor, keys in opened.items()}
             self._cases = {**self._cases, **new}
             return self._cases
