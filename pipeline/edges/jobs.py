@@ -43,6 +43,8 @@ PRIORITIES: Final = {
     "photo": 40, "sidecar": 40, "document": 45, "audio": 60, "other": 70, "video": 80, "aside": 200,
 }  # fmt: skip
 RETRY_FIRST_S, RETRY_LONGEST_S = 5.0, 600.0
+# What an older version did is done anew at the earliest so long after.
+OLDER_AFTER: Final = timedelta(days=1)
 AUDIT_EVERY_S: Final = 30.0
 # Light stages take milliseconds, a long film's proxy takes hours.
 TOOK_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0, 600.0, 3600.0, 14400.0)
@@ -197,15 +199,20 @@ class Jobs:
         """Originals of which an older version of one of these stages decided: that stage and those after it wait anew,
         in each lane that has them, behind all other work. At most so many, the oldest first.
 
+        What was done in the last day is left for the next: an older worker on another host may do it once more and
+        decide as before, and so each is planned at most once a day.
         versions: stage -> the one that decides now; after: lane -> its stages, in order.
         """
+        is_rested = sa.or_(t.job.c.ended_at.is_(None), t.job.c.ended_at < datetime.now(UTC) - OLDER_AFTER)
         is_older = sa.or_(*(
             sa.and_(t.job.c.stage == stage, t.job.c.stage_version < now) for stage, now in versions.items()
         ))  # fmt: skip
         query = (
             sa.select(t.job.c.original, t.job.c.lane, t.job.c.stage)
             .join(t.original, t.original.c.id == t.job.c.original)
-            .where(t.job.c.state == "done", is_older, t.original.c.state.not_in(("disposed", "failed_custody")))
+            .where(
+                t.job.c.state == "done", is_older, is_rested, t.original.c.state.not_in(("disposed", "failed_custody"))
+            )
             .where(t.original.c.id.not_in(isolations.closed()))
             .order_by(t.job.c.original)
             .limit(limit * len(versions) * len(after))
@@ -247,7 +254,7 @@ class Jobs:
         options: dict[str, Any] = {
             "workflow_name": WORKFLOW,
             "queue_name": lane,
-            "workflow_id": f"{lane}:{original_id}:{run}",
+            "workflow_id": _workflow(original_id, lane, run),
             "priority": PRIORITIES[kind],
             "app_version": GENERATION,
         }
@@ -259,8 +266,8 @@ class Jobs:
         self, connection: sa.Connection, original_id: str, lane: str, stages: Sequence[str],
         *, delay_s: float | None = None, force: bool = False, aside: bool = False,
     ) -> None:  # fmt: skip
-        """These turns of the lane wait anew. A lane that is at work comes to them by itself; one that is not is
-        queued under its next run.
+        """These turns of the lane wait anew. A lane that is at work comes to them by itself; one that is not, or waits
+        behind all other work for what nobody asked for, is queued under its next run, and only the last run works.
 
         delay_s: queued in any case, for so much later. force: queued in any case, now. aside: behind all other work.
         Nothing waits for an original that was disposed of, or is isolated.
@@ -275,6 +282,9 @@ class Jobs:
         # The lock orders this against the end of the lane's last turn: one of both sees the other.
         rows = connection.execute(sa.select(t.job.c.state, t.job.c.run).where(*here).with_for_update()).all()
         is_at_work = any(row.state in ("waiting", "running") for row in rows)
+        run = max(row.run for row in rows)
+        if is_at_work and not aside and all(row.state != "running" for row in rows):
+            is_at_work = not _is_aside(connection, _workflow(original_id, lane, run))
         connection.execute(
             sa.update(t.job).where(*here, t.job.c.stage.in_(stages)).values(
                 state="waiting", token=None, worker=None, waiting_since=datetime.now(UTC), started_at=None,
@@ -283,10 +293,9 @@ class Jobs:
         )  # fmt: skip
         if is_at_work and delay_s is None and not force:
             return
-        run = max(row.run for row in rows) + 1
-        connection.execute(sa.update(t.job).where(*here).values(run=run))
+        connection.execute(sa.update(t.job).where(*here).values(run=run + 1))
         kind = "aside" if aside else kind
-        self.enqueue(connection, original_id, lane, kind=kind, run=run, delay_s=delay_s or 0.0)
+        self.enqueue(connection, original_id, lane, kind=kind, run=run + 1, delay_s=delay_s or 0.0)
 
     def rested(self, connection: sa.Connection, originals: Sequence[str], stage: str) -> dict[str, str]:
         """Original -> the last lane in which this stage is done, of those where it neither waits nor is at work.
@@ -437,6 +446,8 @@ class Jobs:
         def lane_of_original(original_id: str, lane: str) -> str:
             workflow = str(DBOS.workflow_id)
             with self._tracked(workflow):
+                if self._is_overtaken(workflow, original_id, lane):
+                    return "overtaken"
                 on_lane(original_id, lane)
             return "ended"
 
@@ -514,6 +525,13 @@ class Jobs:
         finally:
             with self._running_lock:
                 self._running.pop(workflow, None)
+
+    def _is_overtaken(self, workflow: str, original_id: str, lane: str) -> bool:
+        """Whether the lane was queued once more since: both side by side would take the turns from each other."""
+        here = (t.job.c.original == original_id, t.job.c.lane == lane)
+        with self._catalog.snapshot() as connection:
+            last = connection.execute(sa.select(sa.func.max(t.job.c.run)).where(*here)).scalar()
+        return last is not None and int(workflow.rpartition(":")[2]) < last
 
     def _beat_on(self) -> None:
         """Beats until the end. Who takes turns ends itself when they may be another's by now; others beat again."""
@@ -798,7 +816,8 @@ class Jobs:
         )
         with self._catalog.snapshot() as connection:
             found = {
-                (row.original, row.lane): f"{row.lane}:{row.original}:{row.run}" for row in connection.execute(lanes)
+                (row.original, row.lane): _workflow(row.original, row.lane, row.run)
+                for row in connection.execute(lanes)
             }
             query = sa.select(t.job.c.original).where(
                 t.job.c.lane == "light", t.job.c.state.in_(["waiting", "running"]),
@@ -861,6 +880,22 @@ class Jobs:
                 lazy=True,
             )
         return self._client
+
+
+def _workflow(original_id: str, lane: str, run: int) -> str:
+    """The name of a lane's run in the queue."""
+    return f"{lane}:{original_id}:{run}"
+
+
+def _is_aside(connection: sa.Connection, workflow: str) -> bool:
+    """Whether this run still waits in the queue, behind all other work."""
+    # Read within the transaction: the library's own connection would wait for it.
+    schema = "dbos" if connection.dialect.name == "postgresql" else None
+    entry = sa.table(
+        "workflow_status", sa.column("workflow_uuid"), sa.column("status"), sa.column("priority"), schema=schema
+    )
+    waits = (entry.c.workflow_uuid == workflow, entry.c.status.in_(["ENQUEUED", "DELAYED"]))
+    return connection.execute(sa.select(entry.c.priority).where(*waits)).scalar() == PRIORITIES["aside"]
 
 
 def _dbos_url(url: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -129,10 +130,17 @@ def test_what_an_older_version_decided_is_decided_anew_when_nothing_else_waits(h
         with home.catalog.transaction() as connection:
             connection.execute(sa.update(t.job).where(*mine).values(state="done", stage_version=version))
 
+    def ended(hours: int) -> None:
+        with home.catalog.transaction() as connection:
+            connection.execute(sa.update(t.job).values(ended_at=home.catalog.now() - timedelta(hours=hours)))
+
     for one in stages():
         done(one.stage.name, one.stage.version, old, other)
     assert round_of(home, grace_s=0.0)["originals_decided_anew"] == 0
     done("link", link.VERSION - 1, old)
+    ended(hours=1)
+    assert round_of(home, grace_s=0.0)["originals_decided_anew"] == 0  # maybe by an older worker, planned today
+    ended(hours=25)
     with home.catalog.transaction() as connection:
         jobs.again(connection, other, "light", ("index",))
     assert round_of(home, grace_s=0.0)["originals_decided_anew"] == 0  # something else waits

@@ -199,6 +199,33 @@ def test_a_lane_that_has_ended_is_queued_again(home: Home, jobs: Jobs) -> None:
     assert jobs.begin(original, "light", "timestamps") is not None
 
 
+def test_what_somebody_waits_for_is_not_left_behind_all_other_work_and_is_done_once(home: Home) -> None:
+    jobs = Jobs(home.catalog, home.settings.work, role="work")
+    old, other = add(home, jobs, enqueue=False), add(home, jobs, enqueue=False)
+    for _, stage in ORDER[:4]:
+        claim = jobs.begin(old, "light", stage)
+        assert claim
+        finish(home, jobs, claim)
+    with home.catalog.transaction() as connection:
+        jobs.enqueue(connection, other, "light", kind="video")
+        jobs.again(connection, old, "light", ["link", "index"], aside=True)
+        jobs.again(connection, old, "light", ["link"], aside=True)
+    assert queued(home) == 2
+    for _ in range(2):
+        with home.catalog.transaction() as connection:
+            jobs.again(connection, old, "light", ["timestamps"])
+        assert queued(home) == 3
+    worked: list[str] = []
+    jobs.launch({"light": 1}, lambda one, _: worked.append(one))
+    try:
+        deadline = time.monotonic() + 20
+        while (queued(home) or jobs._pending([jobs.worker_id])) and time.monotonic() < deadline:
+            time.sleep(0.1)
+    finally:
+        jobs.close()
+    assert worked == [old, other]
+
+
 def test_waits_grow_and_end(home: Home, jobs: Jobs) -> None:
     delays = [
         jobs.retry_delay_s(Claim("j", "o", "light", "probe", "t", attempts, 0))
