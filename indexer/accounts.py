@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 import secrets
 import unicodedata
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 from ulid import ULID
@@ -23,7 +25,7 @@ from pipeline.edges import accounts, watched
 from pipeline.edges.accounts import Account, Session
 from pipeline.edges.audit import NewEvent
 from pipeline.errors import BadInput, NotAllowed
-from pipeline.watched import Stretch, as_data
+from pipeline.watched import Stretch, as_data, within
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -35,6 +37,10 @@ if TYPE_CHECKING:
 FAILURES: Final = 5
 LOCKED_MIN: Final = 15
 PASSWORD_SHORTEST: Final = 10
+# What a telling of what was played may come late or early by: browsers tell of it every 30 s.
+PLAYED_SLACK: Final = timedelta(seconds=5)
+# Of so many sessions and originals it is known when they last told; of others, when the look began.
+_TELLERS_MOST: Final = 10_000
 # A session's last sign of life is written at most so often: pages and pictures ask for it many times a second.
 _TOUCHED_EVERY: Final = timedelta(seconds=60)
 # Without letters that are taken for others.
@@ -58,6 +64,9 @@ class Accounts:
     def __init__(self, catalog: Catalog, audit: AuditLog, *, idle_min: float, session_h: float) -> None:
         self._catalog, self._audit = catalog, audit
         self._idle, self._longest = timedelta(minutes=idle_min), timedelta(hours=session_h)
+        # Session and original -> until when what was played is told, the latest last.
+        self._told_until: OrderedDict[tuple[str, str], datetime] = OrderedDict()
+        self._telling = Lock()
 
     def listed(self) -> list[Account]:
         """All accounts, by name, closed ones too."""
@@ -290,17 +299,39 @@ class Accounts:
         self, signed: SignedIn, original: str, seconds: float, stretches: Sequence[Stretch] = ()
     ) -> tuple[Stretch, ...]:
         """So many seconds of the original were played in this session's look, and it was these; what was repeated is
-        in the seconds alone. All that this person has played of it."""
-        person, seconds, seq = signed.person.name, min(max(seconds, 0.0), 3600.0), 0
-        with self._audit.alone(self._catalog) as connection:
-            accounts.add_watched(connection, signed.session.token, original, seconds)
-            found = watched.add(connection, person, original, stretches)
-            if stretches:
-                facts = {"seconds": round(seconds, 3), "stretches": as_data(stretches)}
-                event = NewEvent(type=watched.WATCHED, actor=person, original=original, facts=facts)
-                [seq] = self._audit.record(connection, [event])
-        self._audit.make_durable(seq)
+        in the seconds alone. No more is kept than can have played since the look began or it was last told. All that
+        this person has played of it."""
+        now, person, token, seq = self._catalog.now(), signed.person.name, signed.session.token, 0
+        with self._telling:
+            since = self._told_since(token, original, now)
+            most_s = (now + PLAYED_SLACK - since).total_seconds()
+            stretches = within(stretches, most_s)
+            fastest = max((one.rate for one in stretches), default=1.0)
+            seconds = min(max(seconds, 0.0), 3600.0, most_s * fastest)
+            # Only what is written to the log needs its head.
+            with self._audit.alone(self._catalog) if stretches else self._catalog.transaction() as connection:
+                accounts.add_watched(connection, token, original, seconds)
+                found = watched.add(connection, person, original, stretches)
+                if stretches:
+                    facts = {"seconds": round(seconds, 3), "stretches": as_data(stretches)}
+                    event = NewEvent(type=watched.WATCHED, actor=person, original=original, facts=facts)
+                    [seq] = self._audit.record(connection, [event])
+            took_s = max(sum((one.to_s - one.from_s) / one.rate for one in stretches), seconds / fastest)
+            # The slack is given once, not with every telling anew.
+            self._told_until[token, original] = max(now, since + timedelta(seconds=took_s))
+            self._told_until.move_to_end((token, original))
+            if len(self._told_until) > _TELLERS_MOST:
+                self._told_until.popitem(last=False)
+        if seq:
+            self._audit.make_durable(seq)
         return found
+
+    def _told_since(self, token: str, original: str, now: datetime) -> datetime:
+        """From when what was played is not told yet; a moment that a clock set back has made one to come is none."""
+        with self._catalog.snapshot() as connection:
+            begun_at = accounts.look_begun_at(connection, token, original)
+        known = (begun_at, self._told_until.get((token, original)))
+        return max((one for one in known if one and one <= now + PLAYED_SLACK), default=now)
 
     def stretches(self, person: str, original: str | None = None) -> dict[str, tuple[Stretch, ...]]:
         """Original -> what this person has played of it, in all sessions; of this original alone where one is named."""

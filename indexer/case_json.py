@@ -10,7 +10,7 @@ from indexer.checklist import Checked
 from indexer.contradictions import Contradiction
 from indexer.coverage import Covered, Gap, Shown, ends_of
 from indexer.masking import masked
-from indexer.review import Review
+from indexer.review import PART_HIDDEN, Review
 from pipeline.edges.assignments import Assignment
 from pipeline.edges.registers import Proposal
 from pipeline.excusing import Excuse
@@ -123,6 +123,8 @@ def signed(review: Review) -> dict[str, Any] | None:
         "by": one.by, "role": one.role, "at": instant(one.at, review.zone), "digest": one.digest, "entry": one.seq,
         "opinion": one.opinion, "reason": one.reason, "watched": list(one.watched), "holds": review.holds,
         "changes": [text for text, _ in review.changes], "changes_zh": [text for _, text in review.changes],
+        "remark": PART_HIDDEN[0] if review.is_part_hidden else None,
+        "remark_zh": PART_HIDDEN[1] if review.is_part_hidden else None,
     }  # fmt: skip
 
 

@@ -12,8 +12,10 @@ from pipeline.watched import FAST, Stretch, as_data, of_data, played_s, unplayed
 
 # What says how long an original is, the best first.
 LENGTHS: Final = ("container.data_end_s", "container.duration_s")
-# Shorter parts that were not watched are not named one by one; their seconds are counted all the same.
+# Parts that were not watched and are shorter than this, or than this share of the whole, are not named one by one;
+# their seconds are counted all the same.
 NAMED_S: Final = 1.0
+NAMED_SHARE: Final = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,16 +49,20 @@ class Looked:
 
     @property
     def percent(self) -> int | None:
-        """Of the part, no more than was watched; 100 where less than a second is left. None where it is not known."""
+        """Of the part, no more than was watched; 100 where nothing is left that is named. None: not known."""
         if not self.length_s:
             return None
-        is_all = self.length_s - self.watched_s < NAMED_S
-        return 100 if is_all and self.stretches else min(99, int(100 * self.watched_s / self.length_s))
+        is_all = self.watched_s > 0 and not self.left and self.length_s - self.watched_s <= self._named_s
+        return 100 if is_all else min(99, int(100 * self.watched_s / self.length_s))
 
     @property
     def left(self) -> list[tuple[float, float]]:
         """What of the part was not watched, in order, as far as it is named; nothing where its length is not known."""
-        return [] if self.to_s is None else unplayed(self.stretches, self.from_s, self.to_s, NAMED_S)
+        return [] if self.to_s is None else unplayed(self.stretches, self.from_s, self.to_s, self._named_s)
+
+    @property
+    def _named_s(self) -> float:
+        return min(NAMED_S, NAMED_SHARE * (self.length_s or 0.0))
 
     @property
     def _end_s(self) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from indexer.case_file import CaseFile, case_file, keys_of
 from indexer.checklist import (
@@ -34,6 +34,9 @@ from pipeline.signing import OPINIONS, Signature, Signatures
 from pipeline.watched import Stretch
 
 Light = Literal["signed", "changed", "complete", "lacking"]
+# What of a state is worked out of all originals together, so that it tells of those that somebody may not know of.
+_OF_ALL: Final = ("covered", "items")
+PART_HIDDEN: Final = ("part of what was signed is not for you to know", "签署内容中有您无权知悉的部分")
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Rules:
 @dataclass(frozen=True, kw_only=True)
 class Review:
     """A case with all that is worked out of it. signature: the last one, as far as whoever asks may know of what was
-    signed; zone: in which times are told."""
+    signed; is_part_hidden: there is more to it, of which they may not know; zone: in which times are told."""
 
     file: CaseFile
     duties: tuple[Covered, ...]
@@ -56,6 +59,7 @@ class Review:
     state: Mapping[str, Any]
     signature: Signature | None
     zone: str
+    is_part_hidden: bool = False
 
     @property
     def printed(self) -> str:
@@ -69,13 +73,17 @@ class Review:
 
     @property
     def holds(self) -> bool:
-        """Whether it was signed, and is as it was then."""
-        return self.signature is not None and self.signature.digest == self.digest
+        """Whether it was signed, and is as it was then; as far as whoever asks may know of both."""
+        if self.signature is None or not self.is_part_hidden:
+            return self.signature is not None and self.signature.digest == self.digest
+        return digest_of(self.signature.state) == digest_of(_for_some(self.state))
 
     @cached_property
     def changes(self) -> list[tuple[str, str]]:
-        """What changed since it was signed, in English and Chinese."""
-        return [] if self.signature is None else changes_between(self.signature.state, self.state)
+        """What changed since it was signed, in English and Chinese; as far as whoever asks may know of both."""
+        if self.signature is None:
+            return []
+        return changes_between(self.signature.state, _for_some(self.state) if self.is_part_hidden else self.state)
 
     @property
     def light(self) -> Light:
@@ -105,33 +113,39 @@ def review_of(
     file = case_file(catalog, audit, number, zone=zone, facts=(*FACTS, *LENGTHS), seen=seen)
     duties = duties_of(file, rules.steps)
     contradictions = tuple(contradictions_of(file, rules.steps, zone))
-    signed = Signatures(catalog, audit).of(keys_of(file.case))
+    signed = next(reversed(Signatures(catalog, audit).of(keys_of(file.case))), None)
+    hidden = frozenset() if signed is None else _hidden_of(signed, catalog, file, seen)
     checklist = checklist_of(file, duties, contradictions, rules.asked, rules.steps)
     return Review(
         file=file, duties=duties, contradictions=contradictions, checklist=checklist, zone=zone,
         state=state_of(file, checklist, duties, rules.steps),
-        signature=_as_seen(next(reversed(signed), None), catalog, file, seen),
+        signature=_without(signed, hidden) if signed and hidden else signed, is_part_hidden=bool(hidden),
     )  # fmt: skip
 
 
-def _as_seen(
-    signature: Signature | None, catalog: Catalog, file: CaseFile, seen: Callable[[Sequence[str]], Sequence[str]]
-) -> Signature | None:
-    """The signature without the originals that its signer knew and whoever asks may not know of."""
-    if signature is None:
-        return None
+def _hidden_of(
+    signature: Signature, catalog: Catalog, file: CaseFile, seen: Callable[[Sequence[str]], Sequence[str]]
+) -> frozenset[str]:
+    """The digests of the originals that its signer knew and whoever asks may not know of."""
     linked = {one.sha256 for one in file.linked}
     ids = {sha256: catalog.id_of_digest(sha256) for sha256 in signature.state["originals"] if sha256 not in linked}
     allowed = set(seen([one for one in ids.values() if one]))
-    hidden = {sha256 for sha256, one in ids.items() if one and one not in allowed}
-    if not hidden:
-        return signature
+    return frozenset(sha256 for sha256, one in ids.items() if one and one not in allowed)
+
+
+def _without(signature: Signature, hidden: frozenset[str]) -> Signature:
+    """The signature without these originals, and without what was worked out of them."""
     kept = {
         name: {sha256: said for sha256, said in signature.state[name].items() if sha256 not in hidden}
         for name in ("originals", "names")
     }
     watched = [one for one in signature.watched if one["sha256"] not in hidden]
-    return replace(signature, state={**signature.state, **kept}, watched=watched)
+    return replace(signature, state=_for_some({**signature.state, **kept}), watched=watched)
+
+
+def _for_some(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The state as it can be compared by somebody who may not know of every original that was signed."""
+    return {**state, **{name: {} for name in _OF_ALL}}
 
 
 def sign(

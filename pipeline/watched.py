@@ -53,6 +53,18 @@ def unplayed(stretches: Sequence[Stretch], from_s: float, to_s: float, least_s: 
     return [(low, high) for low, high in left if high - low >= max(least_s, _SAME_S)]
 
 
+def within(stretches: Iterable[Stretch], most_s: float) -> tuple[Stretch, ...]:
+    """The first of these, as far as they can be played in so many seconds; the last of them is cut."""
+    found: list[Stretch] = []
+    for one in stretches:
+        to_s = min(one.to_s, round(one.from_s + most_s * one.rate, 3))
+        if to_s <= one.from_s:
+            break
+        found.append(one._replace(to_s=to_s))
+        most_s -= (to_s - one.from_s) / one.rate
+    return tuple(found)
+
+
 def as_data(stretches: Iterable[Stretch]) -> list[list[float]]:
     """As events and pages tell them."""
     return [list(one) for one in stretches]

@@ -129,6 +129,12 @@ def looks_at(connection: sa.Connection, session: str, original: str) -> bool:
     return connection.execute(sa.select(t.look.c.id).where(*its).limit(1)).first() is not None
 
 
+def look_begun_at(connection: sa.Connection, session: str, original: str) -> datetime | None:
+    """When this session first looked at the original; None where it never did."""
+    its = (t.look.c.session == session, t.look.c.original == original)
+    return connection.execute(sa.select(t.look.c.begun_at).where(*its).order_by(t.look.c.begun_at).limit(1)).scalar()
+
+
 def purpose_of_look(connection: sa.Connection, session: str, original: str) -> str:
     """Why this session looks at the original, by its latest look; '' where it has begun none."""
     its = (t.look.c.session == session, t.look.c.original == original)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from pipeline.edges.accounts import Account
 from pipeline.errors import BadInput, NotAllowed
 from pipeline.watched import Stretch
 from tests.flows.keeping import take
-from tests.indexer.web.asking import OWN
+from tests.indexer.web.asking import OWN, later, stop
 from workers.bootstrap import Home, build_accounts, build_home
 from workers.rebuild import rebuild_catalog
 
@@ -27,16 +27,6 @@ def accounts(home: Home) -> Accounts:
 
 def added(accounts: Accounts, name: str = "谢敏", role: str = "reviewer") -> tuple[Account, str]:
     return accounts.add("管理", name, role, "法制科")
-
-
-def at(home: Home, monkeypatch: pytest.MonkeyPatch, later: timedelta) -> None:
-    now = home.catalog.now
-    monkeypatch.setattr(type(home.catalog), "now", lambda _: _shifted(now, later))
-
-
-def _shifted(now: object, later: timedelta) -> datetime:
-    found: datetime = now()  # type: ignore[operator]
-    return found + later
 
 
 def test_a_one_time_password_must_be_changed_and_then_holds_no_more(accounts: Accounts) -> None:
@@ -68,7 +58,7 @@ def test_wrong_passwords_lock_an_account_for_a_while(
         accounts.sign_in("nobody", once)
     types = [json.loads(line)["type"] for line in home.catalog.events_of_type(["session.refused", "account.locked"])]
     assert types == ["session.refused"] * (FAILURES - 1) + ["account.locked"]
-    at(home, monkeypatch, timedelta(minutes=LOCKED_MIN, seconds=1))
+    later(home, monkeypatch, timedelta(minutes=LOCKED_MIN, seconds=1))
     accounts.sign_in("谢敏", once)
 
 
@@ -90,13 +80,13 @@ def test_sessions_end_by_standing_still_by_age_and_by_decision(
         accounts.sign_in("谢敏", once)
     again = accounts.renew_password("管理", "谢敏")
     _, token = accounts.sign_in("谢敏", again)
-    at(home, monkeypatch, timedelta(minutes=home.settings.web.idle_min, seconds=1))
+    later(home, monkeypatch, timedelta(minutes=home.settings.web.idle_min, seconds=1))
     assert accounts.signed_in(token) is None
 
 
 def test_a_look_is_an_event_before_anything_is_shown_and_what_was_played_adds_up(
     home: Home, accounts: Accounts, tmp_path: Path, make_settings: Callable[..., Settings],
-    request: pytest.FixtureRequest,
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     [original] = take(home, tmp_path / "card", "a.jpg")
     _, once = added(accounts)
@@ -106,11 +96,15 @@ def test_a_look_is_an_event_before_anything_is_shown_and_what_was_played_adds_up
         accounts.begin_look(signed, original, "  ")
     accounts.begin_look(signed, original, "决定前审核")
     assert accounts.looks_at(signed, original)
+    later(home, monkeypatch, timedelta(minutes=1))
     accounts.add_watched(signed, original, 4.5)
+    later(home, monkeypatch, timedelta(minutes=1))
     accounts.add_watched(signed, original, 2.0)
     assert accounts.watched("谢敏") == {original: 6.5}
     assert accounts.stretches("谢敏") == {}
+    later(home, monkeypatch, timedelta(minutes=1))
     accounts.add_watched(signed, original, 9.0, [Stretch(2, 8, 4), Stretch(5, 8, 1)])
+    later(home, monkeypatch, timedelta(minutes=1))
     accounts.add_watched(signed, original, 1.0, [Stretch(4, 6, 0.5)])
     kept = ((2, 4, 4), (4, 6, 0.5), (6, 8, 1))
     assert accounts.stretches("谢敏", original) == {original: kept}
@@ -166,3 +160,31 @@ def test_roles_of_accounts_count_at_the_command_line_too_and_settings_over_them(
     accounts.close("管理", "谢敏")
     with pytest.raises(NotAllowed):
         home.reviewer_named("谢敏")
+
+
+def test_no_more_was_played_than_there_was_time_for(
+    home: Home, accounts: Accounts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [original] = take(home, tmp_path / "card", "a.jpg")
+    _, once = added(accounts)
+    signed, _ = accounts.sign_in("谢敏", once)
+    stop(home, monkeypatch)
+    accounts.begin_look(signed, original, "决定前审核")
+    # The slack is there at once, and not again with every telling.
+    for _ in range(3):
+        assert accounts.add_watched(signed, original, 3600.0, [Stretch(0, 3600, 1)]) == ((0, 5, 1),)
+    assert accounts.watched("谢敏") == {original: 5.0}
+    later(home, monkeypatch, timedelta(seconds=30))
+    found = accounts.add_watched(signed, original, 3600.0, [Stretch(100, 110, 0.5), Stretch(200, 9000, 4)])
+    assert found == ((0, 5, 1), (100, 110, 0.5), (200, 240, 4))
+    later(home, monkeypatch, timedelta(seconds=40))
+    # What was not told of the time before cannot be told any more.
+    accounts.add_watched(signed, original, 0.0)
+    later(home, monkeypatch, timedelta(seconds=10))
+    assert accounts.add_watched(signed, original, 60.0, [Stretch(300, 360, 1)])[-1] == (300, 315, 1)
+    assert accounts.watched("谢敏")[original] <= 5 + 30 * 4 + 15
+    # Who starts anew knows of the beginning of the look alone.
+    assert build_accounts(home).add_watched(signed, original, 60.0, [Stretch(400, 460, 1)])[-1] == (400, 460, 1)
+    told = len(home.catalog.events_of_type(["view.watched"]))
+    accounts.add_watched(signed, original, 1.0, [Stretch(500, 501, 1)])
+    assert len(home.catalog.events_of_type(["view.watched"])) == told

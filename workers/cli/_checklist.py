@@ -66,4 +66,6 @@ def _page(app: App, data: dict[str, Any]) -> str:
         else:
             lines.append(app.in_words(f"签字后有变动，须重新审核：{who}", f"changed since it was signed: {who}"))
             lines += [f"    {said}" for said in (one["changes_zh"] if app.lang == "zh" else one["changes"])]
+        if one["remark"]:
+            lines.append(f"    {app.in_words(one['remark_zh'], one['remark'])}")
     return "\n".join(lines)

@@ -20,7 +20,7 @@ from indexer.document import passages_of
 from indexer.looked import looked_at, of_facts
 from indexer.masking import masked
 from indexer.naming import named
-from indexer.review import Review, review_of, rules_in, sign
+from indexer.review import PART_HIDDEN, Review, review_of, rules_in, sign
 from indexer.said_times import said_times
 from indexer.timeline import Hole, Lane, Stretch, Timeline, timeline_of
 from indexer.web import purposes
@@ -317,7 +317,10 @@ def _light(visit: Visit, review: Review) -> dict[str, str]:
     """Sign and words: never by colour alone."""
     match review.light:
         case "signed":
-            return {"light": "signed", "sign": "✓", "words": visit.say("signed, and unchanged since")}
+            words = visit.say("signed, and unchanged since")
+            if review.is_part_hidden:
+                words += " · " + PART_HIDDEN[visit.lang == "zh"]
+            return {"light": "signed", "sign": "✓", "words": words}
         case "changed":
             return {"light": "changed", "sign": "⚠", "words": visit.say("changed since it was signed")}
         case "complete":

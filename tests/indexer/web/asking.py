@@ -8,8 +8,10 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
+import pytest
 from starlette.testclient import TestClient
 
 from indexer.web.app import create_app
@@ -56,6 +58,18 @@ def person(home: Home, role: str, name: str = "", unit: str | None = None) -> As
     accounts.change_password(signed, once, OWN)
     client.post("/sign-in", data={"name": name, "password": OWN})
     return Asking(client, name)
+
+
+def later(home: Home, monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
+    """The home's clock goes ahead by so much."""
+    now = home.catalog.now
+    monkeypatch.setattr(type(home.catalog), "now", lambda _: now() + by)
+
+
+def stop(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The home's clock stands still."""
+    at = home.catalog.now()
+    monkeypatch.setattr(type(home.catalog), "now", lambda _: at)
 
 
 @contextlib.contextmanager

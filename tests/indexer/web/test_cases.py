@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from pipeline.linking import Linking
 from pipeline.records import Activity, Case, Facts, Party, Property
 from pipeline.restricting import Restricting
 from tests.flows.keeping import REVIEWER, filmed, link, take
-from tests.indexer.web.asking import Asking, person
+from tests.indexer.web.asking import Asking, later, person
 from workers.bootstrap import Home, build_accession, build_accounts, build_jobs
 
 CASE = "平商务罚字〔2026〕第3号"
@@ -237,17 +239,24 @@ def test_proposals_are_decided_with_a_reason_by_who_may(sqlite_home: Home, films
     assert set(films) <= waiting
 
 
-def test_the_opinion_is_signed_with_its_reason_and_with_what_was_watched(sqlite_home: Home, films: list[str]) -> None:
+def test_the_opinion_is_signed_with_its_reason_and_with_what_was_watched(
+    sqlite_home: Home, films: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     reviewer, auditor = person(sqlite_home, "reviewer"), person(sqlite_home, "auditor")
     reviewer.send(f"/originals/{films[0]}/looks", purpose="决定前审核")
     headers, at = {"X-CSRF-Token": reviewer.sign()}, "/api/originals/{}/watched"
     for seconds, stretches in ((75.0, [[0, 60, 1]]), (30.0, [[10, 20, 1], [100, 120, 4]])):
         told = {"seconds": seconds, "stretches": stretches}
+        later(sqlite_home, monkeypatch, timedelta(seconds=75))
         answer = reviewer.client.post(at.format(films[0]), headers=headers, json=told)
     assert answer.json() == {"stretches": [[0, 60, 1], [100, 120, 4]]}
     assert reviewer.client.post(at.format(films[1]), headers=headers, json=told).status_code == 404, "no look was begun"
     told["stretches"] = [[3, float("1e9"), 1]]
     assert reviewer.client.post(at.format(films[0]), headers=headers, json=told).status_code == 422
+    # A browser that claims the whole of it at once is not believed.
+    told = {"seconds": 0, "stretches": [[0, 9_000_000, 1]]}
+    answer = reviewer.client.post(at.format(films[0]), headers=headers, json=told)
+    assert answer.json()["stretches"] == [[0, 60, 1], [100, 120, 4]]
     page = reviewer.page(AT)
     assert "已打开 1 / 2 份原件，已观看 1:20，总长 15:00" in page
     looked = "已观看 1:20 / 5:00（26 %），其中 0:20 快于 2 倍速"
@@ -291,7 +300,7 @@ def test_the_opinion_is_signed_with_its_reason_and_with_what_was_watched(sqlite_
 
 
 def test_what_a_person_may_not_know_of_is_no_case_no_count_and_no_lane(
-    sqlite_home: Home, films: list[str], tmp_path: Path
+    sqlite_home: Home, films: list[str], tmp_path: Path, casereel: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
     home, secret, hidden = sqlite_home, "平商务罚字〔2026〕第5号", "平商务罚字〔2026〕第77号"
     put(home, Case(numbers=((secret, None),), title="秘方案"))
@@ -324,10 +333,28 @@ def test_what_a_person_may_not_know_of_is_no_case_no_count_and_no_lane(
     assert "签署人打开过本案 2 份原件中的 1 份" in (page := inside.page(AT))
     assert "现场二" in page
     page = outside.page(AT)
-    assert "签署人打开过本案 1 份原件中的 0 份" in page
+    assert "签署人打开过" not in page, "of how many is not for them to know"
+    assert "签署内容中有您无权知悉的部分" in page
+    assert "签署内容中有您无权知悉的部分" not in inside.page(AT)
+    at_keyboard = {"CASEREEL_ACCESS_PERSON": outside.name, "CASEREEL_ACCESS_ROLES": f"{outside.name}=reviewer"}
+    told = casereel("case", "checklist", CASE, "--lang", "en", environ=at_keyboard).stdout
+    assert "signed: 甲" in told
+    assert "part of what was signed is not for you to know" in told
     assert films[1] not in page
     assert "现场二" not in page
     assert not any(one in outside.page(f"/api{AT}") for one in ("现场二", films[1]))
+    # Nothing changed, though coverage is another for those who may not know of all of it.
+    covers = [data(one, f"/api{AT}")["duties"][0]["covered_s"] for one in (inside, outside)]
+    assert covers == [900.0, 300.0]
+    signed = data(outside, f"/api{AT}")["checklist"]["signed"]
+    assert (signed["holds"], signed["changes"], signed["changes_zh"]) == (True, [], [])
+    assert signed["remark_zh"] == "签署内容中有您无权知悉的部分"
+    assert data(inside, f"/api{AT}")["checklist"]["signed"]["remark"] is None
+    assert "900.0" not in page
+    assert "签署后有变动" not in page
+    Linking(home.catalog, home.audit).confirm("李法制", films[0], CASE, "已看")
+    signed = data(outside, f"/api{AT}")["checklist"]["signed"]
+    assert (signed["holds"], signed["changes_zh"]) == (False, ["现场一.jpg：由 proposed 变为 confirmed"])
     assert films[1] not in outside.page(f"/api{AT}/timeline")
     assert outside.send(f"{AT}/links", original=films[1], act="refuse", reason="x").status_code == 404
     person(home, "operator").page("/cases", 404)

@@ -11,18 +11,21 @@ from indexer import unusual
 from pipeline.edges.events import Entry
 from pipeline.restricting import Restricting
 from tests.flows.keeping import REVIEWER, take
-from tests.indexer.web.asking import ROLES, Asking, person
+from tests.indexer.web.asking import ROLES, Asking, later, person
 from workers.bootstrap import Home
 
 NOON = datetime(2026, 8, 3, 4, 0, tzinfo=UTC)  # in Beijing
 
 
-def look(asking: Asking, original: str, purpose: str, watched_s: float = 0.0) -> None:
+def look(home: Home, asking: Asking, original: str, purpose: str, watched_s: float = 0.0) -> None:
     assert asking.send(f"/originals/{original}/looks", purpose=purpose).status_code == 303
     if watched_s:
-        answer = asking.client.post(
-            f"/api/originals/{original}/watched", json={"seconds": watched_s}, headers={"X-CSRF-Token": asking.sign()}
-        )
+        with pytest.MonkeyPatch.context() as clock:
+            later(home, clock, timedelta(seconds=watched_s))
+            answer = asking.client.post(
+                f"/api/originals/{original}/watched", json={"seconds": watched_s},
+                headers={"X-CSRF-Token": asking.sign()},
+            )  # fmt: skip
         assert answer.status_code == 200
 
 
@@ -38,8 +41,8 @@ def test_who_looked_at_what_why_and_how_long_is_found_by_person_original_and_day
 ) -> None:
     one, two = take(sqlite_home, tmp_path / "card", "现场一.jpg", "现场二.jpg")
     reviewer, other = person(sqlite_home, "reviewer", "甲"), person(sqlite_home, "reviewer", "乙")
-    look(reviewer, one, "决定前审核", 75.0)
-    look(other, two, "案卷评查")
+    look(sqlite_home, reviewer, one, "决定前审核", 75.0)
+    look(sqlite_home, other, two, "案卷评查")
     auditor = person(sqlite_home, "auditor")
     page = auditor.page("/log?show=looks&person=甲")
     assert "决定前审核" in page
