@@ -83,8 +83,8 @@ class Sum:
 
 @dataclass(frozen=True, kw_only=True)
 class Refused:
-    """A path that was refused. key: to try it again; near: the path below its watched folder; is_there: whether it
-    still lies there, None where unknown."""
+    """A path that was refused. key: to try it again; near: the path below its watched folder, masked; is_there:
+    whether it still lies there, None where unknown."""
 
     key: str
     path: str
@@ -96,7 +96,7 @@ class Refused:
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
-    """A file that is seen and not yet taken in. near: its path below the watched folder."""
+    """A file that is seen and not yet taken in. near: its path below the watched folder, masked."""
 
     path: str
     near: str
@@ -199,7 +199,7 @@ def _waiting(desk: Desk, hidden: _Hidden) -> tuple[list[Mapping[str, Any]], list
     said = desk.at_intake()
     watched = [root for one in said for root in one["watchers"]]
     waits = [told for one in said for told in one.get("waiting", ())]
-    named = [Waiting(path=path, near=_near(desk, path), why=why, why_zh=zh) for path, why, zh in waits]
+    named = [Waiting(path=path, near=masked(_near(desk, path)), why=why, why_zh=zh) for path, why, zh in waits]
     beyond = sum(int(root.get("waiting", 0)) for root in watched) - len(named)
     return watched, [one for one in named if not hidden.names(one.path)], max(beyond, 0)
 
@@ -325,7 +325,7 @@ def _refused(desk: Desk, found: Sequence[tuple[str, drops.Rejected]], hidden: _H
         # A share that does not answer must not hold up the page: only the home's own inbox is looked into.
         near = Path(one.path).is_relative_to(desk.settings.inbox)
         yield Refused(
-            key=key, path=one.path, near=_near(desk, one.path), at=one.at, told=told_of(one.reason),
+            key=key, path=one.path, near=masked(_near(desk, one.path)), at=one.at, told=told_of(one.reason),
             is_there=not near or os.path.lexists(one.path),
         )  # fmt: skip
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from indexer.masking import masked
 from indexer.web.handed import Refused, Row
 from indexer.web.words import size
 
@@ -54,9 +55,9 @@ def receipt_of(
 
 def _line(say: Say, time: Callable[[datetime], str], number: int, row: Row) -> tuple[str, ...]:
     came = row.came
-    name = f"{came.folder}/{row.name}" if came.folder else row.name
+    name = f"{masked(came.folder)}/{row.name}" if came.folder else row.name
     if row.twin is not None:
-        twin = say("same bytes as {name}", name=row.twin.name)
+        twin = say("same bytes as {name}", name=masked(row.twin.name))
         name = f"{name} ({twin})"
     # The day stands at the head.
     at = time(came.taken_at)[11:19]

@@ -51,6 +51,7 @@ def templates(lang: Lang) -> Environment:
     pages.install_gettext_translations(translations(lang), newstyle=True)  # type: ignore[attr-defined]
     pages.globals["worded"] = lambda one, name: worded(one, name, lang)
     pages.globals["named"] = lambda group, value: named(lang, group, value)
+    pages.globals["comma"], pages.globals["semicolon"] = ("、", "；") if lang == "zh" else (", ", "; ")
     pages.filters |= {
         "length_of": length, "size_of": size, "marked": marked, "gist": gist, "as_time": datetime.fromisoformat,
     }  # fmt: skip

@@ -79,9 +79,9 @@ def api(
     return JSONResponse({
         "received": summed.received, "safe": summed.safe, "on_the_way": summed.way, "needs": summed.needs,
         "unlinked": summed.unlinked, "proposed": summed.proposed, "late": summed.late,
-        "refused": [{"path": one.path, "at": one.at.isoformat(), "why": one.told.why, "why_zh": one.told.why_zh,
+        "refused": [{"path": masked(one.path), "at": one.at.isoformat(), "why": one.told.why, "why_zh": one.told.why_zh,
                      "do": one.told.do, "do_zh": one.told.do_zh, "is_there": one.is_there} for one in found.refused],
-        "waiting": [vars(one) for one in found.waiting],
+        "waiting": [{**vars(one), "path": masked(one.path)} for one in found.waiting],
         "arrivals": [_told(one) for one in found.rows], "after": found.after,
     })  # fmt: skip
 
@@ -179,7 +179,7 @@ def _receipt(visit: Visit, day: str, way: str, folder: str | None, part: int) ->
     words = visit.say("all ways in")
     if way:
         words = named(visit.lang, "way", handed.way_of(way))
-        words += "".join(f" · {one}" for one in (way.partition(":")[2], folder) if one)
+        words += "".join(f" · {masked(one)}" for one in (way.partition(":")[2], folder) if one)
     said = receipt_of(
         visit.say, visit.time, rows, refused, is_zh=visit.lang == "zh", way=words, day=on.isoformat(), count=count,
         first=first + 1, by=visit.person.name, at=datetime.now(UTC),
@@ -237,13 +237,13 @@ def _tell(visit: Visit, found: handed.Screen) -> None:
 def _told(row: handed.Row) -> dict[str, Any]:
     came = row.came
     return {
-        "arrival": came.id, "original": came.original, "name": row.name, "folder": came.folder, "source": came.source,
-        "status": came.status, "state": came.state, "kind": came.kind, "size": came.size_bytes, "sha256": came.sha256,
-        "taken_at": came.taken_at.isoformat(),
+        "arrival": came.id, "original": came.original, "name": row.name, "folder": masked(came.folder),
+        "source": came.source, "status": came.status, "state": came.state, "kind": came.kind,
+        "size": came.size_bytes, "sha256": came.sha256, "taken_at": came.taken_at.isoformat(),
         "links": [{"case": one.case, "status": one.status, "why": one.why, "why_zh": one.why_zh}
                   for one in row.links],
         "caveats": [{"code": code, "text": text, "text_zh": zh} for code, text, zh in row.caveats],
-        "twin": row.twin and {"name": row.twin.name, "source": row.twin.source,
+        "twin": row.twin and {"name": masked(row.twin.name), "source": row.twin.source,
                               "taken_at": row.twin.taken_at.isoformat()},
     }  # fmt: skip
 

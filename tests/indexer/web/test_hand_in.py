@@ -160,10 +160,14 @@ def test_the_sentence_counts_what_is_safe_and_what_needs_a_hand(sqlite_home: Hom
     inbox = sqlite_home.settings.inbox
     [first] = take(sqlite_home, inbox, "现场.jpg")
     (inbox / "b.jpg").write_bytes((inbox / "现场.jpg").read_bytes())
-    (inbox / "link.jpg").symlink_to(inbox / "b.jpg")
-    for name in ("b.jpg", "link.jpg"):
+    link, shown = "link640103199001011234.jpg", "link640103********1234.jpg"
+    (inbox / link).symlink_to(inbox / "b.jpg")
+    for name in ("b.jpg", link):
         sqlite_home.take_in(inbox / name, inbox, "inbox")
     page = clerk.page("/hand-in")
+    for place in ("/hand-in", "/hand-in/receipt", "/api/hand-in"):
+        told = clerk.page(place)
+        assert (shown in told, link in told) == (True, False), place
     assert "收到 3 个文件，" in page
     assert "2 个已安全入库" in page
     assert "1 个需要您处理" in page
@@ -179,8 +183,8 @@ def test_the_sentence_counts_what_is_safe_and_what_needs_a_hand(sqlite_home: Hom
     assert [one["name"] for one in clerk.client.get("/api/hand-in?only=duplicate").json()["arrivals"]] == ["b.jpg"]
     [key] = re.findall(r'name="key" value="([^"]+)"', page)
     assert clerk.send("/hand-in/retry", key=key).headers["location"] == "/hand-in?done=refused"
-    (inbox / "link.jpg").unlink()
-    (inbox / "link.jpg").write_bytes(picture())
+    (inbox / link).unlink()
+    (inbox / link).write_bytes(picture())
     assert clerk.send("/hand-in/retry", key=key).headers["location"] == "/hand-in?done=taken"
     assert clerk.client.get("/api/hand-in").json()["needs"] == 0
 
