@@ -82,7 +82,7 @@ class Approvals:
         Raises NotAllowed for the person who asked, for one who recorded any of it, and for one whose unit filmed it.
         """
         access.require(reviewer, "approve_export")
-        asked = self._seen(reviewer, identifier)
+        asked = self.seen(reviewer, identifier)
         if asked.state != "requested":
             raise BadInput(
                 f"The export {asked.id} is not waiting for approval: it is {asked.state}",
@@ -166,6 +166,16 @@ class Approvals:
             if one.case_key not in hidden and access.sees(reviewer, its.get(one.original or "", ()))
         ]  # fmt: skip
 
+    def seen(self, reviewer: Reviewer, identifier: str) -> Export:
+        """The export where this person may know of what it holds. Raises BadInput, as for one that is not there."""
+        found = self._found(identifier)
+        its = self._catalog.restrictions_on([found.original] if found.original else [])
+        if found.case_key in self._hidden_cases(reviewer) or not access.sees(
+            reviewer, its.get(found.original or "", ())
+        ):
+            raise _no_export(identifier)
+        return found
+
     def in_force(self, reviewer: Reviewer, original: str) -> Export | None:
         """The approved request by which this person may download this original now."""
         rows = exports.listed(self._catalog, states=("approved",), original=original)
@@ -209,16 +219,6 @@ class Approvals:
             "selection": chosen.digest, "files": len(chosen.parts), "size_bytes": chosen.size_bytes, "login": login(),
             "missing": [{"what": one.what, "original": one.original} for one in chosen.missing],
         }  # fmt: skip
-
-    def _seen(self, reviewer: Reviewer, identifier: str) -> Export:
-        """The export where this person may know of what it holds. Raises BadInput, as for one that is not there."""
-        found = self._found(identifier)
-        its = self._catalog.restrictions_on([found.original] if found.original else [])
-        if found.case_key in self._hidden_cases(reviewer) or not access.sees(
-            reviewer, its.get(found.original or "", ())
-        ):
-            raise _no_export(identifier)
-        return found
 
     def _found(self, identifier: str) -> Export:
         found = exports.found(self._catalog, identifier.strip().upper())

@@ -9,6 +9,7 @@ neither given nor removed: the secrecy office says what becomes of every copy.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import threading
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from pipeline.edges import disk, exports, isolations
 from pipeline.edges.bag import TAG_MANIFEST, pack
 from pipeline.edges.catalog import Catalog
 from pipeline.edges.exports import Export
-from pipeline.errors import CasereelError, NotAllowed
+from pipeline.errors import CasereelError, NotAllowed, TryAgain
 from pipeline.records import Words
 
 # A long weekend; whoever comes later asks anew.
@@ -60,14 +61,14 @@ class Packages:
             now = self.standing(asked)
             if now is not None and (now.is_under_way or now.state == "ready"):
                 return
-            disk.require_room(self._folder, 2 * asked.size_bytes + PAYLOAD_ROOM, self._reserve_share)
+            self._require_room(asked)
             self._told[asked.id] = Standing(state="waits", of_bytes=2 * asked.size_bytes)
         given = (exporter, reviewer, asked, lang)
         threading.Thread(target=self._make, args=given, name=f"package-{asked.id}", daemon=True).start()
 
     def standing(self, asked: Export) -> Standing | None:
         """How far it is; None where nobody has begun it, or it is gone again."""
-        if self._zip(asked).is_file():
+        with contextlib.suppress(FileNotFoundError):
             return Standing(state="ready", done_bytes=self._zip(asked).stat().st_size)
         told = self._told.get(asked.id)
         return None if told is None or told.state == "ready" else told
@@ -80,21 +81,25 @@ class Packages:
         """When it is removed."""
         return asked.ended_at and asked.ended_at + timedelta(hours=KEPT_H)
 
-    def given(self, exporter: Exporter, reviewer: Reviewer, asked: Export) -> Path:
-        """The ZIP, for who asked for it, while its approval holds and the case holds just what was approved.
+    def given(self, exporter: Exporter, reviewer: Reviewer, asked: Export) -> tuple[Path, os.stat_result]:
+        """The ZIP and how it lies there, for who asked for it, while its approval holds and the case holds just what
+        was approved.
 
         Raises NotAllowed.
         """
-        path, until = self._zip(asked), self.until(asked)
+        path = self._zip(asked)
         is_its = asked.asked_by == reviewer.name and asked.state == "finished" and exporter.is_in_time(asked)
-        if not is_its or until is None or not path.is_file():
-            raise NotAllowed("There is no such package", zh="没有此封存包")
+        if not is_its or asked.ended_at is None or not path.is_file():
+            raise _none_such()
         if not exporter.holds_still(reviewer, asked):
             raise NotAllowed(
                 f"What {asked.decided_by} approved is not what the case holds now: ask again",
                 zh=f"{asked.decided_by} 批准的内容与案卷现状不符：请重新申请", expected=asked.selection,
             )  # fmt: skip
-        return path
+        try:
+            return path, path.stat()
+        except FileNotFoundError as error:  # removed meanwhile
+            raise _none_such() from error
 
     def remove(self, catalog: Catalog, asked: Export) -> None:
         """It is gone from this machine. Raises NotAllowed where what is isolated went into it."""
@@ -133,6 +138,13 @@ class Packages:
 
     def _write(self, exporter: Exporter, reviewer: Reviewer, asked: Export, lang: str) -> None:
         bag, moved = self._bag(asked), self._counting(asked)
+        try:
+            self._require_room(asked)
+        except TryAgain as error:
+            raise TryAgain(
+                f"While it waited the disk filled up: remove packages that were taken, then begin it anew. {error}",
+                zh=f"排队期间空间变得不足：请先清除已取走的封存包，再重新生成。{error.zh}", **error.fields,
+            ) from error  # fmt: skip
         if not self.is_cut_off(asked):
             self._say(asked, "copying")
             # `make` makes one folder and no more.
@@ -145,6 +157,9 @@ class Packages:
         self._say(asked, "packing")
         pack(bag, self._zip(asked), moved)
         shutil.rmtree(bag, ignore_errors=True)
+
+    def _require_room(self, asked: Export) -> None:
+        disk.require_room(self._folder, 2 * asked.size_bytes + PAYLOAD_ROOM, self._reserve_share)
 
     def _counting(self, asked: Export) -> Callable[[int], None]:
         def moved(count: int) -> None:
@@ -164,3 +179,7 @@ class Packages:
 
     def _zip(self, asked: Export) -> Path:
         return self._place(asked.id) / f"export-{asked.id}.zip"
+
+
+def _none_such() -> NotAllowed:
+    return NotAllowed("There is no such package", zh="没有此封存包")

@@ -89,8 +89,7 @@ def decide(
 ) -> Response:  # fmt: skip
     """Approves or refuses the request; who may not is told why."""
     visit.require("approve_export")
-    if export not in {one.id for one in visit.desk.approvals().listed(visit.person)}:
-        raise NotAllowed("Nothing here")
+    _seen(visit, export)
     try:
         if act not in ("approve", "refuse"):
             raise BadInput("This is not done here", zh="没有此操作")
@@ -133,17 +132,16 @@ def package(visit: Inside, export: str) -> Response:
     first byte."""
     one = _own(visit, export)
     try:
-        path = visit.house.packages.given(visit.desk.exporter(), visit.person, one)
+        path, found = visit.house.packages.given(visit.desk.exporter(), visit.person, one)
     except NotAllowed as error:
         if "expected" not in error.fields:
             raise
         return _page(visit, said=visit.words_of(error), status=409)
-    size = path.stat().st_size
     visit.desk.tell("export.downloaded", facts={
-        "export": one.id, "case": one.printed, "purpose": one.purpose, "bytes": size, "manifest": one.manifest,
+        "export": one.id, "case": one.printed, "purpose": one.purpose, "bytes": found.st_size, "manifest": one.manifest,
         "range": visit.request.headers.get("range", ""),
     })  # fmt: skip
-    return FileResponse(path, media_type="application/zip", filename=path.name, stat_result=path.stat())
+    return FileResponse(path, media_type="application/zip", filename=path.name, stat_result=found)
 
 
 @ROUTES.post("/exports/{export}/package/removal", include_in_schema=False)
@@ -159,11 +157,19 @@ def remove(visit: Inside, export: str) -> Response:
 
 def _own(visit: Visit, export: str) -> Export:
     """The package of a case that this person asked for. Raises NotAllowed."""
+    one = _seen(visit, export)
+    if one.original is not None or one.asked_by != visit.person.name:
+        raise NotAllowed("Nothing here")
+    return one
+
+
+def _seen(visit: Visit, export: str) -> Export:
+    """The request, for who may know of it. Raises NotAllowed."""
     visit.require("export")
-    for one in visit.desk.approvals().listed(visit.person):
-        if one.id == export and one.original is None and one.asked_by == visit.person.name:
-            return one
-    raise NotAllowed("Nothing here")
+    try:
+        return visit.desk.approvals().seen(visit.person, export)
+    except BadInput as error:
+        raise NotAllowed("Nothing here") from error
 
 
 def _page(

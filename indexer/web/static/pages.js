@@ -2,7 +2,7 @@
 
 export const sign = () => document.querySelector('meta[name="csrf"]')?.content ?? "";
 
-// The answer of our own API as data. Throws an Error with the server's sentence.
+// The answer of our own API as data. Throws an Error with the server's sentence and the answer's `status`.
 export async function call(method, address, data, more = {}) {
   const response = await fetch(address, {
     method,
@@ -11,8 +11,9 @@ export async function call(method, address, data, more = {}) {
     ...more,
   });
   const said = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error((document.documentElement.lang.startsWith("zh") && said.zh) || said.error || response.statusText);
-  return said;
+  if (response.ok) return said;
+  const sentence = (document.documentElement.lang.startsWith("zh") && said.zh) || said.error || response.statusText;
+  throw Object.assign(new Error(sentence), { status: response.status });
 }
 
 function suggest(input) {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import time
 import zipfile
 from pathlib import Path
@@ -121,6 +122,16 @@ def test_an_approved_package_comes_into_the_browser_of_who_asked_and_nobody_else
     assert legal.send(place).status_code == 404  # it was approved for who asked
     assert f'action="{place}"' in market.page("/exports")
     market.page(file, 404)
+
+    whole = shutil.disk_usage(tmp_path)
+    with monkeypatch.context() as patch:
+        # Room for it when it is begun; when its turn comes, for the folder and not for the ZIP too.
+        less = whole._replace(free=packages.PAYLOAD_ROOM + int(request["bytes"]))
+        seen = iter([whole])
+        patch.setattr(shutil, "disk_usage", lambda _: next(seen, less))
+        failed = begun(market, export)
+    assert (failed["state"], "排队期间" in str(failed["why_zh"])) == ("failed", True)
+    assert str(failed["why_zh"]) in market.page("/exports")
 
     assert begun(market, export)["state"] == "ready"
     assert file in market.page("/exports")
