@@ -300,10 +300,12 @@ class WhooshIndex:
         return allowed
 
     def count(self, node: Node) -> int:
-        """Remembered until the next commit: what somebody may see is counted with each search."""
+        """The last few are remembered until the next commit: what somebody may see is counted with each search."""
         with self._guard, _reading(self._folder):
             self._searcher()
             if node not in self._counts:
+                while len(self._counts) >= _REMEMBERED:
+                    del self._counts[next(iter(self._counts))]
                 self._counts[node] = self.search(Asked(node=node, limit=0)).total
             return self._counts[node]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from indexer.access import Reviewer
-from indexer.over_time import YEARS_MOST, OverTime, over_time
+from indexer.over_time import BARS_MOST, OverTime, over_time
 from indexer.search import Filters, search
 from tests.indexer.archive import Archive, decided, known
 from tests.indexer.test_restrictions import BACKENDS, opened, restriction
@@ -44,17 +44,32 @@ def test_each_number_is_what_the_search_finds_when_it_is_narrowed_to_it(
         return {one.end if one.start else f"≤{one.end}": one.hits for one in found.bars if one.hits}
 
     years, months = ask(INSIDE), ask(INSIDE, start="2023-12", end="2025")
-    days, hours = ask(INSIDE, start="2025-08", end="2025-08"), ask(INSIDE, start="2025-08-03", end="2025-08-03")
-    assert [one.unit for one in (years, months, days, hours)] == ["year", "month", "day", "hour"]
-    assert [len(one.bars) for one in (years, months, days, hours)] == [YEARS_MOST, 23, 31, 6]
+    days, hours = ask(INSIDE, start="2025-08", end="2025-08-20"), ask(INSIDE, start="2025-08-03", end="2025-08-03")
+    weeks, cut = ask(INSIDE, start="2025-08", end="2025-08"), ask(INSIDE, start="2025-08-03 10时", end="2025-12-01")
+    asked = (years, months, weeks, days, hours)
+    assert [one.unit for one in asked] == ["year", "month", "week", "day", "hour"]
+    assert [len(one.bars) for one in asked] == [BARS_MOST, 23, 5, 3, 6]
     assert (years.total, years.undated) == (10, 2)
-    assert hits(years) == {"≤1986": 1, "2023": 1, "2024": 1, "2025": 6}
+    assert hits(years) == {"≤2002": 1, "2023": 1, "2024": 1, "2025": 6}
     assert hits(months) == {"2023-12": 1, "2024-01": 1, "2025-08": 5, "2025-10": 1}
-    assert hits(days) == {"2025-08-01": 1, "2025-08-03": 3, "2025-08-31": 1}
+    assert hits(weeks) == {"2025-08-03": 4, "2025-08-31": 1}
+    assert hits(days) == {"2025-08-01": 1, "2025-08-03": 3}
+    # Narrowed by a bar, the search finds no more than the person had narrowed it to.
+    assert [(one.start, one.end, one.hits) for one in cut.bars[:2]] == [
+        ("2025-08-03 10时", "2025-08-03", 1), ("2025-08-04", "2025-08-10", 0),
+    ]  # fmt: skip
+    early = ask(INSIDE, start="1970", end="2025")
+    assert (early.bars[0].start, early.bars[0].end, early.bars[0].hits) == ("1970", "2002", 1)
     assert hits(hours) == {"2025-08-03 09时": 2, "2025-08-03 14时": 1}
     assert hits(ask(OUTSIDE, start="2025-08-03", end="2025-08-03")) == {"2025-08-03 09时": 1, "2025-08-03 14时": 1}
     assert ask(OUTSIDE).total == 9
-    for reviewer, found in ((INSIDE, years), (INSIDE, hours), (OUTSIDE, ask(OUTSIDE, start="2025-08", end="2025-08"))):
+    for reviewer, found in (
+        (INSIDE, years),
+        (INSIDE, hours),
+        (INSIDE, weeks),
+        (INSIDE, cut),
+        (OUTSIDE, ask(OUTSIDE, start="2025-08", end="2025-08")),
+    ):
         for one in found.bars:
             if one.hits:
                 narrowed = search(reviewer, "", Filters(start=one.start, end=one.end), follower=follower,

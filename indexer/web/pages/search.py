@@ -58,8 +58,8 @@ def api(
 
 @ROUTES.get("/api/search/over-time")
 def over_time(visit: Inside, q: str = "") -> Response:
-    """How many hits there are for each year, month, day or hour between the first and the last. Filters by their names;
-    `href` of each bar narrows the page to it."""
+    """How many hits there are for each year, month, week, day or hour between the first and the last. Filters by
+    their names; `href` of each bar narrows the page to it."""
     visit.require("search")
     given = _given(visit.request.query_params)
     found = visit.house.finder.over_time(visit.person, q[:2000], Filters(**given), purpose=visit.here.session.purpose)
@@ -75,12 +75,15 @@ def over_time(visit: Inside, q: str = "") -> Response:
 
 
 def _said(bar: Bar) -> str:
-    return bar.end if bar.start else f"≤ {bar.end}"
+    if bar.start == bar.end:
+        return bar.end
+    return f"{bar.start} – {bar.end}" if bar.start else f"≤ {bar.end}"
 
 
 def _label(unit: Unit, at: datetime) -> str:
     """Short, for below the bar: what it is among its neighbours."""
-    return {"hour": f"{at.hour}:00", "day": f"{at.month}-{at.day}", "month": f"{at:%Y-%m}", "year": f"{at.year}"}[unit]
+    day = f"{at.month}-{at.day}"
+    return {"hour": f"{at.hour}:00", "day": day, "week": day, "month": f"{at:%Y-%m}", "year": f"{at.year}"}[unit]
 
 
 @ROUTES.get("/api/suggest")

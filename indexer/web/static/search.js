@@ -1,8 +1,9 @@
-// Hits over time, drawn when the page is there: each bar is a link that narrows the search to its time.
+// Hits over time, counted only when somebody opens it (each bar is a search of its own) and while it is left open:
+// each bar is a link that narrows the search to its time.
 
 import { call } from "./pages.js";
 
-const HEIGHT = 44, LABEL_PX = 46;
+const HEIGHT = 44, LABEL_PX = 46, OPEN = "over-time";
 
 function bar(one, most) {
   const item = document.createElement("li"), link = document.createElement(one.hits ? "a" : "span"), label = document.createElement("span");
@@ -19,12 +20,20 @@ function bar(one, most) {
   return item;
 }
 
-async function show(figure) {
-  const found = await call("GET", `/api/search/over-time${location.search}`).catch(() => null);
-  if (!found?.bars.length && !found?.undated) return;
+async function show(details) {
+  const said = details.querySelector("[role=status]"), figure = details.querySelector("figure");
+  said.hidden = false;
+  let found;
+  try {
+    found = await call("GET", `/api/search/over-time${location.search}`);
+  } catch (error) {
+    said.textContent = error.message;
+    return;
+  }
+  said.hidden = true;
   const list = figure.querySelector("ol"), most = Math.max(1, ...found.bars.map((one) => one.hits));
   list.replaceChildren(...found.bars.map((one) => bar(one, most)));
-  figure.querySelector("figcaption span").textContent = found.undated ? `· ${figure.dataset.undated.replace("{count}", found.undated)}` : "";
+  figure.querySelector("figcaption span").textContent = found.undated ? `· ${details.dataset.undated.replace("{count}", found.undated)}` : "";
   figure.hidden = false;
   // As many labels as there is room for.
   const label = () => {
@@ -34,5 +43,17 @@ async function show(figure) {
   new ResizeObserver(label).observe(list);
 }
 
-const figure = document.querySelector("[data-over-time]");
-if (figure) show(figure);
+const details = document.querySelector("[data-over-time]");
+if (details) {
+  let asked = false;
+  const opened = () => {
+    sessionStorage.setItem(OPEN, details.open ? "open" : "");
+    if (!details.open || asked) return;
+    asked = true;
+    show(details);
+  };
+  details.hidden = false;
+  details.addEventListener("toggle", opened);
+  // Opening it here is told as a toggle too.
+  details.open = sessionStorage.getItem(OPEN) === "open";
+}
