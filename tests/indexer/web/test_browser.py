@@ -6,6 +6,7 @@ Pictures of all pages are left beside the test's other files.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,10 +15,11 @@ import pytest
 
 from indexer.web.app import modules
 from tests.browsing import chromium
-from tests.flows.keeping import CASE, link, take
+from tests.flows.keeping import CASE, filmed, link, take
 from tests.indexer.web.asking import OWN, person, served
 from workers.bootstrap import Home, build_follower
 
+TEN = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)  # ten o'clock in the bureau
 # Pages that need a name in their address, with what stands for it.
 NAMED = ("/originals/{original}", f"/cases/{quote(CASE)}")
 
@@ -75,6 +77,30 @@ def test_every_page_is_readable_by_everybody(browser: Any, sqlite_home: Home, tm
                     wide.append((lang, path))
                 page.screenshot(path=tmp_path / f"{lang}-{name}-phone.png", full_page=True)
     assert (serious, wide, faults) == ([], [], [])
+
+
+def test_hits_over_time_are_counted_when_somebody_opens_them_and_while_they_stay_open(
+    browser: Any, sqlite_home: Home, tmp_path: Path
+) -> None:
+    filmed(sqlite_home, tmp_path / "card", ("甲.jpg", TEN, 60.0), ("乙.jpg", TEN + timedelta(days=3), 60.0))
+    build_follower(sqlite_home).follow()
+    asked: list[str] = []
+    with served(sqlite_home) as address:
+        page = browser.new_page(viewport={"width": 1366, "height": 768}, locale="zh-CN")
+        page.on("request", lambda one: asked.append(one.url) if "over-time" in one.url else None)
+        sign_in_by_keyboard(page, address, person(sqlite_home, "reviewer").name)
+        page.goto(f"{address}/search", wait_until="networkidle")
+        assert asked == []
+        page.get_by_text("结果的时间分布").click()
+        page.wait_for_selector(".over-time a .bar")
+        page.screenshot(path=tmp_path / "open.png")
+        page.locator(".over-time a").last.click()
+        page.wait_for_url("**start=2026-03-05**")
+        page.wait_for_selector(".over-time a .bar")
+        assert len(asked) == 2
+        page.get_by_text("结果的时间分布").click()
+        page.reload(wait_until="networkidle")
+        assert (len(asked), page.locator("[data-over-time]").get_attribute("open")) == (2, None)
 
 
 def sign_in_by_keyboard(page: Any, address: str, name: str) -> None:
