@@ -1,6 +1,8 @@
 // Which picture of the copy is which picture of the original, and how seconds are written. See pipeline/frames.py.
 
 const HEAD_BYTES = 44, ABSENT = -(1n << 62n);
+// Pictures that the copy lacks for a shorter time are not told: it may simply show fewer in a second.
+const LACK_S = 0.2;
 
 // The last place in ascending values that is not above the wanted one; -1 before the first.
 export function placeOf(values, wanted) {
@@ -50,10 +52,27 @@ export class Frames {
     return this.there[Math.max(0, placeOf(this.shownAt, second + 1e-6))];
   }
 
-  // The second of the original that is shown or heard at this second of the copy, or of itself.
-  secondAt(second, isOwn) {
-    const number = this.numberAt(second, isOwn);
-    return this.seconds[number] + Math.max(0, second - (isOwn ? this.seconds : this.copySeconds)[number]);
+  // What of the original plays from this second of the copy to that one: seconds, without those that the copy lacks.
+  spans(from, to) {
+    const found = [];
+    for (let place = Math.max(0, placeOf(this.shownAt, from + 1e-6)); place < this.there.length; place++) {
+      const at = this.shownAt[place], begin = this.seconds[this.there[place]], latest = found.at(-1);
+      if (at >= to) break;
+      const low = begin + Math.max(0, from - at);
+      const high = Math.min(begin + Math.min(to, this.shownAt[place + 1] ?? Infinity) - at, this.endOf(place));
+      if (high <= low) continue;
+      if (latest && low - latest[1] < LACK_S) latest[1] = Math.max(latest[1], high);
+      else found.push([low, high]);
+    }
+    return found;
+  }
+
+  // The second of the original at which what the copy shows in this place ends: the next picture, or the first it lacks.
+  endOf(place) {
+    const next = this.there[place] + 1, then = this.there[place + 1] ?? this.seconds.length;
+    if (next === this.seconds.length) return Infinity;
+    const end = this.seconds[then] ?? this.seconds[then - 1];
+    return end - this.seconds[next] >= LACK_S ? this.seconds[next] : this.seconds[then] ?? Infinity;
   }
 
   // A second in the middle of the time for which this picture is shown; of one that the copy lacks, that of the next.
@@ -79,7 +98,7 @@ export class Frames {
   }
 
   // Stretches of the original whose pictures the copy lacks, for they could not be decoded; no shorter than so much.
-  lacks(leastS = 0.2) {
+  lacks(leastS = LACK_S) {
     const found = [], last = this.seconds.length - 1;
     for (let number = 0; number <= last; number++) {
       if (!Number.isNaN(this.copySeconds[number])) continue;

@@ -15,7 +15,8 @@ export class Player {
     this.about = JSON.parse(box.dataset.player);
     this.words = JSON.parse(box.dataset.words);
     this.isOwn = false;
-    this.frames = null;
+    // Null where there are none; until that is known, undefined.
+    this.frames = undefined;
     this.shownS = 0;
     this.loop = [];
     this.silent = [];
@@ -40,7 +41,8 @@ export class Player {
     for (const button of this.box.querySelectorAll("[data-do]")) button.addEventListener("click", () => this.act(button.dataset.do));
     this.$("rate").addEventListener("change", (event) => { this.media.playbackRate = Number(event.target.value); });
     this.watched = new Watched(this.media, this.about.original, {
-      at: (second) => this.frames?.secondAt(second, this.isOwn) ?? second, before: this.about.watched ?? [],
+      spans: (from, to) => (this.frames === null ? [[from, to]] : this.frames?.spans(from, to)), isOwn: () => this.isOwn,
+      before: this.about.watched ?? [],
       changed: () => this.paintWatched(),
     });
     this.whenReady(() => this.learn());

@@ -14,8 +14,8 @@ const PLACED_S = 0.03, LATE_S = 0.05, PICTURES = 8, PICTURE_S = 0.04;
 
 class Camera {
   constructor(box, about) {
-    Object.assign(this, { box, about, nudgeS: about.nudge_s, media: box.querySelector("video, audio"), late: [], isThere: false, frames: null });
-    if (about.frame_times) Frames.from(about.frame_times).then((frames) => { if (frames.there.length) this.frames = frames; }, () => {});
+    Object.assign(this, { box, about, nudgeS: about.nudge_s, media: box.querySelector("video, audio"), late: [], isThere: false, frames: about.frame_times ? undefined : null });
+    if (about.frame_times) Frames.from(about.frame_times).then((frames) => { this.frames = frames.there.length ? frames : null; }, () => { this.frames = null; });
     this.$ = (name) => box.querySelector(`[data-is="${name}"]`);
     this.follow();
     for (const name of ["seeking", "play", "pause", "ratechange"]) this.media.addEventListener(name, () => { this.late = []; });
@@ -78,7 +78,9 @@ class Together {
     });
     document.addEventListener("keydown", (event) => this.key(event));
     for (const one of this.cameras) {
-      new Watched(one.media, one.about.original, { at: (second) => one.frames?.secondAt(second, false) ?? second, rate: () => this.rate });
+      new Watched(one.media, one.about.original, {
+        spans: (from, to) => (one.frames === null ? [[from, to]] : one.frames?.spans(from, to)), rate: () => this.rate,
+      });
     }
     this.last = performance.now();
     for (const one of this.cameras) for (const name of ["waiting", "seeked", "canplay", "ended"]) one.media.addEventListener(name, () => this.tick());

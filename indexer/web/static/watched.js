@@ -7,9 +7,10 @@ import { call } from "./pages.js";
 const LOOK_MS = 100, EVERY_MS = 5000, TOLD_MS = 30000, TOLD_S = 0.5, SLACK_S = 0.5, STRETCHES_MOST = 400;
 
 export class Watched {
-  // at: the second of the original that this second of what plays shows; rate: how fast, as the person chose it.
-  constructor(media, original, { at, rate = () => media.playbackRate, before = [], changed = () => {} }) {
-    Object.assign(this, { media, original, at, rate, kept: before, changed, pieces: [], seconds: 0, last: null, toldMs: performance.now() });
+  // spans: what of the original plays between these seconds of the copy, nothing while it is not known; isOwn: whether
+  // the original itself plays; rate: how fast, as the person chose it.
+  constructor(media, original, { spans, isOwn = () => false, rate = () => media.playbackRate, before = [], changed = () => {} }) {
+    Object.assign(this, { media, original, spans, isOwn, rate, kept: before, changed, held: [], pieces: [], seconds: 0, last: null, toldMs: performance.now() });
     for (const name of ["pause", "ended", "ratechange"]) media.addEventListener(name, () => this.follow());
     media.addEventListener("timeupdate", () => {
       this.follow();
@@ -27,18 +28,32 @@ export class Watched {
 
   // From where it was when it was last looked at to where it is, if it played from there to here.
   follow() {
-    const { media, last } = this, now = { at: media.currentTime, ms: performance.now(), rate: this.rate() };
+    const { media, last } = this, now = { at: media.currentTime, ms: performance.now(), rate: this.rate(), isOwn: this.isOwn() };
     const isSeen = media.tagName !== "VIDEO" || !document.hidden;
     this.last = media.paused || media.seeking || !isSeen ? null : now;
-    if (!last || media.seeking) return;
+    this.settle();
+    if (!last || media.seeking || last.isOwn !== now.isOwn) return;
     const by = now.at - last.at;
     if (by <= 0 || by > (now.ms - last.ms) / 1000 * 2 * Math.max(last.rate, now.rate) + SLACK_S) return;
-    const [from, to] = [this.at(last.at), this.at(now.at)], latest = this.pieces.at(-1);
-    // Where the copy leaves a part of the original out, nothing of it was played.
-    if (to <= from || to - from > by + SLACK_S) return;
-    if (latest && latest[2] === last.rate && Math.abs(latest[1] - from) < 0.01) latest[1] = to;
-    else this.pieces.push([from, to, last.rate]);
-    this.seconds += to - from;
+    const latest = this.held.at(-1);
+    if (latest && latest.rate === last.rate && latest.isOwn === last.isOwn && latest.to === last.at) latest.to = now.at;
+    else this.held.push({ from: last.at, to: now.at, rate: last.rate, isOwn: last.isOwn });
+    this.settle();
+  }
+
+  // What is held back becomes seconds of the original, as soon as it is known which.
+  settle() {
+    while (this.held.length) {
+      const { from, to, rate, isOwn } = this.held[0], spans = isOwn ? [[from, to]] : this.spans(from, to);
+      if (!spans) return;
+      this.held.shift();
+      for (const [low, high] of spans) {
+        const latest = this.pieces.at(-1);
+        if (latest && latest[2] === rate && Math.abs(latest[1] - low) < 0.01) latest[1] = high;
+        else this.pieces.push([low, high, rate]);
+        this.seconds += high - low;
+      }
+    }
   }
 
   get stretches() { return [...this.kept, ...this.pieces]; }
@@ -54,6 +69,7 @@ export class Watched {
   }
 
   async tell(isEnd) {
+    this.settle();
     const { pieces, seconds } = this, isDue = this.media.paused || performance.now() - this.toldMs >= TOLD_MS;
     if (!pieces.length || (!isEnd && (!isDue || seconds < TOLD_S))) return;
     [this.pieces, this.seconds, this.toldMs] = [[], 0, performance.now()];

@@ -166,6 +166,38 @@ def test_what_really_played_is_told_and_shown_and_what_was_leapt_over_is_not(pag
     assert 8.6 <= fast.from_s < 9.6 < fast.to_s < 12.4, kept
 
 
+def test_what_the_copy_lacks_was_not_played(page: Any) -> None:
+    # Ten pictures a second. The copy lacks those from 1.0 to 1.3 s, which is a hole, and that of 2.0 s, which is none.
+    spans = """(isClosedUp) => {
+      const own = [...Array(30).keys()].map(BigInt), absent = -(1n << 62n), lacks = [10n, 11n, 12n, 13n, 20n];
+      const copy = own.map((one) => (lacks.includes(one) ? absent : one - (isClosedUp && one > 13n ? 4n : 0n)));
+      const steps = [own, copy].flatMap((all) => all.map((one, place) => one - (all[place - 1] ?? 0n)));
+      const frames = new player.frames.constructor(30, [1, 10, 1, 10], BigInt64Array.from(steps));
+      return frames.spans(0.25, isClosedUp ? 2.6 : 3).flat().map((one) => Math.round(one * 1000));
+    }"""
+    for is_closed_up in (False, True):
+        assert page.evaluate(spans, is_closed_up) == [250, 1000, 1400, 3000]
+
+
+def test_nothing_is_counted_before_it_is_known_which_seconds_of_the_original_they_are(
+    page: Any, opened: tuple[Any, str]
+) -> None:
+    waiting: list[Any] = []
+    address = page.evaluate("player.about.frame_times")
+    page.route(f"**{address}", lambda route: waiting.append(route))
+    page.goto(opened[1])
+    until(page, "window.player?.media.readyState >= 3")
+    pressed(page, " ")
+    until(page, f"{AT} > 1")
+    assert page.evaluate("[player.frames === undefined, player.watched.pieces.length]") == [True, 0]
+    waiting[0].continue_()
+    until(page, "player.frames", "player.watched.pieces.length")
+    low, high, rate = page.evaluate("player.watched.pieces[0]")
+    assert (low < 0.2, high > 1, rate) == (True, True, 1)
+    pressed(page, " ")
+    page.unroute(f"**{address}")
+
+
 def test_marks_are_named_by_class_and_a_class_can_be_left_out(page: Any) -> None:
     page.evaluate("""player.lane.show(null, [
       { kind: "scene", at: 2 }, { kind: "black", at: 5, to: 7 },
