@@ -623,7 +623,7 @@ class _Where:
         for during in times:
             # No index serves this: the one over times would find all of a month, with texts to be fetched and compared.
             # What has no time is in none of them, and must not be left out where that is asked for.
-            condition += " AND during IS NOT NULL AND lower(during) < %s AND upper(during) > %s"
+            condition += " AND coalesce(lower(during) < %s AND upper(during) > %s, false)"
             values += [_FURTHEST if during.to_ms is None else during.to_ms]
             values += [-_FURTHEST if during.from_ms is None else during.from_ms]
         return f"({condition})", values

@@ -105,6 +105,7 @@ def test_hits_over_time_are_counted_when_somebody_opens_them_and_while_they_stay
 
 def sign_in_by_keyboard(page: Any, address: str, name: str) -> None:
     page.goto(f"{address}/sign-in")
+    page.wait_for_function("document.activeElement.name === 'name'")  # the browser comes to it a moment later
     page.keyboard.type(name)
     page.keyboard.press("Tab")
     page.keyboard.type(OWN)

@@ -79,6 +79,7 @@ class Journey:
 
     def sign_in(self, name: str, password: str) -> None:
         self.page.goto(f"{self.address}/sign-in")
+        self.page.wait_for_function("document.activeElement.name === 'name'")  # the browser comes to it a moment later
         self.types(name, "Tab", password, "Enter")
 
     def types(self, *keys: str) -> None:
