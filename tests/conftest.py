@@ -23,6 +23,7 @@ from config.settings import Settings, load
 from tests.corpus_home import Taken, taken_in
 from tests.homes import make_home
 from workers.bootstrap import Home, build_home
+from workers.rebuild import rebuild_catalog
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 QUICK = {
@@ -189,6 +190,21 @@ def home(make_settings: Callable[..., Settings], catalog_url: str) -> Iterator[H
     built = build_home(settings)
     yield built
     built.close()
+
+
+@pytest.fixture
+def by_log_alone(make_settings: Callable[..., Settings], request: pytest.FixtureRequest) -> Callable[[Home], Home]:
+    """Closes a home and gives it back as its log and vault alone make it again; the caller closes that."""
+
+    def again(home: Home) -> Home:
+        settings = home.settings
+        if home.catalog.engine.dialect.name == "postgresql":
+            settings = make_settings(catalog_url=request.getfixturevalue("fresh_database")())
+        home.close()
+        rebuild_catalog(settings)
+        return build_home(settings)
+
+    return again
 
 
 @pytest.fixture

@@ -9,15 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import Settings
 from pipeline.correcting import Correcting
 from pipeline.errors import BadInput
 from pipeline.records import DecidedTime, TimeCorrection
 from tests.flows.test_registers import EVERYTHING, links, recorded, take_in
-from workers.bootstrap import Home, build_home
+from workers.bootstrap import Home
 from workers.cli import App
 from workers.cli._registers import looked_at_anew
-from workers.rebuild import rebuild_catalog
 
 NAME = "DSJ_HA1234567_012345_20260302160000_0001.jpg"
 DURING = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)  # 16:00 in the bureau's zone, as the name says
@@ -74,7 +72,7 @@ def test_links_follow_a_correction_and_its_withdrawal(home: Home, tmp_path: Path
 
 
 def test_the_latest_correction_comes_back_with_a_rebuilt_catalog(
-    home: Home, tmp_path: Path, make_settings: Callable[..., Settings], request: pytest.FixtureRequest
+    home: Home, tmp_path: Path, by_log_alone: Callable[[Home], Home]
 ) -> None:
     one, other, third = recorded(home, tmp_path / "card", "a.jpg", "b.jpg", "c.jpg")
     correcting(home).correct(one, said())
@@ -84,12 +82,7 @@ def test_the_latest_correction_comes_back_with_a_rebuilt_catalog(
     correcting(home).correct(third, said(uncertainty_s=0.5))
     before = home.catalog.dump()["time_corrections"]
     assert [row["original"] for row in before] == sorted([one, third])
-    settings = home.settings
-    if home.catalog.engine.dialect.name == "postgresql":
-        settings = make_settings(catalog_url=request.getfixturevalue("fresh_database")())
-    home.close()
-    rebuild_catalog(settings)
-    rebuilt = build_home(settings)
+    rebuilt = by_log_alone(home)
     assert rebuilt.catalog.dump()["time_corrections"] == before
     assert rebuilt.catalog.known_of(one).correction == said(DURING, end_at=DURING + timedelta(seconds=90))
     rebuilt.close()

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from config.settings import Settings
 from pipeline.edges.audit import NewEvent
 from pipeline.errors import BadInput
 from pipeline.linking import Linking
@@ -17,8 +16,7 @@ from pipeline.records import CaseLink, Facts
 from tests.flows.keeping import CASE, link, take
 from tests.flows.test_registers import CASES, take_in
 from tests.samples import making
-from workers.bootstrap import Home, build_home
-from workers.rebuild import rebuild_catalog
+from workers.bootstrap import Home
 
 OTHER = "AJ2026-0042"
 
@@ -94,7 +92,7 @@ def test_what_cannot_be_decided_is_refused_in_words(home: Home, original: str) -
 
 
 def test_a_lost_catalog_gets_what_people_decided_back_from_the_log(
-    home: Home, original: str, make_settings: Callable[..., Settings], request: pytest.FixtureRequest
+    home: Home, original: str, by_log_alone: Callable[[Home], Home]
 ) -> None:
     linking(home).confirm("李法制", original, CASE, "看过")
     linking(home).link("李法制", original, OTHER, "现场", from_s=1.0)
@@ -103,12 +101,7 @@ def test_a_lost_catalog_gets_what_people_decided_back_from_the_log(
     assert [(one["case_key"], one["status"]) for one in before] == [
         (home.catalog.known_of(original).links[0].case_key, "confirmed"), ("AJ-2026-42", "refused"),
     ]  # fmt: skip
-    settings = home.settings
-    if home.catalog.engine.dialect.name == "postgresql":
-        settings = make_settings(catalog_url=request.getfixturevalue("fresh_database")())
-    home.close()
-    rebuild_catalog(settings)
-    rebuilt = build_home(settings)
+    rebuilt = by_log_alone(home)
     assert rebuilt.catalog.dump()["links"] == before
     rebuilt.close()
 

@@ -8,9 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_args
 
-import pytest
-
-from config.settings import Settings
 from pipeline.advance import renew
 from pipeline.edges import registers
 from pipeline.edges.audit import NewEvent
@@ -23,10 +20,9 @@ from pipeline.timing.claiming import zone_of
 from tests.flows.keeping import link, take
 from tests.indexer.archive import TAKEN_AT, decided
 from tests.samples import making
-from workers.bootstrap import Home, build_context, build_home, build_jobs
+from workers.bootstrap import Home, build_context, build_jobs
 from workers.cli import App
 from workers.cli._registers import looked_at_anew
-from workers.rebuild import rebuild_catalog
 
 Rows = Sequence[Sequence[str]]
 DEVICES: Rows = [["设备编号", "序列号"], ["ZF-001", "HA1234567"], ["ZF-002", ""]]
@@ -98,20 +94,13 @@ def test_two_numbers_that_are_one_matter_become_one_case(home: Home, tmp_path: P
     assert [name for _, name, _ in linked] == ["a.jpg", "b.jpg"]
 
 
-def test_a_lost_catalog_gets_the_registers_back_from_the_log(
-    home: Home, make_settings: Callable[..., Settings], request: pytest.FixtureRequest
-) -> None:
+def test_a_lost_catalog_gets_the_registers_back_from_the_log(home: Home, by_log_alone: Callable[[Home], Home]) -> None:
     for register, rows in EVERYTHING.items():
         take_in(home, register, rows)
     take_in(home, "devices", [["设备编号", "使用单位"], ["ZF-001", "执法一室"]])
     Registers(home.catalog, home.audit).note_offset("tester", OFFSET)
     before = home.catalog.dump()
-    settings = home.settings
-    if home.catalog.engine.dialect.name == "postgresql":
-        settings = make_settings(catalog_url=request.getfixturevalue("fresh_database")())
-    home.close()
-    rebuild_catalog(settings)
-    rebuilt = build_home(settings)
+    rebuilt = by_log_alone(home)
     after = rebuilt.catalog.dump()
     for name in ("devices", "persons", "ledger", "cases", "activities", "clock_offsets"):
         assert before[name]

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import Settings
 from indexer.access import Reviewer
 from indexer.search import Filters, search
 from pipeline.edges.audit import NewEvent
@@ -19,8 +18,7 @@ from pipeline.records import Person, Restriction
 from pipeline.restricting import Restricting
 from tests.flows.keeping import CASE, link, take
 from tests.flows.test_registers import CASES, take_in
-from workers.bootstrap import Home, build_follower, build_home
-from workers.rebuild import rebuild_catalog
+from workers.bootstrap import Home, build_follower
 
 LEGAL = Person(name="李法制", role="reviewer")
 OUTSIDER, COLLEAGUE = Reviewer("赵四", "reviewer"), Reviewer("王芳", "clerk", "法制科")
@@ -94,7 +92,7 @@ def test_what_is_linked_later_is_hidden_too_under_any_number_of_the_case(
 
 
 def test_restrictions_come_back_with_a_rebuilt_catalog(
-    home: Home, family: tuple[str, str, str], make_settings: Callable[..., Settings], request: pytest.FixtureRequest
+    home: Home, family: tuple[str, str, str], by_log_alone: Callable[[Home], Home]
 ) -> None:
     _, _, other = family
     restrict(home, case=CASE)
@@ -103,12 +101,7 @@ def test_restrictions_come_back_with_a_rebuilt_catalog(
     Restricting(home.catalog, home.audit).lift(LEGAL, lifted.id, "重复")
     before = home.catalog.dump()["restrictions"]
     assert [row["lifted_by"] for row in before] == [None, None, "李法制"]
-    settings = home.settings
-    if home.catalog.engine.dialect.name == "postgresql":
-        settings = make_settings(catalog_url=request.getfixturevalue("fresh_database")())
-    home.close()
-    rebuild_catalog(settings)
-    rebuilt = build_home(settings)
+    rebuilt = by_log_alone(home)
     assert rebuilt.catalog.dump()["restrictions"] == before
     assert other not in found(rebuilt, OUTSIDER)
     rebuilt.close()

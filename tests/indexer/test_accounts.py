@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import Settings
 from indexer.accounts import FAILURES, LOCKED_MIN, Accounts
 from pipeline.edges.accounts import Account
 from pipeline.errors import BadInput, NotAllowed
@@ -85,8 +84,8 @@ def test_sessions_end_by_standing_still_by_age_and_by_decision(
 
 
 def test_a_look_is_an_event_before_anything_is_shown_and_what_was_played_adds_up(
-    home: Home, accounts: Accounts, tmp_path: Path, make_settings: Callable[..., Settings],
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch,
+    home: Home, accounts: Accounts, tmp_path: Path, by_log_alone: Callable[[Home], Home],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     [original] = take(home, tmp_path / "card", "a.jpg")
     _, once = added(accounts)
@@ -114,12 +113,7 @@ def test_a_look_is_an_event_before_anything_is_shown_and_what_was_played_adds_up
     # What was played is told by the log alone.
     before = home.catalog.dump()["watched"]
     assert [tuple(map(tuple, one["stretches"])) for one in before] == [kept]
-    settings = home.settings
-    if home.catalog.engine.dialect.name == "postgresql":
-        settings = make_settings(catalog_url=request.getfixturevalue("fresh_database")())
-    home.close()
-    rebuild_catalog(settings, lambda _: None)
-    rebuilt = build_home(settings)
+    rebuilt = by_log_alone(home)
     assert rebuilt.catalog.dump()["watched"] == before
     assert build_accounts(rebuilt).stretches("谢敏") == {original: kept}
     rebuilt.close()

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
-from config.settings import Settings, load
+from config.settings import load
 from indexer.access import Reviewer
 from pipeline.case_numbers import comparable
 from pipeline.edges import registers
@@ -25,7 +25,6 @@ from tests.flows.keeping import REVIEWER, link, take
 from tests.indexer.web.asking import Asking, person
 from workers import cli
 from workers.bootstrap import Home, build_accounts, build_home, make_home
-from workers.rebuild import rebuild_catalog
 
 CASE, OTHER, SECRET = (f"平商务罚字〔2026〕第{number}号" for number in (3, 4, 9))
 INTERNAL = "AJ2026-0003"
@@ -186,9 +185,7 @@ def test_the_command_line_assigns_and_shows_it(office: Office, capsys: pytest.Ca
     assert run("case", "show", CASE)[1][0]["assigned"] == []
 
 
-def test_assignments_come_back_from_the_log(
-    home: Home, make_settings: Callable[..., Settings], request: pytest.FixtureRequest
-) -> None:
+def test_assignments_come_back_from_the_log(home: Home, by_log_alone: Callable[[Home], Home]) -> None:
     accounts = build_accounts(home)
     for name, role in (("谢敏", "reviewer"), ("钱进", "reviewer"), ("吴登", "clerk")):
         accounts.add("管理", name, role)
@@ -214,12 +211,7 @@ def test_assignments_come_back_from_the_log(
     assert assigning.gives_purpose(Reviewer("谢敏", "clerk"), {comparable(CASE)}) is None
     before = home.catalog.dump()["assignments"]
     assert [(one["person"], one["ended_by"]) for one in before] == [("谢敏", "周管"), ("钱进", None), ("谢敏", None)]
-    settings = home.settings
-    if home.catalog.engine.dialect.name == "postgresql":
-        settings = make_settings(catalog_url=request.getfixturevalue("fresh_database")())
-    home.close()
-    rebuild_catalog(settings)
-    rebuilt = build_home(settings)
+    rebuilt = by_log_alone(home)
     assert rebuilt.catalog.dump()["assignments"] == before
     assert [one.person for one in rebuilt.assigning().of({comparable(CASE)})] == ["钱进"]
     rebuilt.close()
