@@ -31,6 +31,24 @@ SIDE_PX: Final = 2200
 # A full page takes about four seconds of one processor.
 PAGE_S, READY_S = 40.0, 30.0
 MEMORY_BYTES: Final = 3 << 30
+# Caveat -> English and Chinese.
+SAID: Final = {
+    "text_recognized": (
+        "The text of {count} of its {of} pages was recognised by machine: names, numbers and times may be misread. "
+        "Compare what matters with the page.",
+        "共 {of} 页，其中 {count} 页的文字由机器识别，姓名、号码和时间可能有误，重要内容请对照原页核实。",
+    ),
+    "text_missing": (
+        "{count} of its {of} pages hold no text that could be read, as poor scans do: words on them are not found, and "
+        "no field is known from them.",
+        "共 {of} 页，其中 {count} 页没有可读出的文字（如不清晰的扫描件）：无法检索，也未提取任何要素。",
+    ),
+    "text_not_read": (
+        "{count} of its {of} pages are pictures whose text nobody tried to read, for {why}: words on them are not "
+        "found.",
+        "共 {of} 页，其中 {count} 页为图像，未识别文字（{why}）：其上的文字无法检索。",
+    ),
+}
 # Why pages were not tried.
 ABSENT: Final = Words("this system cannot recognise text", "本系统不支持文字识别")
 UNWANTED: Final = Words("the setting media.ocr leaves it out", "设置 media.ocr 已关闭识别")
@@ -51,15 +69,16 @@ def derive(source: Path, known: Known, scratch: Path, context: Context) -> Facts
     """
     wish, blank = context.settings.media.ocr, known.value(BLANK) or ()
     if not is_there():
-        return Facts(caveats=tuple(_untried(known, len(blank), ABSENT)))
+        return Facts(caveats=tuple(_told(known, "text_not_read", len(blank), ABSENT)))
     if wish == "none" or (wish == "documents" and not _is_paper(known)):
-        return Facts(caveats=tuple(_untried(known, len(blank), UNWANTED)))
+        return Facts(caveats=tuple(_told(known, "text_not_read", len(blank), UNWANTED)))
     told = list(_recognized_pages(source, known, context))
     found = {number: [line[4] for line in lines] for number, *_, lines in told if lines}
     caveats = [
-        *_recognized(known, len(found)), *_unread(known, len(told) - len(found) if blank else 0),
-        *_untried(known, len(set(blank) - {number for number, *_ in told}), LIMITS),
-    ]  # fmt: skip
+        *_told(known, "text_recognized", len(found)),
+        *_told(known, "text_missing", len(told) - len(found) if blank else 0),
+        *_told(known, "text_not_read", len(set(blank) - {number for number, *_ in told}), LIMITS),
+    ]
     if not found:
         return Facts(caveats=tuple(caveats))
     path = scratch / "ocr.json"
@@ -130,36 +149,15 @@ def _properties(known: Known, found: dict[int, list[str]]) -> Iterator[Property]
             yield Property(name=name, found=text, value=value)
 
 
-def _recognized(known: Known, count: int) -> Iterator[Caveat]:
+def _told(known: Known, code: str, count: int, why: Words | None = None) -> Iterator[Caveat]:
+    """The caveat with this code of so many of its pages; none of none."""
     if count:
+        of, because = _pages_of(known), why or Words("", "")
+        said, said_zh = SAID[code]
         yield Caveat(
-            code="text_recognized",
-            text=f"The text of {count} of its {_pages_of(known)} pages was recognised by machine: names, numbers and "
-            "times may be misread. Compare what matters with the page.",
-            text_zh=f"共 {_pages_of(known)} 页，其中 {count} 页的文字由机器识别，姓名、号码和时间可能有误，"
-            "重要内容请对照原页核实。",
-        )
-
-
-def _unread(known: Known, count: int) -> Iterator[Caveat]:
-    if count:
-        yield Caveat(
-            code="text_missing",
-            text=f"{count} of its {_pages_of(known)} pages hold no text that could be read, as poor scans do: words on "
-            "them are not found, and no field is known from them.",
-            text_zh=f"共 {_pages_of(known)} 页，其中 {count} 页没有可读出的文字（如不清晰的扫描件）：无法检索，"
-            "也未提取任何要素。",
-        )
-
-
-def _untried(known: Known, count: int, why: Words) -> Iterator[Caveat]:
-    if count:
-        yield Caveat(
-            code="text_not_read",
-            text=f"{count} of its {_pages_of(known)} pages are pictures whose text nobody tried to read, for {why.en}: "
-            "words on them are not found.",
-            text_zh=f"共 {_pages_of(known)} 页，其中 {count} 页为图像，未识别文字（{why.zh}）：其上的文字无法检索。",
-        )
+            code=code, text=said.format(count=count, of=of, why=because.en),
+            text_zh=said_zh.format(count=count, of=of, why=because.zh),
+        )  # fmt: skip
 
 
 DERIVER = Deriver(name=NAME, version=VERSION, roles=("ocr",), wants=wants, derive=derive)

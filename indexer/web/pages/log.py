@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
@@ -24,12 +22,12 @@ from fastapi.responses import JSONResponse, Response
 from indexer import unusual
 from indexer.masking import masked
 from indexer.naming import NAMES, named
+from indexer.opened import Opened
 from indexer.web.desk import Visit
 from indexer.web.visits import Inside
 from pipeline.case_numbers import comparable, parse
 from pipeline.custody.refusals import told_of
 from pipeline.edges import events, restrictions
-from pipeline.edges.catalog import Catalog
 from pipeline.edges.events import Entry, Wanted
 from pipeline.errors import BadInput
 from pipeline.records import worded
@@ -234,26 +232,6 @@ def _unusual(visit: Visit) -> list[unusual.Finding]:
     cases = events.cases_of(desk.catalog, sorted({one.original for one in entries if one.original}))
     opened: Opened = visit.house.parts.setdefault("cases opened", Opened())
     return unusual.find(entries, cases, opened.of_each(desk.catalog), visit.zone)
-
-
-class Opened:
-    """Which cases each person ever opened. What stands in the log stays there: only what came since is read."""
-
-    def __init__(self) -> None:
-        self._alone, self._up_to, self._cases = threading.Lock(), 0, dict[str, frozenset[str]]()
-
-    def of_each(self, catalog: Catalog) -> Mapping[str, frozenset[str]]:
-        """Person -> keys of the cases."""
-        with self._alone:
-            opened: dict[str, set[str]] = defaultdict(set)
-
-            def tell(actor: str, facts: dict[str, Any]) -> None:
-                opened[actor].add(comparable(str(facts.get("case", ""))))
-
-            self._up_to = events.facts_since(catalog, "view.case", self._up_to, tell)
-            new = {actor: self._cases.get(actor, frozenset()) | keys for actor, keys in opened.items()}
-            self._cases = {**self._cases, **new}
-            return self._cases
 
 
 def _told(visit: Visit, entry: Entry) -> str:

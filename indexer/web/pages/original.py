@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 
 from indexer import access
+from indexer.case_file import RECOGNIZED
 from indexer.document import cases_of, device_of, duration_of, officer_of, passages_of
 from indexer.flaws import flaws_of
 from indexer.masking import masked
@@ -47,7 +48,9 @@ def page(visit: Inside, original: str, t: float = 0.0) -> Response:
     return visit.page(
         "original.html", known=known, t=t,
         player={**player_of(known, zone=visit.zone, may_take=may_take), "watched": as_data(played)},
-        own=own_address(known) if may_take and own_mime(known) else None, granted=granted,
+        own=own_address(known) if may_take and own_mime(known) else None, granted=granted, texts=_texts(known),
+        pages=[one.parameters.get("page") for one in known.derivatives if one.role == "page"] or [1],
+        is_recognized=any(one.code == RECOGNIZED for one in known.caveats),
         **_facts(known),
     )  # fmt: skip
 
@@ -171,9 +174,6 @@ def _facts(known: Known) -> dict[str, Any]:
         "cases": cases_of(known),
         "media": by_role,
         "shown": next((by_role[role] for role in SHOWN.get(known.original.kind, ()) if role in by_role), []),
-        "pages": [one.parameters.get("page") for one in known.derivatives if one.role == "page"] or [1],
-        "texts": _texts(known),
-        "is_recognized": any(one.code == "text_recognized" for one in known.caveats),
     }
 
 
