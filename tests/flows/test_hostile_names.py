@@ -203,11 +203,14 @@ def test_a_folder_that_is_swapped_for_a_link_all_the_time_never_leads_away(tmp_p
     for name, data in (("away", SECRET), ("card/DCIM", b"harmless")):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "a").write_bytes(data)
-    folder, stop = tmp_path / "card" / "DCIM", threading.Event()
+    folder, stop, tried = tmp_path / "card" / "DCIM", threading.Event(), threading.Event()
 
     def swap() -> None:
         for number in itertools.count():
-            if stop.wait(0.002 if number % 20 == 0 else 0.0):  # now and then the folder is itself for a moment
+            for _ in range(2 if number % 20 == 0 else 0):  # now and then the folder is itself for one whole try
+                tried.clear()
+                tried.wait(60)
+            if stop.is_set():
                 return
             folder.rename(tmp_path / "card" / "real")
             folder.symlink_to(tmp_path / "away")
@@ -223,10 +226,13 @@ def test_a_folder_that_is_swapped_for_a_link_all_the_time_never_leads_away(tmp_p
                 with OpenFolder(tmp_path / "card", by_handle=by_handle) as card, card.opened(b"DCIM/a") as file:
                     read.add(file.read_at(0, 100))
             except (NotTaken, SourceChanged, FileNotFoundError):
-                continue
+                pass
+            tried.set()
     finally:
         stop.set()
-        swapping.join()
+        while swapping.is_alive():
+            tried.set()
+            swapping.join(0.01)
     assert read == {b"harmless"}
 
 
