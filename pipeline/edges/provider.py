@@ -211,8 +211,7 @@ def _ask(url: str, ca: str, body: bytes | None = None, headers: Mapping[str, str
     try:
         handlers: list[urllib.request.BaseHandler] = [_NoRedirects()]
         if url.startswith("https"):
-            context = ssl.create_default_context(cafile=str(Path(ca)) if ca else None)
-            handlers.append(urllib.request.HTTPSHandler(context=context))
+            handlers.append(urllib.request.HTTPSHandler(context=_trusting(ca)))
         else:
             handlers.append(urllib.request.ProxyHandler({}))  # this machine itself
         asked = urllib.request.Request(url, body, dict(headers or {}))
@@ -227,6 +226,13 @@ def _ask(url: str, ca: str, body: bytes | None = None, headers: Mapping[str, str
     if not isinstance(said, dict):
         raise _unusable(f"{url} does not answer in JSON")
     return said
+
+
+def _trusting(ca: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=str(Path(ca)) if ca else None)
+    except OSError as error:
+        raise _unusable(f"oidc.ca: {ca}: {error}") from error
 
 
 def _unusable(detail: str) -> TryAgain:

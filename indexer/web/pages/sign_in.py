@@ -18,11 +18,12 @@ _YEAR_S = 365 * 86400
 
 
 @ROUTES.get("/sign-in")
-def form(visit: AnyVisit, next: str = "/") -> Response:
-    """The form; whoever is signed in already goes on."""
+def form(visit: AnyVisit, next: str = "/", left: str = "") -> Response:
+    """The form; whoever is signed in already goes on. left: `service` after a session by the sign-in service."""
     if visit.signed is not None:
         return visit.go(own_path(next))
-    return visit.page("sign_in.html", next=own_path(next), said="", name="")
+    is_open_there = left == "service" and visit.house.oidc is not None
+    return visit.page("sign_in.html", next=own_path(next), said="", name="", is_open_there=is_open_there)
 
 
 @ROUTES.post("/sign-in")
@@ -41,10 +42,12 @@ def sign_in(visit: AnyVisit, name: Field = "", password: Field = "", next: Field
 
 @ROUTES.post("/sign-out")
 def sign_out(visit: AnyVisit) -> Response:
-    """The session is over."""
+    """The session is over; who came by the sign-in service is told that theirs over there is not."""
+    to = "/sign-in"
     if visit.signed is not None:
         visit.house.accounts.sign_out(visit.signed)
-    response = visit.go("/sign-in")
+        to += "?left=service" if visit.signed.from_outside else ""
+    response = visit.go(to)
     response.delete_cookie(COOKIE)
     return response
 

@@ -46,7 +46,9 @@ def back(visit: AnyVisit) -> Response:
         token, next = signs.finish(dict(visit.request.query_params), visit.request.cookies.get(BEGUN, ""))
     except (NotAllowed, TryAgain) as refused:
         status = 503 if isinstance(refused, TryAgain) else 403
-        response: Response = visit.page("sign_in.html", status, next="/", said=visit.words_of(refused), name="")
+        # In the other language it would be answered anew, and this answer of the service is used up.
+        said = visit.words_of(refused)
+        response: Response = visit.page("sign_in.html", status, next="/", said=said, name="", back="/sign-in")
     else:
         # A page of ours that goes on, and no redirect: that would still count as coming from the service, and the
         # session's cookie is not sent with what comes from elsewhere.

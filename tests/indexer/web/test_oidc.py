@@ -7,10 +7,12 @@ import hashlib
 import hmac
 import json
 import re
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -39,7 +41,7 @@ class Service:
     """A sign-in service as OpenID Connect Core 3.1 has it. claims: what it says of the next person, over what is due;
     sign: how it signs; broken: what its token endpoint answers instead."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.claims: dict[str, Any] = {}
         self.sign: Callable[[dict[str, Any]], str] = by_rsa
         self.asked: list[str] = []
@@ -49,7 +51,10 @@ class Service:
         self.broken: tuple[int, str] | None = None
         handler = type("Handler", (_Handler,), {"service": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.issuer = f"http://127.0.0.1:{self.server.server_address[1]}/realm"
+        if tls is not None:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+        # Another site than the pages, which are asked for at 127.0.0.1.
+        self.issuer = f"http{'s' if tls else ''}://localhost:{self.server.server_address[1]}/realm"
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def reset(self) -> None:
@@ -83,6 +88,12 @@ class _Handler(BaseHTTPRequestHandler):
             })  # fmt: skip
         elif self.path == "/realm/keys":
             self.say({"keys": [RSA.as_dict(private=False), EC.as_dict(private=False)]})
+        elif self.path.startswith("/realm/authorize?"):
+            self.say(
+                '<!doctype html><title>The service</title><form method="post" action="/realm/password">'
+                f'<input type="hidden" name="to" value="{escape(issuer + self.path.removeprefix("/realm"))}">'
+                '<input name="name" autofocus><button>Sign in</button></form>'
+            )
         else:
             self.send_error(404)
 
@@ -91,6 +102,9 @@ class _Handler(BaseHTTPRequestHandler):
         its.asked.append(self.path)
         sent = self.rfile.read(int(self.headers["Content-Length"])).decode()
         form = {name: value for name, [value] in parse_qs(sent).items()}
+        if self.path == "/realm/password":
+            self.say("", 303, its.authorize(form["to"]))
+            return
         if its.broken:
             self.say(its.broken[1], its.broken[0])
             return
@@ -115,12 +129,14 @@ class _Handler(BaseHTTPRequestHandler):
         }  # fmt: skip
         self.say({"access_token": "x", "token_type": "Bearer", "id_token": its.sign(claims)})
 
-    def say(self, what: Any, status: int = 200) -> None:
+    def say(self, what: Any, status: int = 200, to: str = "") -> None:
         data = what.encode() if isinstance(what, str) else json.dumps(what).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
-        if status == 302:
-            self.send_header("Location", f"{self.service.issuer}/elsewhere")
+        if what and isinstance(what, str) and what.startswith("<"):
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+        if status in (302, 303):
+            self.send_header("Location", to or f"{self.service.issuer}/elsewhere")
         self.end_headers()
         self.wfile.write(data)
 
@@ -178,19 +194,24 @@ def service() -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, service: Service) -> Iterator[Home]:
-    folder = tmp_path_factory.mktemp("oidc")
+    home = home_by(service, tmp_path_factory.mktemp("oidc"))
+    yield home
+    home.close()
+
+
+def home_by(service: Service, folder: Path, ca: str = "") -> Home:
+    """A new home below the folder where persons come in by this service. ca: as the setting has it."""
     (folder / "secret").write_text(f"{SECRET}\n", encoding="utf-8")
     (folder / "settings.toml").write_text(
         f'[web]\nsign_ins_min = 0\n[oidc]\nissuer = "{service.issuer}"\nclient_id = "{CLIENT}"\n'
         f'client_secret_file = "{folder / "secret"}"\nrole_claim = "groups.casereel"\nunit_claim = "dept"\n'
+        f'ca = "{ca}"\n'
         f'[oidc.roles]\n"{GROUP}" = "reviewer"\n"督察" = "auditor"\n',
         encoding="utf-8",
     )
     settings = load(folder / "home", {}, folder / "settings.toml")
     make_home(settings)
-    home = build_home(settings)
-    yield home
-    home.close()
+    return build_home(settings)
 
 
 @pytest.fixture(autouse=True)
