@@ -133,7 +133,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )  # fmt: skip
     url = f"postgresql+psycopg://casereel@127.0.0.1:{port}/postgres"
     try:
-        for _ in range(100):
+        for _ in range(600):
             try:
                 with create_engine(url).connect():
                     break
@@ -143,7 +143,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         # Its data goes too, so it waits for no client and writes nothing out.
         server.send_signal(signal.SIGQUIT)
-        server.wait(timeout=20)
+        server.wait(timeout=60)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -91,7 +91,7 @@ class Mounted:
         """It is unmounted, whatever state it is in."""
         with contextlib.suppress(Exception):
             self._process.terminate()
-            self._process.wait(timeout=20)
+            self._process.wait(timeout=60)
         if os.path.ismount(self.path):
             subprocess.run(["umount", "-l", self.path], check=False)
             self._process.kill()

@@ -159,7 +159,7 @@ def watching(settings: Settings, environ: dict[str, str], log: Path) -> Iterator
     finally:
         process.terminate()
         try:
-            process.wait(timeout=30)
+            process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

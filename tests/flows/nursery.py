@@ -75,7 +75,7 @@ class Nursery:
         """The nursery has ended."""
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=60)
 
 
 def _import_all() -> None:

@@ -359,7 +359,7 @@ def test_a_hold_that_comes_while_the_bytes_go_waits_and_is_told_so(
         if far == "after its look at the clock":
             seen = holding.look_at_clock()
             holding._watch.look = lambda: seen  # type: ignore[method-assign]
-        unlinking.wait(10)
+        unlinking.wait(60)
         try:
             said.append(holding.place_hold(AUDITOR, "立案", original=original))
         except BadInput as error:
@@ -635,10 +635,10 @@ def test_the_same_bytes_in_the_middle_of_a_purge_go_with_the_others_and_are_refu
         if threading.current_thread() is thread:
             if name == "record.before":
                 placed.set()
-                assert looked.wait(30)
+                assert looked.wait(60)
         elif name == "purge.moved":
             thread.start()
-            assert placed.wait(30)
+            assert placed.wait(60)
             assert home.vault.has(sha256_of(home, original))
         elif name == "disposal.last_look":
             looked.set()

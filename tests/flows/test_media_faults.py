@@ -80,7 +80,7 @@ def _name(pid: int) -> str:
 
 def _stop_next(known: set[int]) -> None:
     """The next program that starts stands still, like one that waits for a disk that never answers."""
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     while time.monotonic() < until:
         for pid in set(_programs()) - known:
             os.kill(pid, signal.SIGSTOP)

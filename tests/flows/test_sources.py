@@ -51,7 +51,7 @@ def watching(home: Home, **options: Any) -> Iterator[Watcher]:
         yield watcher
     finally:
         stop.set()
-        thread.join(timeout=30)
+        thread.join(timeout=60)
         jobs.close()
 
 

@@ -42,7 +42,7 @@ def watching(home: Home) -> Iterator[Watcher]:
         yield watcher
     finally:
         stop.set()
-        thread.join(timeout=20)
+        thread.join(timeout=60)
         jobs.close()
 
 

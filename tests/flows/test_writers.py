@@ -168,7 +168,7 @@ def play(settings: Settings, kinds: tuple[Kind, ...], each: int) -> None:
         wait_until(lambda: set(expected.items()) <= taken(home), 600 if FULL else 120, "every file is taken", pause)
     finally:
         stop.set()
-        watching.join(timeout=30)
+        watching.join(timeout=60)
         jobs.close()
     incomplete = taken(home) - set(expected.items())
     print(f"\n{len(expected)} writers, {len(incomplete)} incomplete taken as complete, {len(too_long)} paused too long")

@@ -163,7 +163,7 @@ def stop_and_wake(roles: Roles, home: Home, feed: Feed, wanted: int) -> list[Sto
         for one in stood:
             one.wake()
     for one in stood:
-        one.process.wait(timeout=30)
+        one.process.wait(timeout=60)
     roles.keep_up()
     return stood
 

@@ -81,7 +81,7 @@ def served(home: Home) -> Iterator[str]:
     stop = threading.Event()
     server = threading.Thread(target=serve, args=(home, stop, "127.0.0.1", port))
     server.start()
-    for _ in range(200):
+    for _ in range(1200):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 break
@@ -90,4 +90,4 @@ def served(home: Home) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         stop.set()
-        server.join(timeout=10)
+        server.join(timeout=60)

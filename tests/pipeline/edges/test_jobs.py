@@ -218,7 +218,7 @@ def test_what_somebody_waits_for_is_not_left_behind_all_other_work_and_is_done_o
     worked: list[str] = []
     jobs.launch({"light": 1}, lambda one, _: worked.append(one))
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while (queued(home) or jobs._pending([jobs.worker_id])) and time.monotonic() < deadline:
             time.sleep(0.1)
     finally:
@@ -268,7 +268,7 @@ def test_the_work_of_a_worker_that_shows_no_life_is_taken_over(home: Home) -> No
     living = Jobs(home.catalog, replace(home.settings.work, lease_s=1.0), role="work")
     living.launch({"light": 1}, lambda one, _: done.append(one))
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not done and time.monotonic() < deadline:
             time.sleep(0.1)
     finally:
@@ -483,7 +483,7 @@ def started() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
 
 
 def until_it_stands(pid: int) -> None:
-    until_s = time.monotonic() + 30
+    until_s = time.monotonic() + 60
     while not processes.stands_still(pid, processes.born(pid)):
         assert time.monotonic() < until_s
         time.sleep(0.02)
@@ -503,9 +503,9 @@ def test_a_stopped_worker_of_this_host_is_ended_and_frees_what_it_holds_locked(
     one.show_life()  # on SQLite it waits for the stopped one itself
     with home.catalog.transaction() as connection:
         connection.execute(sa.select(tables.log_head).with_for_update()).all()
-    with FileLock(tmp_path / "a.lock", timeout=5):
+    with FileLock(tmp_path / "a.lock", timeout=60):
         pass
-    assert stopped.wait(5) == -signal.SIGKILL
+    assert stopped.wait(60) == -signal.SIGKILL
     assert 1.0 < time.monotonic() - began_s < 10.0
     one.close()
 
@@ -543,7 +543,7 @@ def test_only_a_worker_that_stands_still_for_its_lease_is_ended(
             beat(sqlite_home, "other", float(look))
         one._end_the_standing(vigil)
     if ends:
-        assert other.wait(10) == -signal.SIGKILL
+        assert other.wait(60) == -signal.SIGKILL
     time.sleep(0.2)
     assert (other.poll() is not None) == ends
 
@@ -564,7 +564,7 @@ def test_ended_entries_of_the_queue_are_pruned_and_our_rows_stay(home: Home) -> 
     original = add(home, worker)
     done: list[str] = []
     worker.launch({"light": 1}, lambda one, _: done.append(one))
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not done and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(0.5)
