@@ -7,7 +7,8 @@
     proved, placed                proofs and signature go in; one rename gives the package its name
     finished, received            events too
 
-What dies on the way leaves a hidden `.partial` folder and a row that the next export, or the patrol, clears away.
+What dies on the way leaves a hidden `.partial` folder and a row that the next export, or the patrol, clears away. An
+approval lets one package out: where one died before anybody could take it, the same may be written once more.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ from pipeline.edges.keys import Signer
 from pipeline.edges.vault import Vault
 from pipeline.errors import BadInput, CasereelError, CustodyBroken, NotAllowed
 
+# Where packages lie that are taken through the pages, below the home.
+FOLDER: Final = "packages"
 PAYLOAD_ROOM: Final = 8 << 20  # beside the originals: list, report with its font, records, proofs
 
 
@@ -132,7 +135,8 @@ class Exporter(Approvals):
             raise nothing_of(chosen)
         approved = self._approved(reviewer, asked, chosen)
         self._drop_unfinished_zips(_folder(asked.to))
-        disk.require_room(_folder(asked.to), chosen.size_bytes + PAYLOAD_ROOM, 0.0)
+        copies = 2 if asked.as_zip else 1
+        disk.require_room(_folder(asked.to), copies * chosen.size_bytes + PAYLOAD_ROOM, 0.0)
         identifier = approved.id if approved else str(ULID())
         with self._owned(identifier):
             return self._make(reviewer, identifier, asked, chosen, approved, moved)
@@ -167,7 +171,7 @@ class Exporter(Approvals):
         except BaseException as error:
             shutil.rmtree(partial_of(final), ignore_errors=True)
             if not final.exists():
-                self._fail(reviewer.name, identifier, error)
+                self._fail(reviewer.name, identifier, error, stands=approved is not None)
             raise
         self._tell("export.finished", reviewer, {"export": identifier, "bag": str(final)})
         failpoint.at("export.finished")
@@ -283,9 +287,9 @@ class Exporter(Approvals):
         """Event lines, their proofs, the checkpoint, keys and the means to check are in the bag."""
         [sealed] = [
             line
-            for line in self._catalog.events_of_type(["export.sealed"])
+            for line in self._catalog.events_of_type(["export.sealed"], holding=[work.id])
             if json.loads(line)["facts"]["export"] == work.id
-        ]
+        ][-1:]
         lines = {**work.lines, "export": sealed}
         proved = proofs.prove(self._checkpoints, lines, work.heads)
         for name, line in lines.items():
@@ -375,12 +379,17 @@ class Exporter(Approvals):
                         continue
                 if not final.parent.is_dir() and one.manifest:
                     continue  # its disk is not here; whether it lies there whole is not known
+                stands = one.decided_by is not None and self._is_untaken(one, final)
                 shutil.rmtree(partial_of(final), ignore_errors=True)
-                self._tell_as(
-                    "casereel", "export.failed", {"export": one.id, "why": "it was cut off"}, outcome="failed"
-                )
+                self._tell_failed("casereel", one.id, "it was cut off", stands=stands)
                 cleared.append(one.id)
         return cleared
+
+    def _is_untaken(self, one: Export, final: Path) -> bool:
+        """Whether nobody can have taken it whole: it had not got its name yet, or got it in our own folder, where it is
+        given to nobody before it is finished."""
+        is_ours = final.is_relative_to(self._settings.home.absolute() / FOLDER)
+        return one.state == "writing" or partial_of(final).is_dir() or (is_ours and not final.exists())
 
     def _drop_unfinished_zips(self, folder: Path) -> None:
         for partial in folder.glob(".export-*.zip.partial"):
@@ -425,10 +434,14 @@ class Exporter(Approvals):
             zh="此处导出须经第二人批准（export.approval）：请先用 casereel export request 申请，再用 --request 导出",
         )
 
-    def _fail(self, actor: str, identifier: str, error: BaseException) -> None:
+    def _fail(self, actor: str, identifier: str, error: BaseException, *, stands: bool) -> None:
         why = error.sentence if isinstance(error, CasereelError) else type(error).__name__
         with contextlib.suppress(CasereelError):
-            self._tell_as(actor, "export.failed", {"export": identifier, "why": why}, outcome="failed")
+            self._tell_failed(actor, identifier, why, stands=stands)
+
+    def _tell_failed(self, actor: str, identifier: str, why: str, *, stands: bool) -> None:
+        facts = {"export": identifier, "why": why, **({exports.STANDS: True} if stands else {})}
+        self._tell_as(actor, "export.failed", facts, outcome="failed")
 
     @contextlib.contextmanager
     def _owned(self, identifier: str) -> Iterator[None]:

@@ -21,7 +21,7 @@ from typing import Final, Literal
 from indexer.access import Reviewer
 from indexer.export import PAYLOAD_ROOM, Asked, Exporter
 from pipeline.edges import disk, exports, isolations
-from pipeline.edges.bag import TAG_MANIFEST, pack
+from pipeline.edges.bag import TAG_MANIFEST, pack, unpacked
 from pipeline.edges.catalog import Catalog
 from pipeline.edges.exports import Export
 from pipeline.errors import CasereelError, NotAllowed, TryAgain
@@ -137,6 +137,9 @@ class Packages:
             self._told[asked.id] = ended
 
     def _write(self, exporter: Exporter, reviewer: Reviewer, asked: Export, lang: str) -> None:
+        # What died with an earlier process is told of first: it may lie there whole, or be approved once more.
+        exporter.clear()
+        asked = exporter.seen(reviewer, asked.id)
         bag, moved = self._bag(asked), self._counting(asked)
         try:
             self._require_room(asked)
@@ -155,11 +158,15 @@ class Packages:
                 moved,
             )
         self._say(asked, "packing")
+        # A process that died while it packed left its half; no other packs it now.
+        unpacked(self._zip(asked))
         pack(bag, self._zip(asked), moved)
         shutil.rmtree(bag, ignore_errors=True)
 
     def _require_room(self, asked: Export) -> None:
-        disk.require_room(self._folder, 2 * asked.size_bytes + PAYLOAD_ROOM, self._reserve_share)
+        """Room for the folder and its ZIP; where the folder lies there whole already, for the ZIP alone."""
+        copies = 1 if self.is_cut_off(asked) else 2
+        disk.require_room(self._folder, copies * asked.size_bytes + PAYLOAD_ROOM, self._reserve_share)
 
     def _counting(self, asked: Export) -> Callable[[int], None]:
         def moved(count: int) -> None:

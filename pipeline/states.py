@@ -38,8 +38,9 @@ EXPORT_STATES: Final[dict[str, frozenset[str]]] = {
     "requested": frozenset({"approved", "refused"}),
     "approved": frozenset({"writing"}),
     "refused": frozenset(),
-    "writing": frozenset({"sealed", "failed"}),
-    "sealed": frozenset({"finished", "failed"}),
+    # Back where it died before anybody could take it: what was approved is not lost with it.
+    "writing": frozenset({"sealed", "failed", "approved"}),
+    "sealed": frozenset({"finished", "failed", "approved"}),
     "finished": frozenset(),
     "failed": frozenset(),
 }

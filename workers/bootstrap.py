@@ -373,9 +373,10 @@ def build_exporter(home: Home) -> Exporter:
 
 def build_packages(home: Home) -> Packages:
     """The packages that persons take in their browser."""
+    from indexer.export import FOLDER
     from indexer.packages import Packages
 
-    return Packages(home.settings.home / "packages", home.settings.vault.reserve_share)
+    return Packages(home.settings.home / FOLDER, home.settings.vault.reserve_share)
 
 
 def build_context(home: Home, *, at_once: bool = False) -> tuple[Context, OwnedFolder]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 
 import uvicorn
@@ -10,10 +11,13 @@ from indexer.numbering import Numbering
 from indexer.web.app import create_app
 from indexer.web.desk import House
 from pipeline.edges import workload
+from pipeline.errors import CasereelError
 from pipeline.rules import name_profiles
-from workers.bootstrap import Home, build_accounts, build_finder, build_oidc, build_packages
+from workers.bootstrap import Home, build_accounts, build_exporter, build_finder, build_oidc, build_packages
 from workers.cli.status import standing
 from workers.matching import Matching
+
+logger = logging.getLogger(__name__)
 
 
 def serve(home: Home, stop: threading.Event, host: str, port: int) -> None:
@@ -29,11 +33,20 @@ def serve(home: Home, stop: threading.Event, host: str, port: int) -> None:
     numbering = house.parts.setdefault("numbering", Numbering())
     profiles = name_profiles(home.settings.home)
     threading.Thread(target=numbering.holes, args=(home.catalog, profiles), daemon=True).start()
+    threading.Thread(target=_tell_cut_off, args=(home,), daemon=True).start()
     while not stop.wait(0.2) and thread.is_alive():
         pass
     server.should_exit = True
     thread.join(timeout=5)
     matching.close()
+
+
+def _tell_cut_off(home: Home) -> None:
+    """Packages that died with the process before this one are told of before anybody looks for them."""
+    try:
+        build_exporter(home).clear()
+    except CasereelError as error:
+        logger.warning("packages that were cut off are not cleared away yet: %s", error)
 
 
 def house_of(home: Home, matching: Matching | None = None) -> House:

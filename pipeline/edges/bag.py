@@ -168,7 +168,7 @@ def pack(bag: Path, target: Path, moved: Callable[[int], None] = lambda _: None)
 
     moved: told of bytes packed, a file at a time.
     """
-    partial = target.with_name(f".{target.name}.partial")
+    partial = _half(target)
     try:
         with translated(target):
             with zipfile.ZipFile(partial, "x", zipfile.ZIP_STORED, allowZip64=True) as archive:
@@ -183,6 +183,15 @@ def pack(bag: Path, target: Path, moved: Callable[[int], None] = lambda _: None)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def unpacked(target: Path) -> None:
+    """Nothing is left of a ZIP that was cut off while it was packed."""
+    _half(target).unlink(missing_ok=True)
+
+
+def _half(target: Path) -> Path:
+    return target.with_name(f".{target.name}.partial")
 
 
 @contextlib.contextmanager

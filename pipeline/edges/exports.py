@@ -2,6 +2,7 @@
 
 export.requested -> export.approved | export.refused
 export.begun -> export.sealed -> export.finished | export.failed;  later export.received
+export.failed where its approval stands -> export.begun, the same package once more
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ _STATE_OF: Final = {
 }
 # The events that `apply` makes rows of.
 TYPES: Final = (*_STATE_OF, "export.received")
+# The fact of `export.failed` by which what was approved may be written once more: nobody can have taken it.
+STANDS: Final = "approval_stands"
 # Of each original in a package; told together with its sealing.
 COPIED: Final = "export.copied"
 
@@ -40,7 +43,8 @@ class Export:
     """One export package, asked for, approved, written or handed over.
 
     original: the one whose bytes are asked for, of which no package is made; else None, and case_key names the case.
-    selection: the digest over what was asked for; folder: where it was written; manifest: its digest.
+    selection: the digest over what was asked for; folder: where it was written; manifest: its digest. ended_at: where
+    it is approved, when writing it was cut off.
     """
 
     id: str
@@ -101,7 +105,8 @@ def _ask(connection: sa.Connection, event: Mapping[str, Any], at: datetime) -> N
         sa.select(tables.export.c.state).where(tables.export.c.id == facts["export"])
     ).scalar()  # fmt: skip
     if known is not None:
-        _move(connection, event, {"folder": facts["folder"]})
+        anew = {"files": facts["files"], "size_bytes": facts["size_bytes"], "missing": 0, "manifest": None}
+        _move(connection, event, {"folder": facts["folder"], "ended_at": None, **anew})
         return
     connection.execute(
         sa.insert(tables.export).values(
@@ -115,6 +120,7 @@ def _ask(connection: sa.Connection, event: Mapping[str, Any], at: datetime) -> N
 
 def _move(connection: sa.Connection, event: Mapping[str, Any], values: dict[str, Any]) -> None:
     identifier, after = event["facts"]["export"], _STATE_OF[event["type"]]
+    after = "approved" if event["facts"].get(STANDS) else after
     before = connection.execute(sa.select(tables.export.c.state).where(tables.export.c.id == identifier)).scalar_one()
     assert may_move(EXPORT_STATES, before, after), f"an export that is {before} cannot be {after}"
     connection.execute(_row(identifier).values(state=after, **values))

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from indexer.export import Asked
+from indexer.export import PAYLOAD_ROOM, Asked
 from indexer.exporting import printed
 from indexer.exporting.package import verify
 from pipeline.edges import disk, exports
@@ -169,6 +170,20 @@ def test_a_disk_that_is_too_small_is_told_before_anything_is_written(
         make(sqlite_home, tmp_path / "out")
     assert exports.listed(sqlite_home.catalog) == []
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_zip_beside_the_package_takes_its_room_twice(
+    sqlite_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_photos(sqlite_home, tmp_path / "card")
+    asked = Asked(case=CASE, to=tmp_path / "out", purpose="x")
+    for_one = PAYLOAD_ROOM + build_exporter(sqlite_home).size_of(CLERK, asked)
+    usage = shutil.disk_usage(tmp_path)._replace(free=for_one)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(TryAgain, match="too full"):
+        make(sqlite_home, tmp_path / "out", as_zip=True)
+    assert list((tmp_path / "out").iterdir()) == []
+    assert make(sqlite_home, tmp_path / "out").files == 2
 
 
 def test_a_disk_that_reads_back_otherwise_is_found(

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import os
 import shutil
+import signal
+import socket
+import subprocess
+import sys
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 import sqlalchemy as sa
 
 from indexer import packages
-from indexer.access import ACTIONS
+from indexer.access import ACTIONS, Reviewer
+from indexer.export import Asked
 from indexer.exporting import printed
 from indexer.exporting.package import verify
-from pipeline.edges import registers, tables
+from pipeline.edges import exports, failpoint, registers, tables
+from pipeline.errors import NotAllowed
 from pipeline.records import Device, Person
+from tests.flows.running import ROOT, wait_until
 from tests.indexer.packages import CASE, link, with_photos
-from tests.indexer.web.asking import Asking, person
-from workers.bootstrap import Home, build_follower, build_packages
+from tests.indexer.web.asking import OWN, Asking, person
+from workers.bootstrap import Home, build_exporter, build_follower, build_packages
 
 
 @pytest.fixture
@@ -203,3 +214,131 @@ def test_looking_keeping_a_picture_and_taking_the_file_are_three_rights_beside_e
         assert answered == {lacking}
     types = [json.loads(line)["type"] for line in sqlite_home.audit.lines()]
     assert {"view.original", "view.original_bytes", "view.snapshot", "export.requested"} <= set(types)
+
+
+DIES = """
+import os, sys, threading
+from pathlib import Path
+from config.settings import load
+from indexer.exporting import printed
+from workers.bootstrap import build_home
+from workers.serve import serve
+printed.as_pdf = lambda *_: b"%PDF-1.4\\n"
+serve(build_home(load(Path(sys.argv[1]), {})), threading.Event(), "127.0.0.1", int(sys.argv[2]))
+"""
+
+
+@contextlib.contextmanager
+def dying(home: Home, step: str, name: str) -> Iterator[tuple[subprocess.Popen[bytes], Asking]]:
+    """A web process of the home that is killed when it comes to this step, and a person who has signed in there."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    child = subprocess.Popen(
+        [sys.executable, "-c", DIES, str(home.settings.home), str(port)], cwd=ROOT,
+        env={**os.environ, "CASEREEL_FAILPOINT": step, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    try:
+        with httpx2.Client(
+            base_url=f"http://127.0.0.1:{port}", headers={"Accept-Language": "zh"}, timeout=60
+        ) as client:
+            wait_until(lambda: child.poll() is not None or answers(client), 60, "it serves")
+            client.post("/sign-in", data={"name": name, "password": OWN})
+            yield child, Asking(client, name)  # type: ignore[arg-type]
+    finally:
+        child.kill()
+        child.wait(60)
+
+
+def answers(client: httpx2.Client) -> bool:
+    with contextlib.suppress(httpx2.TransportError):
+        return bool(client.get("/healthz").status_code == 200)
+    return False
+
+
+def approved(market: Asking, legal: Asking) -> str:
+    """A request of the one for the case, approved by the other."""
+    assert market.send("/exports", case=CASE, purpose="行政复议答复").status_code == 303
+    export = requests(legal)[0]["export"]
+    assert legal.send(f"/exports/{export}/decision", act="approve").status_code == 303
+    return export
+
+
+def test_a_package_whose_writer_died_is_written_again_under_the_same_approval(
+    sqlite_home: Home, original: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert original
+    monkeypatch.setattr(printed, "as_pdf", lambda *_: b"%PDF-1.4\n")
+    market, legal = person(sqlite_home, "reviewer", "王五"), person(sqlite_home, "reviewer", "李四", "法制科")
+    export = approved(market, legal)
+    place, file = f"/exports/{export}/package", f"/exports/{export}/package.zip"
+    words = ("批准仍然有效", "已封存完成")
+    said: tuple[bool, ...] = (False, False)
+    for step, then in (("export.sealed", (True, False)), ("export.zipped", (False, True))):
+        with dying(sqlite_home, step, "王五") as (child, asking):
+            # It says by itself what became of the package when the one before it died.
+            wait_until(
+                lambda asking=asking: f'action="{place}"' in asking.page("/exports"), 60, "it may be written again"
+            )
+            page = asking.page("/exports")
+            assert tuple(word in page for word in words) == said, step
+            with contextlib.suppress(httpx2.TransportError):  # it may die before it has answered
+                assert asking.send(place).status_code == 303, step
+            assert child.wait(60) == -signal.SIGKILL, step
+        market.page(file, 404)  # nothing half is served, whatever the row says
+        said = then
+    page = market.page("/exports")
+    assert tuple(word in page for word in words) == said
+    # Its folder lies there whole: room for the ZIP is all that it needs, and that is asked for first.
+    room, of_it = (
+        packages.PAYLOAD_ROOM + int(requests(legal)[0]["bytes"]),
+        shutil.disk_usage(tmp_path)._replace(total=0),
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: of_it._replace(free=room - 1))
+        answer = market.send(place)
+        assert (answer.status_code, "空间不足" in answer.text) == (503, True)
+        patch.setattr(shutil, "disk_usage", lambda _: of_it._replace(free=room))
+        assert begun(market, export)["state"] == "ready"
+    assert f'action="{place}"' not in market.page("/exports")
+    with zipfile.ZipFile(io.BytesIO(market.client.get(file).content)) as archive:
+        archive.extractall(tmp_path / "out")
+    assert verify.check(str(tmp_path / "out" / f"export-{export}")).whole
+    types = ["export.approved", "export.begun", "export.sealed", "export.failed", "export.finished"]
+    told = [json.loads(line) for line in sqlite_home.catalog.events_of_type(types)]
+    assert [(one["type"].removeprefix("export."), one["facts"].get("approval_stands")) for one in told] == [
+        ("approved", None), ("begun", None), ("sealed", None), ("failed", True), ("begun", None), ("sealed", None),
+        ("finished", None),
+    ]  # fmt: skip
+    # The log alone gives the row back.
+    row = exports.found(sqlite_home.catalog, export)
+    with sqlite_home.catalog.transaction() as connection:
+        connection.execute(sa.delete(tables.export))
+        for line in sqlite_home.catalog.events_of_type(exports.TYPES):
+            exports.apply(connection, json.loads(line))
+    assert exports.found(sqlite_home.catalog, export) == row
+
+
+def test_what_somebody_may_have_taken_takes_another_approval(
+    sqlite_home: Home, original: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert original
+    monkeypatch.setattr(printed, "as_pdf", lambda *_: b"%PDF-1.4\n")
+    market, legal = person(sqlite_home, "reviewer", "王五"), person(sqlite_home, "reviewer", "李四", "法制科")
+    asked = Asked(case=CASE, to=tmp_path / "disk", purpose="x", request=approved(market, legal))
+    exporter, its = build_exporter(sqlite_home), Reviewer(name="王五", role="reviewer")
+
+    def cut(place: str) -> None:
+        if place == "export.renamed":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(failpoint, "at", cut)
+        with pytest.raises(KeyboardInterrupt):
+            exporter.make(its, asked)
+    # It lay there whole under its name, and is not there any more.
+    (asked.to / f"export-{asked.request}").rename(tmp_path / "taken")
+    assert exporter.clear() == [asked.request]
+    assert requests(legal)[0]["state"] == "failed"
+    with pytest.raises(NotAllowed, match="is not approved"):
+        exporter.make(its, asked)
