@@ -22,7 +22,7 @@ from pipeline.edges.catalog import Catalog, in_pieces
 from pipeline.edges.registers import Linked
 from pipeline.errors import BadInput
 from pipeline.excusing import Excuse, Excuses
-from pipeline.recordings import Recording, Segment, recordings_of
+from pipeline.recordings import CLOCK_STEPS, ClockSteps, Recording, Segment, clock_steps_of, recordings_of
 from pipeline.records import Activity, Case
 
 # Carried by what a machine read.
@@ -110,7 +110,8 @@ def case_file(
         return CaseFile(
             case=found[0], activities=tuple(own), all_activities=tuple(_meeting(connection, own)), linked=linked,
             recordings=recordings, photos=tuple(one for one in files if one.kind == "photo"),
-            shown=tuple(shown_of(recordings, linked)), written=tuple(_written(connection, linked, zone)),
+            shown=tuple(shown_of(recordings, linked, _steps(connection, ids))),
+            written=tuple(_written(connection, linked, zone)),
             excuses=tuple(Excuses(catalog, audit).of(keys_of(found[0]))),
             facts=_facts(connection, ids, facts), beside=_beside(connection, ids), broken=_broken(connection, ids),
         )  # fmt: skip
@@ -125,8 +126,13 @@ def _meeting(connection: sa.Connection, own: Sequence[Activity]) -> list[Activit
     return registers.activities(connection, between=(first, last))
 
 
-def shown_of(recordings: Sequence[Recording], linked: Sequence[Linked]) -> list[Shown]:
-    """The stretches of recordings that belong to the case: of a link about a part, that part."""
+def shown_of(
+    recordings: Sequence[Recording], linked: Sequence[Linked], steps: Mapping[str, ClockSteps] | None = None
+) -> list[Shown]:
+    """The stretches of recordings that belong to the case: of a link about a part, that part.
+
+    steps: original -> where its own clock steps inside the file.
+    """
     by_original = {one.original: one for one in linked}
     found = []
     for one in (part for recording in recordings for part in recording.segments):
@@ -140,9 +146,14 @@ def shown_of(recordings: Sequence[Recording], linked: Sequence[Linked]) -> list[
             found.append(Shown(
                 original=one.original, name=one.name, device=one.device or "", from_at=from_at, to_at=to_at,
                 uncertainty_s=one.uncertainty_s, set_at=one.set_at, sha256=one.sha256, begins_s=begins_s,
-                activity=link.activity,
+                activity=link.activity, steps=(steps or {}).get(one.original, ()),
             ))  # fmt: skip
     return found
+
+
+def _steps(connection: sa.Connection, ids: Sequence[str]) -> dict[str, ClockSteps]:
+    told = _facts(connection, ids, (CLOCK_STEPS,))
+    return {one: clock_steps_of(said[CLOCK_STEPS]) for one, said in told.items()}
 
 
 def _written(connection: sa.Connection, linked: Sequence[Linked], zone: str) -> list[Written]:

@@ -18,7 +18,7 @@ from typing import Final, Literal, get_args
 from config.settings import SHIPPED
 from pipeline.errors import BadInput
 from pipeline.excusing import Excuse
-from pipeline.recordings import SeamKind
+from pipeline.recordings import ClockSteps, SeamKind, is_hole
 from pipeline.records import Activity
 
 NAME: Final = "steps.toml"
@@ -60,7 +60,8 @@ class Shown:
     """A recording in time. set_at: when its device's clock was set, as far as it was noted.
 
     begins_s: the second of the file at from_at, where only a part of it belongs to the case.
-    activity: the code of that which its link names.
+    activity: the code of that which its link names. steps: where its own clock steps inside the file, (second of the
+    file, by how many seconds), in order. stepped_s: of a part of it, by how much the clock stepped just before.
     """
 
     original: str
@@ -73,6 +74,8 @@ class Shown:
     sha256: str = ""
     begins_s: float = 0.0
     activity: str | None = None
+    steps: ClockSteps = ()
+    stepped_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,7 +194,8 @@ def coverage_of(
     """
     first, last = ends_of(activity)
     # A moment, too, is covered by what touches it.
-    touching = [one for one in recordings if one.from_at <= last and one.to_at >= first]
+    parts = [part for one in recordings for part in _parts(one)]
+    touching = [one for one in parts if one.from_at <= last and one.to_at >= first]
     shown = sorted(touching, key=lambda one: (one.from_at, one.to_at))
     step = rules.of(activity.step)
     bare = tuple(_gaps(shown, first, last, rules, seams or {}))
@@ -254,6 +258,27 @@ def _explained(
         yield from (*pieces[:-1], replace(pieces[-1], to_at=gap.to_at))
 
 
+def _parts(one: Shown) -> Iterator[Shown]:
+    """The recording between the steps of its own clock: whether what follows a step follows at once is not known.
+
+    What steps ahead within the file's length leaves a hole; any other step is a moment.
+    """
+    part = replace(one, steps=())
+    for at_s, by_s in one.steps:
+        end = part.from_at + timedelta(seconds=at_s - part.begins_s)
+        on = end + timedelta(seconds=by_s if is_hole(by_s) else 0.0)
+        if not part.from_at < end < part.to_at:
+            continue
+        yield replace(part, to_at=end)
+        if on >= part.to_at:
+            return
+        part = replace(
+            part, from_at=on, begins_s=part.begins_s + (on - part.from_at).total_seconds(), stepped_s=by_s,
+            uncertainty_s=part.uncertainty_s + abs(by_s),
+        )  # fmt: skip
+    yield part
+
+
 def _position_s(one: Shown, at: datetime) -> float:
     return one.begins_s + (min(max(at, one.from_at), one.to_at) - one.from_at).total_seconds()
 
@@ -279,7 +304,8 @@ def _holes(
         return
     reached, before = first, None
     for one in shown:
-        if one.from_at > reached:
+        stepped = bool(one.stepped_s) and before is not None and before.original == one.original
+        if one.from_at > reached or (one.from_at == reached > first and stepped):
             yield reached, one.from_at, before, one
         if one.to_at > reached:
             reached, before = one.to_at, one
@@ -293,7 +319,11 @@ def _gap(
     kind: GapClass = "unexplained"
     if before is None or after is None:
         kind = "outside"
-    elif seams.get((before.original, after.original)) == "clock_step" or _was_set(before, after):
+    elif (
+        before.original == after.original
+        or seams.get((before.original, after.original)) == "clock_step"
+        or _was_set(before, after)
+    ):
         kind = "clock_step"
     elif before.device == after.device and (to_at - from_at).total_seconds() <= rules.split_s:
         kind = "file_split"
@@ -329,7 +359,7 @@ def _sure_s(shown: Sequence[Shown], first: datetime, last: datetime) -> float:
 def _runs(mine: Sequence[Shown]) -> list[list[Shown]]:
     runs: list[list[Shown]] = []
     for one in mine:
-        if runs and one.from_at <= max(other.to_at for other in runs[-1]):
+        if runs and not one.stepped_s and one.from_at <= max(other.to_at for other in runs[-1]):
             runs[-1].append(one)
         else:
             runs.append([one])

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from indexer.document import duration_of
-from pipeline.recordings import Recording, Seam
+from pipeline.recordings import CLOCK_STEPS, Recording, Seam, clock_steps_of, is_hole
 from pipeline.records import Known
 
 FlawKind = Literal["missing", "gap", "clock_step", "overlap", "unknown", "broken_off", "undecoded", "soundless"]
@@ -68,6 +68,12 @@ def _within(known: Known, end_s: float) -> Iterator[Flaw]:
     for caveat in known.caveats:
         if caveat.code == _AT_END:
             yield Flaw(kind="broken_off", at_s=end_s, why=caveat.text, why_zh=caveat.text_zh)
+    for at_s, by_s in clock_steps_of(known.value(CLOCK_STEPS)):
+        yield Flaw(
+            kind="clock_step", at_s=at_s, to_s=at_s + by_s if is_hole(by_s) else None,
+            why=f"Its clock steps by {by_s:+.1f} s inside the file: data were lost, parts joined, or the clock was set",
+            why_zh=f"文件内部时间码跳变 {by_s:+.1f} 秒：数据丢失、多段拼接，或设备校过时",
+        )  # fmt: skip
     about = next((one.parameters for one in known.derivatives if one.role == "proxy"), {})
     texts = {one.code: (one.text, one.text_zh) for one in known.caveats}
     if "proxy_shorter" in texts:

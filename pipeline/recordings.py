@@ -30,6 +30,11 @@ REGULAR_FILES: Final = 3  # so many of one length make it the usual one
 MISSING_MAX: Final = 50  # more missing files in a row are another recording
 UNNUMBERED_MAX: Final = 12  # without numbers: a multiple of a file's length that is longer comes by chance
 APART: Final = timedelta(hours=24)  # numbers begin again: equal ones further apart have nothing to do with each other
+# Where a recording's own clock steps inside the file: (second of the recording, by how many seconds).
+CLOCK_STEPS: Final = "container.clock_steps"
+ClockSteps = tuple[tuple[float, float], ...]
+# What steps ahead by no more than this is a hole within the file's length; any other step is a moment.
+HOLE_MOST_S: Final = 3600.0
 _SAME_START_S: Final = 2.0
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _LOOP: Final = re.compile(r"[A-Z]{2}", re.IGNORECASE)
@@ -124,6 +129,17 @@ class Recording:
     def place_of(self, original: str) -> int:
         """Which of its files this is, from 0."""
         return next(at for at, one in enumerate(self.segments) if one.original == original)
+
+
+def clock_steps_of(said: object) -> ClockSteps:
+    """The steps that the property tells, in their order; none where it tells of none."""
+    pairs = said if isinstance(said, list | tuple) else ()
+    return tuple(sorted((float(at_s), float(by_s)) for at_s, by_s in pairs))
+
+
+def is_hole(by_s: float) -> bool:
+    """Whether a clock that steps so far leaves a stretch of the file without pictures and sound."""
+    return 0 < by_s <= HOLE_MOST_S
 
 
 def recordings_of(segments: Iterable[Segment]) -> list[Recording]:

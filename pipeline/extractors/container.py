@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -25,6 +25,7 @@ from pipeline.edges.reading import CaveatRow, Row, answer, boxes_at, boxes_in, c
 from pipeline.edges.tools import DECODERS, DEMUXERS
 from pipeline.errors import Unreadable
 from pipeline.footage import KEY_FRAMES_DENSE_S, SPARSE_MAX
+from pipeline.recordings import CLOCK_STEPS, HOLE_MOST_S
 from pipeline.records import Original
 from pipeline.stage import Extractor
 
@@ -49,7 +50,10 @@ TRIES_MAX: Final = (
 MISSING_S: Final = 1.0  # shorter differences between stated and found length are padding and rounding
 SAMPLES_ALWAYS: Final = 1_000_000  # an index of so many samples is opened even of a file that lost its data
 JUMP_BACK_S: Final = 1.0  # pictures are stored at most a few out of order
-JUMP_AHEAD_S: Final = 3600.0  # recorders that start on motion leave gaps of minutes
+JUMP_AHEAD_S: Final = HOLE_MOST_S  # recorders that start on motion leave gaps of minutes
+# A picture that comes so late, after so many at a usual pace, leaves a hole: nothing was recorded, or the clock set.
+HOLE_S, HOLE_AFTER, HOLE_TIMES = 10.0, 25, 20.0
+STEPS_MAX: Final = 50  # a file that jumps all the time is told by its count
 TAGS_MAX: Final = 64
 TRACKS_MAX, TRACK_TEXT_MAX = 32, 120
 # Said twice: the container decodes while it looks for its streams, and each stream's own decoder is opened later.
@@ -75,9 +79,15 @@ TOO_LARGE: Final = (
 HDR_TRANSFERS: Final = {16: "PQ", 18: "HLG"}
 CLOCK_JUMPS: Final = (
     "clock_jumps",
-    "The recording's own clock jumps inside the file: parts may have been joined, or data were lost. "
+    "The recording's own clock jumps inside the file ({where}): parts may have been joined, or data were lost. "
     "Its length is the sum of its parts.",
-    "文件内部时间码出现跳变：可能由多段拼接而成或存在数据丢失，时长按各段之和计算。",
+    "文件内部时间码出现跳变（{where_zh}）：可能由多段拼接而成或存在数据丢失，时长按各段之和计算。",
+)
+CLOCK_HOLES: Final = (
+    "clock_holes",
+    "Inside the file the pictures or sounds stop and go on later ({where}): nothing was recorded meanwhile, data were "
+    "lost, or the recorder's clock was set.",
+    "文件内部画面或声音中断后继续（{where_zh}）：其间未记录、数据丢失，或设备校过时。",
 )
 PICTURE_UNDECODABLE: Final = (
     "picture_undecodable",
@@ -130,6 +140,7 @@ class _Track:
     last_s: float | None = None
     run_s: float = 0.0
     jumps: int = 0
+    steps: list[tuple[float, float]] = field(default_factory=list)
     tries: int = 0
     frame: Any = None
 
@@ -163,10 +174,15 @@ class _Track:
         """The sum of the steps between packets, which a jump of the clock inside the recording leaves alone."""
         now_s = float((packet.dts if packet.dts is not None else packet.pts) * packet.time_base)
         step_s = now_s - self.last_s if self.last_s is not None else 0.0
-        if -JUMP_BACK_S <= step_s <= JUMP_AHEAD_S:
-            self.run_s += max(0.0, step_s)
-        else:
+        usual_s = self.run_s / (self.packets - 2) if self.packets > HOLE_AFTER else float("inf")
+        is_jump = not -JUMP_BACK_S <= step_s <= JUMP_AHEAD_S
+        if (is_jump or step_s > max(HOLE_S, HOLE_TIMES * usual_s)) and len(self.steps) < STEPS_MAX:
+            length_s = float((packet.duration or 0) * packet.time_base)
+            self.steps.append((round(self.run_s + length_s, 3), round(step_s - length_s, 3)))
+        if is_jump:
             self.jumps += 1
+        else:
+            self.run_s += max(0.0, step_s)
         self.last_s = now_s
 
     def try_decoding(self, packet: Any) -> None:
@@ -197,6 +213,12 @@ class _Seen:
         return max(
             (track.jumps for track in self.tracks.values() if track.stream.type in ("video", "audio")), default=0
         )
+
+    @property
+    def steps(self) -> list[tuple[float, float]]:
+        """Where the clock steps: (second of the recording, seconds that it steps); of the picture before the sound."""
+        told = [one for one in (self.video, self.audio) if one is not None and one.steps]
+        return told[0].steps if told else []
 
     @property
     def data_s(self) -> float | None:
@@ -234,6 +256,8 @@ def _followed(container: Any) -> _Seen:
             track.stream.codec_context.options = KNOWN_DECODERS
     _follow(container, seen, stop=True)
     if not seen.whole and container.duration:
+        for track in seen.tracks.values():
+            track.last_s = None  # what is left out between is no jump
         with contextlib.suppress(av.FFmpegError):
             container.seek(max(0, container.duration + (container.start_time or 0) - 10 * av.time_base))
             _follow(container, seen, stop=False)
@@ -298,11 +322,26 @@ def _warnings(format_name: str, body: bytes, container: Any, seen: _Seen) -> Ite
     elif seen.video is not None and seen.video.frame is None:
         yield PICTURE_UNDECODABLE
     if seen.whole and seen.jumps:
-        yield CLOCK_JUMPS
+        yield _placed(CLOCK_JUMPS, [one for one in seen.steps if _is_jump(one)])
+    if holes := [one for one in seen.steps if not _is_jump(one)]:
+        yield _placed(CLOCK_HOLES, holes)
     stated = format_name in LENGTH_STATED or (format_name == "mp3" and re.search(rb"Xing|Info|VBRI", body[:2048]))
     declared_s, data_s = _declared_s(container), seen.data_s or 0.0
     if stated and declared_s is not None and seen.whole and declared_s - data_s > max(MISSING_S, declared_s / 20):
         yield TRUNCATED
+
+
+def _is_jump(step: tuple[float, float]) -> bool:
+    return not -JUMP_BACK_S <= step[1] <= JUMP_AHEAD_S
+
+
+def _placed(caveat: CaveatRow, steps: Sequence[tuple[float, float]]) -> CaveatRow:
+    """The caveat with where its steps lie: the first three."""
+    code, text, text_zh = caveat
+    told = [(f"at {at_s:.1f} s by {by_s:+.1f} s", f"第 {at_s:.1f} 秒处 {by_s:+.1f} 秒") for at_s, by_s in steps[:3]]
+    more = [("…", "…")] if len(steps) > 3 else []
+    where, where_zh = (sep.join(one[at] for one in (*told, *more)) for at, sep in ((0, ", "), (1, "、")))
+    return code, text.format(where=where or "in its sound"), text_zh.format(where_zh=where_zh or "声音")
 
 
 def _declared_s(container: Any) -> float | None:
@@ -315,6 +354,9 @@ def _container_rows(format_name: str, container: Any, seen: _Seen) -> Iterator[R
     yield from fact("container.data_end_s", None if seen.data_s is None else round(seen.data_s, 6))
     yield from fact("container.bit_rate", container.bit_rate or None)
     yield from fact("container.clock_jumps", seen.jumps if seen.whole and seen.jumps else None)
+    if seen.steps:
+        found = ", ".join(f"{at_s:g}: {by_s:+g}" for at_s, by_s in seen.steps)
+        yield CLOCK_STEPS, found, [list(one) for one in seen.steps]
     if len(tracks := [_track_text(one) for one in container.streams.audio[:TRACKS_MAX]]) > 1:
         yield "audio.tracks", "; ".join(tracks), tracks
     yield from fact(
@@ -558,4 +600,4 @@ def _reads(original: Original) -> bool:
     return original.format in FORMATS_READ
 
 
-EXTRACTOR = Extractor(name="container", version=3, reads=_reads, extract=extract)
+EXTRACTOR = Extractor(name="container", version=4, reads=_reads, extract=extract)

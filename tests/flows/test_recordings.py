@@ -126,6 +126,25 @@ def test_a_pause_that_a_person_explained_is_told_with_the_reason_until_it_is_tak
     assert len(sqlite_home.catalog.events_of_type(["view.case"])) == 3
 
 
+def test_a_clock_that_steps_inside_a_file_is_told_by_the_coverage_of_its_case(
+    sqlite_home: Home, run: Run, tmp_path: Path
+) -> None:
+    [one] = filmed(
+        sqlite_home, tmp_path / "card", segment(1, 0, 1500), container__clock_steps=[[600.0, -30.0], [900.0, 120.0]]
+    )
+    registered(sqlite_home, "A1,查封,10:00,10:25")
+    link(sqlite_home, one, CASE)
+    [report] = run("case", "coverage", CASE, code=1)
+    assert classes(report) == [("clock_step", 0.0), ("clock_step", 120.0)]
+    step, hole = report["duties"][0]["gaps"]
+    assert [step[side]["original"] for side in ("before", "after")] == [one, one]
+    assert [(gap["before"]["position_s"], gap["after"]["position_s"]) for gap in (step, hole)] == [
+        (600.0, 600.0), (900.0, 1020.0),
+    ]  # fmt: skip
+    [shown] = run("show", one)
+    assert shown["properties"]["container.clock_steps"] == [[600.0, -30.0], [900.0, 120.0]]
+
+
 def test_a_checklist_says_what_is_missing_is_signed_and_opened_again_by_what_changes(
     sqlite_home: Home, run: Run, tmp_path: Path
 ) -> None:

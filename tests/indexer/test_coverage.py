@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -194,3 +195,48 @@ def test_the_statement_names_every_device_and_what_each_shows():
     assert english == "ZF-001 or ZF-002 shows 60 min 0 s of 60 min 0 s (100.0%), 59 min 50 s whatever the clocks"
     assert chinese == "由ZF-001 或 ZF-002 记录了 60 分 0 秒，占全程 60 分 0 秒的 100.0%；计入时钟误差，至少 59 分 50 秒"
     assert coverage_of(duty(), [], RULES).statement()[1] == "没有音像记录"
+
+
+def stepping(first_s, last_s, *steps, device="ZF-001", uncertainty_s=0.0, begins_s=0.0):
+    return replace(shown(first_s, last_s, device, uncertainty_s), steps=steps, begins_s=begins_s)
+
+
+def test_a_clock_that_steps_inside_a_file_is_told_and_not_bridged():
+    covered = coverage_of(duty(), [stepping(-60, 3700, (660.0, -30.0))], RULES)
+    assert gaps(covered) == [(600.0, 0.0, "clock_step")]
+    assert (covered.covered_s, covered.fulfilled) == (3600.0, False)
+    [gap] = covered.gaps
+    assert (gap.before_s, gap.after_s, gap.before.original) == (660.0, 660.0, gap.after.original)
+    # What follows may lie half a minute elsewhere; what came before does not.
+    assert covered.sure_s == 600.0 + (3600 - 600 - 30)
+
+
+def test_a_hole_inside_a_file_is_a_gap():
+    covered = coverage_of(duty(), [stepping(0, 3600, (600.0, 300.0))], RULES)
+    assert gaps(covered) == [(600.0, 300.0, "clock_step")]
+    assert (covered.gaps[0].before_s, covered.gaps[0].after_s) == (600.0, 900.0)
+    assert covered.covered_s == 3300.0
+
+
+def test_two_steps_are_two_gaps_and_a_part_of_a_file_knows_only_its_own():
+    whole = [(600.0, 36_000.0), (1200.0, 60.0), (5000.0, -5.0)]
+    assert gaps(coverage_of(duty(), [stepping(0, 3600, *whole)], RULES)) == [
+        (600.0, 0.0, "clock_step"), (1200.0, 60.0, "clock_step"),
+    ]  # fmt: skip
+    # The link begins with second 1000 of the file.
+    assert gaps(coverage_of(duty(2600), [stepping(0, 2600, *whole, begins_s=1000.0)], RULES)) == [
+        (200.0, 60.0, "clock_step")
+    ]
+
+
+def test_another_device_over_a_step_covers_it_and_a_reason_explains_it():
+    step = stepping(0, 3600, (600.0, -30.0))
+    assert coverage_of(duty(), [step, shown(590, 610, "ZF-002")], RULES).fulfilled
+    told = coverage_of(duty(), [step], RULES, [stated(590, 620)])
+    assert gaps(told) == [(600.0, 0.0, "pause_explained")]
+    assert (told.fulfilled, told.excused) == (True, True)
+
+
+def test_a_step_at_the_edge_or_outside_of_a_duty_says_nothing_of_it():
+    assert coverage_of(duty(), [stepping(-60, 3700, (30.0, -30.0))], RULES).gaps == ()
+    assert coverage_of(duty(), [stepping(-60, 3700, (3690.0, -30.0))], RULES).gaps == ()

@@ -61,3 +61,14 @@ def test_what_the_viewing_copy_lacks_lies_where_it_lacks_it() -> None:
         ("soundless", 0.0, 30.0, "sound_begins_late!"), ("undecoded", 95.5, 100.0, "proxy_shorter!"),
         ("broken_off", 100.0, None, "truncated!"),
     ]  # fmt: skip
+
+
+def test_a_clock_that_steps_inside_the_file_is_marked_where_it_does() -> None:
+    told = [[40.0, -3600.0], [12.5, 30.0]]
+    steps = Property(name="container.clock_steps", found="...", value=told, finder="container/4")
+    stepping = replace(known("O"), properties={steps.name: steps})
+    hole, set_back = flaws_of(stepping, None)
+    assert (hole.kind, hole.at_s, hole.to_s) == ("clock_step", 12.5, 42.5)
+    assert (set_back.kind, set_back.at_s, set_back.to_s) == ("clock_step", 40.0, None)
+    assert "-3600.0 s" in set_back.why
+    assert "-3600.0 秒" in set_back.why_zh

@@ -211,6 +211,39 @@ def test_a_clock_that_jumps_is_said_and_the_parts_are_added_up(clip: Path, tmp_p
     answer = extract(str(glued))
     assert warned(answer) == {"clock_jumps"}
     assert understood(answer)["container.data_end_s"] == pytest.approx(4.0, abs=0.2)
+    [[at_s, by_s]] = understood(answer)["container.clock_steps"]
+    assert (at_s, by_s) == (pytest.approx(2.0, abs=0.1), pytest.approx(36_000 - 2, abs=0.2))
+    [(_, text, text_zh)] = answer["caveats"]
+    assert "at 2.0 s by +35998" in text
+    assert "第 2.0 秒处 +35998" in text_zh
+
+
+@pytest.mark.parametrize(("offset_s", "by_s", "code"), [
+    (602.0, 600.0, "clock_holes"),  # ten minutes without a picture
+    (-30.0, -32.0, "clock_jumps"),  # the clock was set back
+])  # fmt: skip
+def test_where_a_clock_steps_inside_a_file_and_by_how_much_is_told(
+    clip: Path, tmp_path: Path, offset_s: float, by_s: float, code: str
+) -> None:
+    parts = []
+    for number, starts_s in enumerate((100.0, 100.0 + offset_s)):
+        part = tmp_path / f"{number}.ts"
+        ffmpeg("-i", clip, "-c", "copy", "-output_ts_offset", starts_s, part)
+        parts.append(part.read_bytes())
+    glued = tmp_path / "glued.ts"
+    glued.write_bytes(b"".join(parts))
+    answer = extract(str(glued))
+    assert warned(answer) == {code}
+    assert understood(answer)["container.clock_steps"] == [[pytest.approx(2.0, abs=0.1), pytest.approx(by_s, abs=0.2)]]
+
+
+def test_a_film_of_one_picture_in_fifteen_seconds_has_no_hole(clip: Path, tmp_path: Path) -> None:
+    slow = tmp_path / "slow.mkv"
+    ffmpeg("-i", clip, "-an", "-c:v", "copy", "-bsf:v", "setts=pts=N*15/TB:dts=N*15/TB", slow)
+    answer = extract(str(slow))
+    assert understood(answer)["video.frames"] == 50
+    assert "container.clock_steps" not in understood(answer)
+    assert not warned(answer)
 
 
 def test_an_index_of_more_samples_than_bytes_is_not_opened(tmp_path: Path) -> None:
