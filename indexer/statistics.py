@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple
@@ -219,15 +219,17 @@ def duty_of(covered: Covered, steps: Steps, registered: Collection[str]) -> Duty
 
 
 def rows_of(
-    films: Sequence[Film], acts: Sequence[Act], offsets: Iterable[ClockOffset], units: Mapping[str, str | None], *,
-    from_at: datetime, to_at: datetime,
+    films: Mapping[Film, int], acts: Sequence[tuple[Act, int]], offsets: Iterable[ClockOffset],
+    units: Mapping[str, str | None], *, from_at: datetime, to_at: datetime,
 ) -> tuple[Row, ...]:  # fmt: skip
-    """Every group. offsets: all that was ever measured; units: registered device -> its unit."""
+    """Every group. films, acts: how many are alike; offsets: all that was ever measured; units: registered device ->
+    its unit."""
     before = [one for one in offsets if one.at < to_at]
     clocks = _Clocks([one for one in before if one.at >= from_at], {one.device for one in before}, units)
-    everything = {**_of_films(films), **_of_acts(acts), **clocks.of(films)}
+    counted = list(films.items())
+    everything = {**_of_films(counted), **_of_acts(acts), **clocks.of(counted)}
     rows = [Row(by="all", name=None, unit=None, figures=Figures(**everything))]
-    by_unit, by_device = _grouped(films, "unit"), _grouped(films, "device")
+    by_unit, by_device = _grouped(counted, "unit"), _grouped(counted, "device")
     acts_by_unit, parts = _grouped(acts, "unit"), _parts(acts)
     for unit in _ordered({*by_unit, *acts_by_unit, *clocks.units()}):
         its = {**_of_films(by_unit[unit]), **_of_acts(acts_by_unit[unit]), **clocks.of(by_unit[unit], unit=unit)}
@@ -247,36 +249,52 @@ class _Part(NamedTuple):
     gaps_s: tuple[float, ...]
 
 
-def _parts(acts: Iterable[Act]) -> dict[str | None, list[_Part]]:
+def _parts(acts: Iterable[tuple[Act, int]]) -> dict[str | None, list[_Part]]:
     found: dict[str | None, list[_Part]] = defaultdict(list)
-    for duty in (one.duty for one in acts if one.duty is not None):
+    for duty in _duties(acts):
         for device in {*duty.by_device, *(device for device, _ in duty.gaps)}:
             gaps_s = tuple(length_s for mine, length_s in duty.gaps if mine == device)
             found[device].append(_Part(duty, duty.by_device.get(device), gaps_s))
     return found
 
 
-def _of_films(films: Sequence[Film]) -> dict[str, Any]:
-    links, lacks = Counter(one.link for one in films), Counter(name for one in films for name in one.lacks)
+def _duties(acts: Iterable[tuple[Act, int]]) -> list[Duty]:
+    return [one.duty for one, count in acts for _ in range(count) if one.duty is not None]
+
+
+def _of_films(films: Sequence[tuple[Film, int]]) -> dict[str, Any]:
+    links: Counter[str] = Counter()
+    lacks: Counter[str] = Counter()
+    for one, count in films:
+        links[one.link] += count
+        for name in one.lacks:
+            lacks[name] += count
     return {
-        "films": len(films), "on_time": sum(one.is_timed and not one.is_late for one in films),
-        "late": sum(one.is_late for one in films), "undated": sum(not one.is_timed for one in films),
+        "films": _sum(films, lambda _: True), "on_time": _sum(films, lambda one: one.is_timed and not one.is_late),
+        "late": _sum(films, lambda one: one.is_late), "undated": _sum(films, lambda one: not one.is_timed),
         "confirmed": links["confirmed"], "proposed": links["proposed"], "unlinked": links[""],
-        "lacking": sum(bool(one.lacks) for one in films), "lacks": {name: lacks[name] for name in ELEMENTS},
+        "lacking": _sum(films, lambda one: bool(one.lacks)), "lacks": {name: lacks[name] for name in ELEMENTS},
     }  # fmt: skip
 
 
-def _of_acts(acts: Sequence[Act]) -> dict[str, Any]:
-    duties = [one.duty for one in acts if one.duty is not None]
-    lacks = Counter(name for one in acts for name in one.lacks)
+def _of_acts(acts: Sequence[tuple[Act, int]]) -> dict[str, Any]:
+    duties = _duties(acts)
+    lacks: Counter[str] = Counter()
+    for act, count in acts:
+        for name in act.lacks:
+            lacks[name] += count
     gaps_s = [length_s for one in duties for _, length_s in one.gaps]
     return {
-        "acts": len(acts), "acts_lacking": sum(bool(one.lacks) for one in acts),
+        "acts": _sum(acts, lambda _: True), "acts_lacking": _sum(acts, lambda one: bool(one.lacks)),
         "act_lacks": {name: lacks[name] for name in OF_ACTIVITIES},
         "duties": len(duties), "kept": sum(one.kept for one in duties), "excused": sum(one.excused for one in duties),
         "required_s": sum(one.required_s for one in duties), "shown_s": sum(one.shown_s for one in duties),
         "gaps": len(gaps_s), "gap_s": sum(gaps_s),
     }  # fmt: skip
+
+
+def _sum(counted: Iterable[tuple[Any, int]], is_so: Callable[[Any], bool]) -> int:
+    return sum(count for one, count in counted if is_so(one))
 
 
 def _of_parts(parts: Sequence[_Part]) -> dict[str, Any]:
@@ -302,8 +320,8 @@ class _Clocks:
     def devices(self) -> set[str]:
         return {one.device for one in self._measured}
 
-    def of(self, films: Sequence[Film], *, unit: Any = ..., device: Any = ...) -> dict[str, Any]:
-        used = {one.device for one in films if one.device is not None}
+    def of(self, films: Iterable[tuple[Film, int]], *, unit: Any = ..., device: Any = ...) -> dict[str, Any]:
+        used = {one.device for one, _ in films if one.device is not None}
         mine = [
             one for one in self._measured
             if (unit is ... or self._unit_of.get(one.device) == unit) and (device is ... or one.device == device)
@@ -318,10 +336,10 @@ class _Clocks:
         }  # fmt: skip
 
 
-def _grouped(listed: Iterable[Any], name: str) -> dict[str | None, list[Any]]:
-    found: dict[str | None, list[Any]] = defaultdict(list)
-    for one in listed:
-        found[getattr(one, name)].append(one)
+def _grouped(counted: Iterable[tuple[Any, int]], name: str) -> dict[str | None, list[tuple[Any, int]]]:
+    found: dict[str | None, list[tuple[Any, int]]] = defaultdict(list)
+    for one in counted:
+        found[getattr(one[0], name)].append(one)
     return found
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 
 import uvicorn
 
+from indexer.evaluation import Kept, evaluated, interval_said
 from indexer.numbering import Numbering
 from indexer.web.app import create_app
 from indexer.web.desk import House
 from pipeline.edges import workload
 from pipeline.errors import CasereelError
 from pipeline.rules import name_profiles
+from pipeline.timing.claiming import zone_of
 from workers.bootstrap import Home, build_accounts, build_exporter, build_finder, build_oidc, build_packages
 from workers.cli.status import standing
 from workers.matching import Matching
@@ -29,10 +32,7 @@ def serve(home: Home, stop: threading.Event, host: str, port: int) -> None:
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    # With many originals the first look at missing numbers takes seconds: it is taken before anybody asks.
-    numbering = house.parts.setdefault("numbering", Numbering())
-    profiles = name_profiles(home.settings.home)
-    threading.Thread(target=numbering.holes, args=(home.catalog, profiles), daemon=True).start()
+    threading.Thread(target=_look, args=(home, house), daemon=True).start()
     threading.Thread(target=_tell_cut_off, args=(home,), daemon=True).start()
     while not stop.wait(0.2) and thread.is_alive():
         pass
@@ -47,6 +47,22 @@ def _tell_cut_off(home: Home) -> None:
         build_exporter(home).clear()
     except CasereelError as error:
         logger.warning("packages that were cut off are not cleared away yet: %s", error)
+
+
+def _look(home: Home, house: House) -> None:
+    """What takes seconds with many originals when it is first asked for was looked at before anybody asks: missing
+    numbers, and the statistics of the days that the page shows first."""
+    numbering: Numbering = house.parts.setdefault("numbering", Numbering())
+    kept: Kept = house.parts.setdefault("evaluation", Kept())
+    time, today = home.settings.time, home.catalog.now().astimezone(zone_of(home.settings)).date()
+    from_on, to_on = interval_said("", "", today)
+    # Whoever asks is told what is wrong.
+    with contextlib.suppress(CasereelError):
+        numbering.holes(home.catalog, name_profiles(home.settings.home))
+        evaluated(
+            home.catalog, home.audit, home.settings.home, from_on=from_on, to_on=to_on, zone=time.zone,
+            deadline_h=time.upload_deadline_h, seen=lambda ids: ids, hidden=(), kept=kept,
+        )  # fmt: skip
 
 
 def house_of(home: Home, matching: Matching | None = None) -> House:

@@ -154,16 +154,19 @@ def _card(event: Mapping[str, Any]) -> Card:
 
 
 def activities(
-    connection: sa.Connection, *, case: str | None = None, between: tuple[datetime, datetime] | None = None
-) -> list[Activity]:
+    connection: sa.Connection, *, case: str | None = None, between: tuple[datetime, datetime] | None = None,
+    steps: Sequence[str] | None = None,
+) -> list[Activity]:  # fmt: skip
     """Every activity, or those of the case with this key, by time. `case` is the number it was registered under.
 
-    between: only those that touch this interval.
+    between: only those that touch this interval; steps: only those of one of these, as registers call them.
     """
     query = sa.select(t.activity).order_by(t.activity.c.from_at, t.activity.c.code)
     if between is not None:
         ends = sa.func.coalesce(t.activity.c.to_at, t.activity.c.from_at)
         query = query.where(t.activity.c.from_at <= between[1], ends >= between[0])
+    if steps is not None:
+        query = query.where(t.activity.c.step.in_(steps))
     if case is not None:
         query = query.where(t.activity.c.case == case_with(case))
     return [_activity(row) for row in connection.execute(query)]

@@ -147,7 +147,7 @@ def _read(connection: sa.Connection, ids: Sequence[str] | None, wanted: Sequence
         ))
     }  # fmt: skip
     facts = _facts(connection, ids, wanted)
-    set_at = _set_at(connection)
+    set_at = clocks_set(connection)
     return [_segment(row, places.get(row.id, ""), facts[row.id], times.get(row.id), set_at) for row in rows]
 
 
@@ -169,7 +169,7 @@ def _facts(connection: sa.Connection, ids: Sequence[str] | None, wanted: Sequenc
     return facts
 
 
-def _set_at(connection: sa.Connection) -> dict[str, tuple[datetime, ...]]:
+def clocks_set(connection: sa.Connection) -> dict[str, tuple[datetime, ...]]:
     """Device -> when its clock was set, as far as it was noted."""
     offset, device = t.clock_offset.c, t.device.c
     query = sa.select(device.code, offset.from_at).join(t.device, device.id == offset.device)

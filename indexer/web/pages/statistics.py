@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from markupsafe import Markup
 
 from indexer import statistics
-from indexer.evaluation import evaluated, interval_said
+from indexer.evaluation import Kept, evaluated, interval_said
 from indexer.statistics import BY, ELEMENTS, FIGURES, OF_ACTIVITIES, By, Figure, Figures, Statistics
 from indexer.statistics_drawn import drawn, lasting, off_by
 from indexer.web.desk import Visit
@@ -93,9 +93,11 @@ def _found(visit: Visit, from_: str, to: str, form: str) -> Statistics:
     desk = visit.desk
     from_on, to_on = interval_said(from_, to, visit.today)
     desk.tell("view.statistics", facts={"from": f"{from_on:%Y-%m-%d}", "to": f"{to_on:%Y-%m-%d}", "as": form})
+    kept: Kept = visit.house.parts.setdefault("evaluation", Kept())
     return evaluated(
         desk.catalog, desk.audit, desk.settings.home, from_on=from_on, to_on=to_on, zone=visit.zone,
         deadline_h=desk.settings.time.upload_deadline_h, seen=desk.seen, hidden=desk.hidden_cases(),
+        kept=kept,
     )  # fmt: skip
 
 
