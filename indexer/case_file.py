@@ -107,11 +107,14 @@ def case_file(
         files = segments.segments(connection, ids)
         recordings = tuple(recordings_of(files))
         own = registers.activities(connection, case=key)
+        written = tuple(_written(connection, linked, zone))
+        paper = {one.original for one in written}
         return CaseFile(
             case=found[0], activities=tuple(own), all_activities=tuple(_meeting(connection, own)), linked=linked,
-            recordings=recordings, photos=tuple(one for one in files if one.kind == "photo"),
+            recordings=recordings,
+            photos=tuple(one for one in files if one.kind == "photo" and one.original not in paper),
             shown=tuple(shown_of(recordings, linked, _steps(connection, ids))),
-            written=tuple(_written(connection, linked, zone)),
+            written=written,
             excuses=tuple(Excuses(catalog, audit).of(keys_of(found[0]))),
             facts=_facts(connection, ids, facts), beside=_beside(connection, ids), broken=_broken(connection, ids),
         )  # fmt: skip
@@ -157,9 +160,11 @@ def _steps(connection: sa.Connection, ids: Sequence[str]) -> dict[str, ClockStep
 
 
 def _written(connection: sa.Connection, linked: Sequence[Linked], zone: str) -> list[Written]:
-    documents = [one for one in linked if one.kind == "document"]
-    ids = [one.original for one in documents]
-    facts, recognized = _facts(connection, ids, _DOCUMENT), registers.with_caveat(connection, RECOGNIZED, ids)
+    papers = [one for one in linked if one.kind in ("document", "photo")]
+    facts = _facts(connection, [one.original for one in papers], _DOCUMENT)
+    # A scan in TIFF is a picture that says when and where what it tells of was done.
+    documents = [one for one in papers if one.kind == "document" or one.original in facts]
+    recognized = registers.with_caveat(connection, RECOGNIZED, [one.original for one in documents])
     return [
         Written(
             original=one.original, name=one.name, kind=str(said.get("record.kind", "")),

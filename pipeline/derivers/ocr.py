@@ -22,7 +22,7 @@ from pipeline.stage import Context, Deriver
 from pipeline.writings import header_of, rows_of
 
 NAME: Final = "ocr"
-VERSION: Final = 1
+VERSION: Final = 2
 BLANK: Final = "document.blank"
 PAGES_MAX: Final = 100
 AT_ONCE: Final = 10
@@ -49,6 +49,7 @@ SAID: Final = {
         "共 {of} 页，其中 {count} 页为图像，未识别文字（{why}）：其上的文字无法检索。",
     ),
 }
+_BY_CAMERA: Final = ("exif.DateTimeOriginal", "exif.GPSDateStamp", "place.lat")
 # Why pages were not tried.
 ABSENT: Final = Words("this system cannot recognise text", "本系统不支持文字识别")
 UNWANTED: Final = Words("the setting media.ocr leaves it out", "设置 media.ocr 已关闭识别")
@@ -115,6 +116,11 @@ def _is_paper(known: Known) -> bool:
     return known.original.kind == "document" or known.original.format == "tiff"
 
 
+def _is_scan(known: Known) -> bool:
+    """Whether it is paper that went through a scanner: a camera's TIFF says when and where it was taken."""
+    return _is_paper(known) and not any(name in known.properties for name in _BY_CAMERA)
+
+
 def _pages(known: Known) -> list[int]:
     if known.original.kind == "document":
         return list(known.value(BLANK) or ())
@@ -144,8 +150,8 @@ def _properties(known: Known, found: dict[int, list[str]]) -> Iterator[Property]
     for name, text, value in rows_of(header_of(pages)):
         other = known.properties.get(name)
         is_said = other is not None and not other.finder.startswith(f"{NAME}/")
-        # A picture of paper was taken at another time and place than the paper tells of.
-        if not is_said and (known.original.kind == "document" or name == "record.numbers"):
+        # A photo of paper was taken at another time and place than the paper tells of.
+        if not is_said and (_is_scan(known) or name == "record.numbers"):
             yield Property(name=name, found=text, value=value)
 
 

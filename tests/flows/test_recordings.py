@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -20,6 +21,7 @@ from pipeline.writings import header_of
 from tests.conftest import QUICK
 from tests.flows.keeping import filmed, link, take
 from tests.flows.test_registers import take_in
+from tests.indexer.web.asking import person
 from workers import cli
 from workers.bootstrap import Home, build_context, build_jobs
 from workers.rebuild import rebuild_catalog
@@ -250,8 +252,9 @@ def test_a_late_file_takes_away_the_caveat_of_its_neighbours_and_hears_of_their_
     assert run("search", "--has-gap") == []
 
 
+@pytest.mark.parametrize("kind", ["document", "photo"])  # as a PDF and a TIFF are
 def test_a_written_record_and_the_recordings_of_its_case_are_held_against_one_another(
-    sqlite_home: Home, run: Run, tmp_path: Path
+    sqlite_home: Home, run: Run, tmp_path: Path, kind: str
 ) -> None:
     [film] = filmed(sqlite_home, tmp_path / "card", segment(1, 1200, 1800))  # 10:20 to 10:50
     [paper] = take(sqlite_home, tmp_path / "scans", "扫描0001.jpg")
@@ -261,7 +264,7 @@ def test_a_written_record_and_the_recordings_of_its_case_are_held_against_one_an
     with sqlite_home.catalog.transaction() as connection:
         [seq] = sqlite_home.audit.record(connection, [NewEvent(type="test", actor="tester", original=paper)])
         sqlite_home.catalog.record(connection, paper, "light-probe", facts, seq)
-        connection.exec_driver_sql(f"UPDATE cr_original SET kind = 'document' WHERE id = '{paper}'")
+        connection.exec_driver_sql(f"UPDATE cr_original SET kind = '{kind}' WHERE id = '{paper}'")
     registered(sqlite_home, "A1,询问,10:20,10:50")
     for one in (film, paper):
         link(sqlite_home, one, CASE)
@@ -273,3 +276,6 @@ def test_a_written_record_and_the_recordings_of_its_case_are_held_against_one_an
     [found] = run("case", "checklist", CASE, code=1)
     [item] = [one for one in found["items"] if one["item"] == "investigation_record"]
     assert item["found"] == [paper]  # by what its text says it is
+    page = person(sqlite_home, "reviewer").page(f"/cases/{quote(CASE)}")
+    assert "<h3>文字记录 1</h3>" in page
+    assert f'<article class="record">\n  <h4><a href="/originals/{paper}">' in page

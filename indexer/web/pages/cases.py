@@ -277,7 +277,9 @@ def _page(
     review = _looked_at(visit, number, "case")
     written = [one.original for one in review.file.written]
     known = {one.original.id: one for one in visit.desk.catalog.known_of_many(written)} if written else {}
-    films = [one for one in review.file.linked if one.kind in ("video", "audio", "photo")]
+    films = [
+        one for one in review.file.linked if one.kind in ("video", "audio", "photo") and one.original not in written
+    ]
     accounts = visit.house.accounts
     looked = looked_at(review.file, accounts.watched(visit.person.name), accounts.stretches(visit.person.name))
     own = [looked[one] for one in [*(one.original for one in films), *written] if one in looked]

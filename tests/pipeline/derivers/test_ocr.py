@@ -62,7 +62,7 @@ def test_a_scan_says_its_fields_with_page_and_line_as_a_typed_record_does(inquir
     assert found["record.persons"] == ["王小明", "谢敏", "张强"]
     assert found["record.where"]["record.place"] == [2, 3]
     assert [number[1:4] for number in found["record.numbers"]] == [["平商务罚-2021-3", 2, 6]]
-    assert {one.finder for one in inquiry.properties} == {"ocr/1"}
+    assert {one.finder for one in inquiry.properties} == {"ocr/2"}
 
 
 def test_its_text_is_told_by_pages_and_stands_upright_however_the_page_lay(inquiry: Facts) -> None:
@@ -117,7 +117,26 @@ def test_a_scan_in_tiff_tells_its_text_by_pages_and_finds_the_same_again(tmp_pat
     again = dict.fromkeys(one.name for one in ocr._properties(
         Known(original=original, properties=before), {1: ["送达回证"], 2: ["案号：平商务罚字〔2021〕3号"]}
     ))  # fmt: skip
-    assert list(again) == ["ocr.pages", "record.numbers"]
+    assert list(again) == ["ocr.pages", "record.kind", "record.case", "record.where", "record.numbers"]
+
+
+def test_a_scan_in_tiff_says_its_fields_as_one_in_pdf_does_and_a_cameras_picture_does_not(
+    inquiry: Facts, tmp_path: Path
+) -> None:
+    source = scanned(tmp_path / "a.tif", page_of_paper(INQUIRY))
+    found = said(read(source, tmp_path))
+    fields = {name for name in said(inquiry) if name.startswith("record.")}
+    assert {name for name in found if name.startswith("record.")} == fields
+    assert {name: found[name] for name in fields - {"record.where", "record.numbers"}} == {
+        name: said(inquiry)[name] for name in fields - {"record.where", "record.numbers"}
+    }
+    assert found["record.where"]["record.place"] == [1, 3]
+    pages: dict[int, list[str]] = {1: INQUIRY.splitlines()}
+    original, probed = probe(source, tools())
+    taken = {one.name: one for one in probed.properties}
+    taken["exif.DateTimeOriginal"] = replace(taken["picture.width"], name="exif.DateTimeOriginal")
+    by_camera = ocr._properties(Known(original=original, properties=taken), pages)
+    assert {one.name for one in by_camera} == {"ocr.pages", "record.numbers"}
 
 
 def test_a_photo_is_read_only_where_photos_are_wanted(tmp_path: Path) -> None:
