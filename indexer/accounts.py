@@ -25,7 +25,7 @@ from pipeline.edges import accounts, watched
 from pipeline.edges.accounts import Account, Session
 from pipeline.edges.audit import NewEvent
 from pipeline.errors import BadInput, NotAllowed
-from pipeline.watched import Stretch, as_data, within
+from pipeline.watched import Stretch, as_data, length_s, within
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -39,6 +39,8 @@ LOCKED_MIN: Final = 15
 PASSWORD_SHORTEST: Final = 10
 # What a telling of what was played may come late or early by: browsers tell of it every 30 s.
 PLAYED_SLACK: Final = timedelta(seconds=5)
+# Less than this between what was told and what is kept is rounding.
+_ROUNDED_S: Final = 0.01
 # Of so many sessions and originals it is known when they last told; of others, when the look began.
 _TELLERS_MOST: Final = 10_000
 # A session's last sign of life is written at most so often: pages and pictures ask for it many times a second.
@@ -299,21 +301,26 @@ class Accounts:
         self, signed: SignedIn, original: str, seconds: float, stretches: Sequence[Stretch] = ()
     ) -> tuple[Stretch, ...]:
         """So many seconds of the original were played in this session's look, and it was these; what was repeated is
-        in the seconds alone. No more is kept than can have played since the look began or it was last told. All that
-        this person has played of it."""
+        in the seconds alone. No more is kept than can have played since the look began or it was last told; the event
+        says how much was told and how much of it was kept. All that this person has played of it."""
         now, person, token, seq = self._catalog.now(), signed.person.name, signed.session.token, 0
         with self._telling:
             since = self._told_since(token, original, now)
             most_s = (now + PLAYED_SLACK - since).total_seconds()
+            told_s = max(seconds, length_s(stretches))
             stretches = within(stretches, most_s)
             fastest = max((one.rate for one in stretches), default=1.0)
             seconds = min(max(seconds, 0.0), 3600.0, most_s * fastest)
+            kept_s = max(seconds, length_s(stretches))
+            is_cut = told_s - kept_s > _ROUNDED_S
             # Only what is written to the log needs its head.
-            with self._audit.alone(self._catalog) if stretches else self._catalog.transaction() as connection:
+            with self._audit.alone(self._catalog) if stretches or is_cut else self._catalog.transaction() as connection:
                 accounts.add_watched(connection, token, original, seconds)
                 found = watched.add(connection, person, original, stretches)
-                if stretches:
-                    facts = {"seconds": round(seconds, 3), "stretches": as_data(stretches)}
+                if stretches or is_cut:
+                    facts: dict[str, Any] = {"seconds": round(seconds, 3), "stretches": as_data(stretches)}
+                    if is_cut:
+                        facts |= {"told_s": round(told_s, 3), "kept_s": round(kept_s, 3)}
                     event = NewEvent(type=watched.WATCHED, actor=person, original=original, facts=facts)
                     [seq] = self._audit.record(connection, [event])
             took_s = max(sum((one.to_s - one.from_s) / one.rate for one in stretches), seconds / fastest)

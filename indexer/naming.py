@@ -112,6 +112,7 @@ NAMES: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "refused": ("未批准", "refused"), "writing": ("正在写出", "being written"), "sealed": ("已封存", "sealed"),
         "finished": ("已完成", "finished"), "failed": ("失败", "failed"),
     },
+    "answer": {"yes": ("是", "yes"), "no": ("否", "no")},
     "outcome": {"done": ("完好", "well"), "refused": ("被拒", "refused"), "failed": ("失败", "failed")},
     "key": {
         "first": ("首个密钥", "the first"), "rotation": ("更换", "rotated"), "lost": ("丢失后更换", "after a loss"),
@@ -308,6 +309,9 @@ NAMES: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "until": ("至", "until"),
         "signature": ("签名", "signature"),
         "told": ("已告知", "told"),
+        "told_s": ("播放器报告（秒）", "seconds told by the player"),
+        "kept_s": ("其中计入（秒）", "seconds of it counted"),
+        "approval_stands": ("批准仍然有效", "the approval still holds"),
         "at_s": ("位置（秒）", "at s"),
         "digest": ("摘要", "digest"),
         "opinion": ("意见", "opinion"),

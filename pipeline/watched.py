@@ -65,6 +65,11 @@ def within(stretches: Iterable[Stretch], most_s: float) -> tuple[Stretch, ...]:
     return tuple(found)
 
 
+def length_s(stretches: Iterable[Stretch]) -> float:
+    """Seconds of them all, what lies in several as often."""
+    return sum((one.to_s - one.from_s for one in stretches), 0.0)
+
+
 def as_data(stretches: Iterable[Stretch]) -> list[list[float]]:
     """As events and pages tell them."""
     return [list(one) for one in stretches]

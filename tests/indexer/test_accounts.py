@@ -179,6 +179,12 @@ def test_no_more_was_played_than_there_was_time_for(
     assert accounts.watched("谢敏")[original] <= 5 + 30 * 4 + 15
     # Who starts anew knows of the beginning of the look alone.
     assert build_accounts(home).add_watched(signed, original, 60.0, [Stretch(400, 460, 1)])[-1] == (400, 460, 1)
-    told = len(home.catalog.events_of_type(["view.watched"]))
     accounts.add_watched(signed, original, 1.0, [Stretch(500, 501, 1)])
-    assert len(home.catalog.events_of_type(["view.watched"])) == told
+    later(home, monkeypatch, timedelta(seconds=5))
+    accounts.add_watched(signed, original, 4.0, [Stretch(600, 604, 1)])
+    # The log says of every telling that was cut how much was told and how much of it was kept, be it nothing.
+    events = [json.loads(line)["facts"] for line in home.catalog.events_of_type(["view.watched"])]
+    assert [(one.get("told_s"), one.get("kept_s"), one["stretches"]) for one in events] == [
+        (3600, 5, [[0, 5, 1]]), (3600, 0, []), (3600, 0, []), (8810, 120, [[100, 110, 0.5], [200, 240, 4]]),
+        (60, 15, [[300, 315, 1]]), (None, None, [[400, 460, 1]]), (1, 0, []), (None, None, [[600, 604, 1]]),
+    ]  # fmt: skip

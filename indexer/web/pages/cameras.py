@@ -20,6 +20,7 @@ from pipeline.annotating import Annotating
 from pipeline.edges.meanwhile import meanwhile
 from pipeline.errors import BadInput
 from pipeline.records import Known
+from pipeline.watched import as_data
 
 ROUTES = APIRouter(tags=["originals"])
 AT_ONCE: Final = 4
@@ -83,7 +84,8 @@ def _recordings(visit: Visit, said: list[str]) -> list[Known]:
 
 
 def _camera(visit: Visit, known: Known, main: Known) -> dict[str, object]:
-    """What its player is given; nudge_s: what to add to its clock beside the main one's, as it was last kept."""
+    """What its player is given; nudge_s: what to add to its clock beside the main one's, as it was last kept;
+    watched: what this person has played of it."""
     annotating = Annotating(visit.desk.catalog, visit.desk.audit, visit.desk.vault)
     nudges = [
         (note.made_at, note.offset_s * sign)
@@ -92,6 +94,8 @@ def _camera(visit: Visit, known: Known, main: Known) -> dict[str, object]:
         if note.offset_s is not None and note.beside == beside.original.id
     ]
     player = player_of(known, zone=visit.zone, may_take=False)
+    played = visit.house.accounts.stretches(visit.person.name, known.original.id).get(known.original.id, ())
+    player["watched"] = as_data(played)
     return {**player, "name": masked(known.original.name), "nudge_s": max(nudges)[1] if nudges else 0.0}
 
 

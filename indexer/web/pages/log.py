@@ -252,6 +252,8 @@ def _value(visit: Visit, value: Any) -> str:
     match value:
         case None | "" | [] | {}:
             return ""
+        case bool():
+            return named(visit.lang, "answer", "yes" if value else "no")
         case dict():
             return f"（{told}）" if (told := _named(visit, value)) else ""
         case list() if all(isinstance(one, str | int) for one in value):

@@ -1,16 +1,9 @@
 // The lane below the picture: waveform, marks, what is looped, where it plays, and a small picture under the pointer.
 
 import { clock, length } from "./frames.js";
+import { bars, drawn } from "./strip.js";
 
-const SVG = "http://www.w3.org/2000/svg", HEIGHT = 48, ALL_HEIGHT = 74, MARKS_LISTED = 300;
-// Beyond this what was watched is told as fast; see pipeline/watched.py.
-export const FAST = 2;
-
-const drawn = (name, attributes) => {
-  const one = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) one.setAttribute(key, value);
-  return one;
-};
+const HEIGHT = 48, ALL_HEIGHT = 74, MARKS_LISTED = 300;
 
 // The small pictures of a WebVTT map. sheets: name -> address.
 export class Sprites {
@@ -175,9 +168,7 @@ export class Lane {
   // What was played of it: seconds from and to, and the speed.
   showWatched(stretches) {
     this.stretches = stretches;
-    this.svg.querySelector("g.watched").replaceChildren(...stretches.map(([from, to, rate]) => drawn("rect", {
-      x: this.x(from), y: HEIGHT + 18, width: Math.max(0.5, this.x(to) - this.x(from)), height: 6, class: rate > FAST ? "fast" : "usual",
-    })));
+    this.svg.querySelector("g.watched").replaceChildren(...bars(stretches, (at) => this.x(at), HEIGHT + 18));
   }
 
   // Where a note stands; those shown before go.

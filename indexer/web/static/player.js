@@ -2,7 +2,8 @@
 
 import { call } from "./pages.js";
 import { Frames, clock, fetched, length, moment } from "./frames.js";
-import { FAST, Lane, Sprites } from "./lane.js";
+import { Lane, Sprites } from "./lane.js";
+import { inWords } from "./strip.js";
 import { Notes } from "./notes.js";
 import { Watched } from "./watched.js";
 
@@ -271,11 +272,8 @@ export class Player {
 
   // What of it this person has played so far, drawn and in words.
   paintWatched() {
-    const { watched, words } = this, all = this.length, seen = Math.min(watched.playedS(), all), fast = seen - watched.playedS(FAST);
-    this.lane.showWatched(watched.stretches);
-    const share = all ? Math.floor(seen / all * 100 + 1e-6) : 0;
-    const said = words.watched.replace("{seen}", length(seen)).replace("{all}", length(all)).replace("{share}", `${share} %`);
-    this.$("watched").textContent = seen < 0.5 ? `○ ${words.unwatched}` : `◉ ${said}${fast < 1 ? "" : words.watchedFast.replace("{fast}", length(fast))}`;
+    this.lane.showWatched(this.watched.stretches);
+    this.$("watched").textContent = inWords(this.watched, this.length, this.words);
   }
 }
 

@@ -3,6 +3,7 @@
 
 import { call } from "./pages.js";
 import { Frames, moment } from "./frames.js";
+import { Strip, inWords } from "./strip.js";
 import { Watched } from "./watched.js";
 
 const EVERY_MS = 50;
@@ -17,6 +18,7 @@ class Camera {
     Object.assign(this, { box, about, nudgeS: about.nudge_s, media: box.querySelector("video, audio"), late: [], isThere: false, frames: about.frame_times ? undefined : null });
     if (about.frame_times) Frames.from(about.frame_times).then((frames) => { this.frames = frames.there.length ? frames : null; }, () => { this.frames = null; });
     this.$ = (name) => box.querySelector(`[data-is="${name}"]`);
+    this.strip = new Strip(this.$("strip"));
     this.follow();
     for (const name of ["seeking", "play", "pause", "ratechange"]) this.media.addEventListener(name, () => { this.late = []; });
   }
@@ -55,6 +57,12 @@ class Camera {
     if (this.media.readyState >= 1 && !this.media.seeking && Math.abs(this.media.currentTime - at) > within) this.media.currentTime = at;
   }
 
+  // What of it this person has played so far, drawn and in words.
+  paintWatched(words) {
+    this.strip.show(this.watched.stretches, this.length);
+    this.$("watched").textContent = inWords(this.watched, this.length, words);
+  }
+
   isPlaced(ms) { return Math.abs(this.media.currentTime - this.at(ms)) <= 2 * PLACED_S; }
 }
 
@@ -78,9 +86,12 @@ class Together {
     });
     document.addEventListener("keydown", (event) => this.key(event));
     for (const one of this.cameras) {
-      new Watched(one.media, one.about.original, {
+      one.watched = new Watched(one.media, one.about.original, {
         spans: (from, to) => (one.frames === null ? [[from, to]] : one.frames?.spans(from, to)), rate: () => this.rate,
+        before: one.about.watched ?? [], changed: () => one.paintWatched(this.words),
       });
+      one.media.addEventListener("durationchange", () => one.paintWatched(this.words));
+      one.paintWatched(this.words);
     }
     this.last = performance.now();
     for (const one of this.cameras) for (const name of ["waiting", "seeked", "canplay", "ended"]) one.media.addEventListener(name, () => this.tick());
@@ -223,6 +234,7 @@ class Together {
     range.setAttribute("aria-valuetext", moment(this.ms, offset));
     for (const one of this.cameras) {
       one.box.classList.toggle("absent", !one.isThere);
+      one.strip.point(one.media.currentTime, one.length);
       one.$("role").textContent = one.media.error ? `⚠ ${words.broken}` : !one.isThere ? `◌ ${words.absent}` : this.playing && !one.isReady ? `⧗ ${words.loads}` : one === this.main ? `★ ${words.main}` : `→ ${words.follows}`;
       one.$("clock").textContent = one.about.undated ? words.undated : one.isThere ? moment(one.nowMs, offset) : "";
       one.$("apart").textContent = one.isThere && one !== this.main ? words.apart.replace("{seconds}", (Math.round((one.apartS ?? 0) * 100) / 100 || 0).toFixed(2)) : "";

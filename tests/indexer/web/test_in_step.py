@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,6 +37,11 @@ SAMPLES = f"""async (until) => {{
 }}"""
 SPREAD = f"(() => {{ const all = ({MOMENTS})(); return Math.max(...all) - Math.min(...all); }})()"
 FIRST = f"({MOMENTS})()[0]"
+# Of each strip: where its bars begin and end, in seconds.
+BARS = """() => together.cameras.map((one) => [...one.box.querySelectorAll("g.watched rect")].map((bar) => {
+  const { x, width } = bar;
+  return [x.baseVal.value, x.baseVal.value + width.baseVal.value].map((at) => at / one.strip.width * one.length);
+}))"""
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +116,7 @@ def apart(moments: list[float]) -> float:
 
 
 def test_all_wait_for_the_one_that_is_still_being_loaded(
-    together: tuple[Any, str], originals: list[str], filmed: Home
+    together: tuple[Any, str], originals: list[str], filmed: Home, tmp_path: Path
 ) -> None:
     page, at = together
     held: list[Any] = []
@@ -138,6 +144,22 @@ def test_all_wait_for_the_one_that_is_still_being_loaded(
     for original, begins_ms in zip(originals, BEGINS_MS, strict=True):
         first = FROM_S - begins_ms / 1000
         assert any(abs(one.from_s - first) < 0.5 and one.to_s > first + 0.7 for one in ran("谢敏")[original]), original
+    # It is drawn under each, at its place, and told in words; what is played now comes to it.
+    page.goto(at)
+    until(page, "window.together?.cameras.every((one) => one.length > 1 && one.strip.width !== 1000)")
+    said = page.locator("[data-camera] [data-is=watched]").all_inner_texts()
+    assert [one[:9] for one in said] == ["◉ 您已观看 0:"] * 4
+    drawn = page.evaluate(BARS)
+    for original, bars in zip(originals, drawn, strict=True):
+        expected = [(one.from_s, one.to_s) for one in ran("谢敏")[original]]
+        assert bars == [pytest.approx(one, abs=0.3) for one in expected], original
+    page.evaluate("together.goTo(together.main.startMs + 40000)")
+    until(page, "together.cameras.every((one) => one.isReady && one.isPlaced(together.ms))")
+    page.keyboard.press(" ")
+    until(page, f"{FIRST} > 41000")
+    page.keyboard.press(" ")
+    until(page, f"({BARS})().every((bars) => bars.some(([from, to]) => from > 30 && to - from > 0.5))")
+    page.screenshot(path=tmp_path / "strips.png", full_page=True)
 
 
 # It begins again late, without the player having asked for it.
