@@ -2,8 +2,7 @@
 
 Dialects read: bracketed (`[latitude : 1.2] [longitude : 3.4]`, also misspelt `longtitude`); `GPS(lon,lat,satellites)`
 of the Mavic and Phantom lines; `GPS(lat,lon,1.0M)` of the Matrice line. Times have dots or dashes, and milliseconds and
-microseconds apart by commas. Not covered: newer models without subtitles (`djmd` tracks). The clock is the drone's own,
-its zone is not said.
+microseconds apart by commas. Newer models write none (`djmd`). The clock is the drone's own, its zone is not said.
 Source: sample files of eight models published by their owners.
 """
 

@@ -1,7 +1,7 @@
 """GoPro telemetry inside MP4: the satellites' clock and the place of the first fix.
 
 Read from the `GoPro MET` track: GPS5 with GPSU and GPSF (Hero 5-10, Max, Fusion), GPS9 (Hero 11 on). Not covered: the
-whole track, accelerometers, the `djmd` tracks of drones. Source: the GPMF specification that GoPro publishes.
+whole track, accelerometers. Source: the GPMF specification that GoPro publishes.
 """
 
 from __future__ import annotations

@@ -2,7 +2,9 @@
 
 Sidecars (`.xmp`) and packets that lie open inside JPEG, TIFF, PNG, WebP, HEIF and camera raw. Not covered: packets
 compressed or split over several segments (extended XMP), histories, regions. Where a camera's own EXIF says the same,
-that counts. Source: ISO 16684-1; XMP specification part 2 (Exif namespace: positions as `deg,min[,sec]` and a letter).
+that counts; DJI's own names of the place where it does not.
+Source: ISO 16684-1; XMP specification part 2 (Exif namespace: positions as `deg,min[,sec]` and a letter); the maker's
+guide to pictures of one of its drones (`drone-dji`).
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ EMBEDDED_IN: Final = frozenset((
     "jxl", "jp2", "psd",
 ))  # fmt: skip
 
+_DJI: Final = "http://www.dji.com/drone-dji/1.0/"
 _RDF: Final = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _NAMES: Final = {
     ("http://ns.adobe.com/xap/1.0/", "CreateDate"): "xmp.CreateDate",
@@ -38,6 +41,9 @@ _NAMES: Final = {
     ("http://ns.adobe.com/tiff/1.0/", "Make"): "device.make",
     ("http://ns.adobe.com/tiff/1.0/", "Model"): "device.model",
     ("http://ns.adobe.com/exif/1.0/aux/", "SerialNumber"): "device.serial",
+    (_DJI, "UTCAtExposure"): "xmp.UTCAtExposure",
+    (_DJI, "DroneModel"): "device.model",
+    (_DJI, "DroneSerialNumber"): "device.serial",
     ("http://cipa.jp/exif/1.0/", "BodySerialNumber"): "device.serial",
     ("http://cipa.jp/exif/1.0/", "SerialNumber"): "device.serial",
 }
@@ -123,8 +129,11 @@ def _value(name: str, text: str) -> str | None:
 
 def _place_rows(facts: Facts) -> Iterator[Row]:
     lat, lon = facts.get((_EXIF, "GPSLatitude")), facts.get((_EXIF, "GPSLongitude"))
-    lat_deg, lon_deg = _degrees(lat or "", 90), _degrees(lon or "", 180)
-    if lat is None or lon is None or lat_deg is None or lon_deg is None:
+    if lat is None or lon is None:
+        yield from _drone_rows(facts)
+        return
+    lat_deg, lon_deg = _degrees(lat, 90), _degrees(lon, 180)
+    if lat_deg is None or lon_deg is None:
         return
     yield "place.lat", lat, lat_deg
     yield "place.lon", lon, lon_deg
@@ -132,6 +141,19 @@ def _place_rows(facts: Facts) -> Iterator[Row]:
         metres = _fraction(height)
         below = facts.get((_EXIF, "GPSAltitudeRef")) == "1"
         yield "place.alt_m", height, -metres if below and metres is not None else metres
+
+
+def _drone_rows(facts: Facts) -> Iterator[Row]:
+    """Of DJI's own names; early models misspelt the longitude, and noughts mean that there was no position."""
+    lat = facts.get((_DJI, "GpsLatitude"), "")
+    lon = facts.get((_DJI, "GpsLongitude")) or facts.get((_DJI, "GpsLongtitude"), "")
+    lat_deg, lon_deg = _degrees(lat, 90), _degrees(lon, 180)
+    if lat_deg is None or lon_deg is None or not (lat_deg or lon_deg):
+        return
+    yield "place.lat", lat, lat_deg
+    yield "place.lon", lon, lon_deg
+    if height := facts.get((_DJI, "AbsoluteAltitude")):
+        yield "place.alt_m", height, _fraction(height)
 
 
 def _degrees(text: str, most: int) -> float | None:
@@ -166,4 +188,4 @@ def _reads(original: Original) -> bool:
     return original.format == "xmp" or original.format in EMBEDDED_IN
 
 
-EXTRACTOR = Extractor(name="xmp", version=1, reads=_reads, extract=extract)
+EXTRACTOR = Extractor(name="xmp", version=2, reads=_reads, extract=extract)

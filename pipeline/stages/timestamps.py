@@ -31,10 +31,10 @@ from pipeline.timing.filmed import (
 from pipeline.timing.history import LESSON, OPEN, device_key, in_order, lesson_of, lesson_text
 from pipeline.timing.lateness import late_upload
 from pipeline.timing.names import places_of, read_name
-from pipeline.timing.satellites import offset_by_satellites
+from pipeline.timing.satellites import ZONELESS, offset_by_satellites
 
 NAME = "timestamps"
-VERSION = 5
+VERSION = 6
 _RECORDED: Final = ("video", "audio", "photo")
 
 
@@ -109,7 +109,9 @@ def offset_told(
 
     by: the person who decided that their time is right.
     """
-    return offset_by_satellites(claims, shown_when_begun(known, around, claims, settings), known, around, by)
+    own = [one for one in claims if one.source not in ZONELESS]
+    shown = shown_when_begun(known, around, own, settings)
+    return offset_by_satellites(claims, shown, known, around, by, duration_s_of(known))
 
 
 def _learnt(

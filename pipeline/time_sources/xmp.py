@@ -16,6 +16,7 @@ from pipeline.stage import TimeSource
 from pipeline.timing.claiming import claim_of_property, zone_of
 
 _TAGS: Final = (
+    "xmp.UTCAtExposure",
     "xmp.DateTimeOriginal",
     "xmp.DateCreated",
     "xmp.DateTimeDigitized",
@@ -29,4 +30,4 @@ def _claims(known: Known, settings: Settings) -> Iterable[TimeClaim]:
     return [claim for tag in _TAGS if (claim := claim_of_property(known, tag, zone)) is not None]
 
 
-TIME_SOURCE = TimeSource(name="xmp", version=1, claims=_claims)
+TIME_SOURCE = TimeSource(name="xmp", version=2, claims=_claims)

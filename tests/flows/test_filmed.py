@@ -150,7 +150,7 @@ def test_a_device_that_is_registered_later_is_measured_then_and_its_other_record
         Property(name="codes.clock", found="x", value={"unit": [1, 10], "readings": seen}, finder="codes/1"),
         Property(name="exif.DateTimeOriginal", found=f"{begun_at + AHEAD + LOCAL:%Y:%m:%d %H:%M:%S}", value=None,
                  finder="exif/1"),
-        Property(name="file_name.device", found="HA1234567", value="HA1234567", finder="timestamps/5"),
+        Property(name="file_name.device", found="HA1234567", value="HA1234567", finder="timestamps/6"),
     ]  # fmt: skip
     mine = Property(name="register.device", found="x", value="ZF-001", finder="link/4")
     jobs = build_jobs(home)

@@ -162,6 +162,24 @@ def test_a_packet_is_read_beside_and_inside_a_photo(tmp_path: Path, before: byte
     assert values["place.alt_m"] == -90.5
 
 
+@pytest.mark.parametrize(("longitude", "place"), [
+    ('d:GpsLongitude="+106.2081234"', (37.4213, 106.2081234)), ('d:GpsLongtitude="-70.5"', (37.4213, -70.5)),
+    ('e:GPSLatitude="50,30N" e:GPSLongitude="14,15E" d:GpsLongitude="+106.2"', (50.5, 14.25)),
+])  # fmt: skip
+def test_a_drones_own_names_tell_place_and_time_where_the_usual_ones_do_not(
+    tmp_path: Path, longitude: str, place: tuple[float, float]
+) -> None:
+    packet = f"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="DJI Meta Data" xmlns:d="http://www.dji.com/drone-dji/1.0/"
+ xmlns:e="http://ns.adobe.com/exif/1.0/" d:GpsLatitude="+37.4213000" {longitude} d:AbsoluteAltitude="+592.502"
+ d:UTCAtExposure="2025:05:20 02:12:54.019996" d:DroneModel="M4E" d:DroneSerialNumber="1581F7FVC251A00CE000"/>
+</rdf:RDF></x:xmpmeta>"""
+    values = understood(xmp.extract(written(tmp_path / "a", packet)))
+    assert (values["place.lat"], values["place.lon"]) == pytest.approx(place)
+    assert (values["device.model"], values["device.serial"]) == ("M4E", "1581F7FVC251A00CE000")
+    assert values["xmp.UTCAtExposure"] == "2025-05-20T02:12:54.019996"
+
+
 def test_no_packet_is_no_fault_and_a_broken_one_is(tmp_path: Path) -> None:
     assert xmp.extract(written(tmp_path / "a", "nothing"))["properties"] == []
     with pytest.raises(Unreadable):

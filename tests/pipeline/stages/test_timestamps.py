@@ -48,9 +48,9 @@ def test_every_source_is_asked_and_named(tmp_path: Path) -> None:
 def test_the_decision_and_its_caveats_name_the_stage(tmp_path: Path) -> None:
     facts = run(tmp_path)
     assert facts.time is not None
-    assert facts.time.finder == "timestamps/5"
+    assert facts.time.finder == "timestamps/6"
     assert [(caveat.code, caveat.finder) for caveat in facts.caveats] == [
-        ("clock_eight_hours", "timestamps/5"), ("late_upload", "timestamps/5"),
+        ("clock_eight_hours", "timestamps/6"), ("late_upload", "timestamps/6"),
     ]  # fmt: skip
 
 

@@ -106,3 +106,73 @@ def test_a_long_unmeasured_clock_is_told_again_and_a_registered_telling_is_not_r
     [first] = offsets_of()
     assert first.how == "gps"
     assert offsets_of(first) == ()
+
+
+def with_track(begins_s, ends_s, fmt="gpx", length_s=600.0):
+    """A film of ten minutes whose clock is 20 s ahead; a track beside it runs from and to these seconds of it."""
+    said = {"sidecar.source": fmt} | {
+        f"sidecar.{end}": f"{FIX + timedelta(seconds=second):%Y-%m-%dT%H:%M:%S}Z"
+        for end, second in (("start", begins_s), ("end", ends_s))
+    }
+    track = make_known(said, name=f"a.{fmt}", format_name=fmt)
+    return make_known(
+        {"container.creation_time": "2026-03-02T09:00:20.000000Z", "container.duration_s": length_s}, name="a.mp4",
+        sidecars=(track,),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("begins_s", "ends_s", "fmt"), [(0, 600, "gpx"), (4, 598, "nmea"), (50, 599, "gpx")])
+def test_a_track_as_long_as_its_film_bounds_the_beginning_from_both_sides(begins_s, ends_s, fmt):
+    found = told(with_track(begins_s, ends_s, fmt))
+    assert abs(found.offset_s - 20) <= found.uncertainty_s
+    assert found.uncertainty_s == pytest.approx((begins_s + 600 - ends_s) / 2 + 2, abs=0.01)
+    assert f"a.{fmt}" in found.by
+
+
+def test_a_track_that_ran_longer_tells_nothing_and_says_so():
+    stray = told(with_track(-300, 700))
+    assert isinstance(stray, Unfit)
+    assert "400 s longer" in stray.en
+    assert "400 秒" in stray.zh
+    # A drone's subtitles and a dock's manifest are the device's own clock.
+    assert told(with_track(0, 600, "drone")) is None
+    assert told(with_track(0, 600, length_s=0.0)) is None
+
+
+@pytest.mark.corpus
+def test_a_real_track_measures_the_clock_of_a_film_of_its_length(corpus):
+    from pipeline.extractors.gpx import extract
+
+    found = {name: (text, value) for name, text, value in extract(
+        str(corpus / "mapillary__mapillary_tools/data/gpx/sf_30km_h.gpx"))["properties"]}  # fmt: skip
+    first, last = (datetime.fromisoformat(found[f"sidecar.{end}"][0]) for end in ("start", "end"))
+    track = make_known({name: value for name, (_, value) in found.items()}, name="sf_30km_h.gpx", format_name="gpx")
+    length_s = (last - first).total_seconds() + 1
+    shows = first + timedelta(seconds=37)
+    filmed = make_known(
+        {"container.creation_time": f"{shows:%Y-%m-%dT%H:%M:%S.%fZ}", "container.duration_s": length_s},
+        sidecars=(track,),
+    )  # fmt: skip
+    measured = told(filmed)
+    assert abs(measured.offset_s - 37) <= measured.uncertainty_s < 4
+
+
+@pytest.mark.parametrize("zone_h", [0, 8, -5])
+def test_an_action_cameras_position_measures_but_for_a_zone(zone_h):
+    said = FIX + timedelta(hours=zone_h, seconds=5)
+    camera = make_known({
+        "container.creation_time": "2026-03-02T09:00:20.000000Z", "container.duration_s": 60.0,
+        "djmd.GPSDateTime": f"{said:%Y-%m-%d %H:%M:%S}", "djmd.at_s": 5.0,
+    }, name="DJI_20260302090020_0001_D.MP4")  # fmt: skip
+    found = told(camera)
+    assert abs(found.offset_s - 20) <= found.uncertainty_s < 3
+
+
+def test_a_drones_exposure_by_satellites_may_hold_the_leap_seconds():
+    """As pictures of one drone in a public collection are: 10:12:34 by its clock, 02:12:54 by satellites."""
+    drone = make_known({
+        "exif.DateTimeOriginal": "2025:05:20 10:12:34", "xmp.UTCAtExposure": "2025-05-20T02:12:54.019996",
+    }, name="DJI_20250520101234_0001_V.JPG")  # fmt: skip
+    found = told(drone)
+    for behind_s in (20.02, 2.02):
+        assert abs(found.offset_s + behind_s) <= found.uncertainty_s < 12
