@@ -220,7 +220,7 @@ class Home:
 
     def at_intake(self) -> list[dict[str, Any]]:
         """What every living process says of the folders it watches and of the files it waits for."""
-        return [one for one in build_jobs(self).workers() if one.get("watchers")]
+        return [one for one in build_jobs(self).living.workers() if one.get("watchers")]
 
     def close(self) -> None:
         """Nothing of it is open."""
@@ -430,7 +430,7 @@ def make_home(settings: Settings) -> bool:
     try:
         built.vault.create()
         jobs = Jobs(built.catalog, settings.work)
-        jobs.prepare()
+        jobs.queue.prepare()
         if fresh:
             with built.catalog.transaction() as connection:
                 [seq] = built.audit.record(connection, [NewEvent(type="home.made", actor=built.actor)])

@@ -226,7 +226,7 @@ def drop_unrecorded_derivatives(home: Home) -> int:
 def patrol(home: Home, stop: threading.Event) -> None:
     """A round at every interval until told to stop; a fault of one round does not end the next."""
     jobs = build_jobs(home, "patrol")
-    jobs.show_life()
+    jobs.living.show()
     slow = threading.Thread(target=keep_fixity, args=(home, stop), daemon=True)
     slow.start()
     threading.Thread(target=_build_index, args=(home, stop), daemon=True).start()
@@ -235,11 +235,11 @@ def patrol(home: Home, stop: threading.Event) -> None:
         while not stop.is_set():
             walks = time.monotonic() - walked_s >= WALK_EVERY_S
             try:
-                jobs.said = {"last": round_of(home, kept=kept, walks=walks, builds=False)}
+                jobs.living.said = {"last": round_of(home, kept=kept, walks=walks, builds=False)}
                 walked_s = time.monotonic() if walks else walked_s
             except CasereelError as error:
                 logger.warning("patrol: %s", error)
-                jobs.said = {"trouble": error.sentence}
+                jobs.living.said = {"trouble": error.sentence}
             _watch_clock(kept, stop)
         slow.join(timeout=20)
     finally:

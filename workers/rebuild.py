@@ -47,7 +47,7 @@ def rebuild_catalog(
         built = replace(built, vault=vault)
     jobs = Jobs(built.catalog, settings.work)
     try:
-        jobs.prepare()
+        jobs.queue.prepare()
         replayed = replay(built.vault, built.catalog, built.audit, moved)
         missing = {one: built.catalog.id_of_digest(one) or "" for one in replayed.missing}
         gone = {missing[one]: [f"The original {one} is not in the vault"] for one in replayed.missing}
@@ -126,7 +126,7 @@ def _require_no_workers(settings: Settings) -> None:
     catalog = Catalog(settings.catalog_url)
     try:
         with contextlib.suppress(sa.exc.DatabaseError):
-            alive = Jobs(catalog, settings.work).workers()
+            alive = Jobs(catalog, settings.work).living.workers()
             if alive:
                 raise BadInput(
                     f"{len(alive)} processes still work on this home: stop `casereel up` first",

@@ -125,7 +125,7 @@ def watch(home: Home, stop: threading.Event) -> None:
     """Watches until told to stop, and says what it sees to whoever asks for the status."""
     jobs = build_jobs(home, "watch")
     watcher = Watcher(home, build_accession(home, jobs, actor=jobs.worker_id))
-    jobs.show_life(watchers=watcher.standing())
+    jobs.living.show(watchers=watcher.standing())
     try:
         teller = threading.Thread(target=_keep_telling, args=(jobs, watcher, stop.wait), daemon=True)
         teller.start()
@@ -151,4 +151,7 @@ def _keep_at_desk(desk: Desk, stop: threading.Event) -> None:
 def _keep_telling(jobs: Any, watcher: Watcher, ended: Callable[[float], bool]) -> None:
     while not ended(1.0):
         with contextlib.suppress(RuntimeError):  # the dictionaries grow while they are read
-            jobs.said = {"watchers": watcher.standing(), "waiting": [list(one) for one in watcher.waiting()[:20]]}
+            jobs.living.said = {
+                "watchers": watcher.standing(),
+                "waiting": [list(one) for one in watcher.waiting()[:20]],
+            }

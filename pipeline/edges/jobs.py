@@ -1,22 +1,15 @@
-"""Durable work: the only module that knows DBOS.
+"""Durable work: one row of `cr_job` for each turn of an original, with the token that fences a worker taken for dead.
 
-The library gives queues, claims with exactly one runner, recovery and schedules, on SQLite and PostgreSQL. Ours
-is thin: one row of `cr_job` for each turn of an original, with the token that fences a worker that was taken
-for dead; worker identity and heartbeat; takeover; the operators' verbs; pruning. A lane of an original is one
-workflow; it is queued in the transaction that makes it necessary, so a fact and the work it asks for
-commit together. `begin` and `finish` decide what is recorded, and never the queue.
+Below lie `queue`, which hands out the lanes, and `living`, which knows who works. A lane of an original is queued
+in the transaction that makes it necessary, so a fact and the work it asks for commit together. `begin` and
+`finish` decide what is recorded, and never the queue.
 """
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import os
-import socket
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -25,19 +18,13 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from config.settings import WorkSettings
-from pipeline.edges import failpoint, isolations, processes
+from pipeline.edges import isolations
 from pipeline.edges import tables as t
-from pipeline.edges.catalog import Catalog, make_engine
+from pipeline.edges.catalog import Catalog
+from pipeline.edges.living import Living
+from pipeline.edges.queue import Queue
 from pipeline.errors import BadInput, Superseded
 
-logger = logging.getLogger(__name__)
-# Where DBOS finds no handler it adds one that holds on to the standard error of that moment, even when that is closed.
-logging.getLogger("dbos").addHandler(logging.NullHandler())
-
-# Raised only when the new code could not go on with running work; work of another generation is not touched.
-GENERATION: Final = "lanes-1"
-APPLICATION: Final = "casereel"
-WORKFLOW: Final = "lane"
 # The lower number first; `aside` is what nobody waits for.
 PRIORITIES: Final = {
     "photo": 40, "sidecar": 40, "document": 45, "audio": 60, "other": 70, "video": 80, "aside": 200,
@@ -45,11 +32,6 @@ PRIORITIES: Final = {
 RETRY_FIRST_S, RETRY_LONGEST_S = 5.0, 600.0
 # What an older version did is done anew at the earliest so long after.
 OLDER_AFTER: Final = timedelta(days=1)
-AUDIT_EVERY_S: Final = 30.0
-# Light stages take milliseconds, a long film's proxy takes hours.
-TOOK_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0, 600.0, 3600.0, 14400.0)
-# Both would connect to somebody else's service; they are taken out of the environment.
-UNWANTED_VARIABLES: Final = ("DBOS__CLOUD", "DBOS__CONDUCTOR_URL", "DBOS__CONDUCTOR_KEY")
 
 
 @dataclass(frozen=True)
@@ -99,43 +81,6 @@ class JobRow:
     stage_version: int | None = None
 
 
-@dataclass
-class Took:
-    """How long jobs ran, counted since this process began. within: how many ran for at most each of TOOK_S."""
-
-    count: int = 0
-    sum_s: float = 0.0
-    within: list[int] = field(default_factory=lambda: [0] * len(TOOK_S))
-
-    def add(self, seconds: float) -> None:
-        """One more ran for so long."""
-        self.count += 1
-        self.sum_s += seconds
-        self.within = [count + (seconds <= most_s) for count, most_s in zip(self.within, TOOK_S, strict=True)]
-
-
-class Vigil:
-    """How long each name has shown the same value to this process, by its own counted seconds.
-
-    Nobody's wall clock has a say: neither of this host, nor of the database. Between two looks at most `longest_s`
-    count, for a process that itself stood still saw nothing of the others meanwhile.
-    """
-
-    def __init__(self, *, longest_s: float, ticks_s: Callable[[], float] = time.monotonic) -> None:
-        self._longest_s, self._ticks_s, self._last_s = longest_s, ticks_s, ticks_s()
-        self._seen: dict[str, tuple[object, float]] = {}
-
-    def unchanged_s(self, values: Mapping[str, object]) -> dict[str, float]:
-        """For each name, for how long its value is the same; 0 at the first sight. Names left out are forgotten."""
-        now_s = self._ticks_s()
-        passed_s, self._last_s = min(now_s - self._last_s, self._longest_s), now_s
-        before, self._seen = self._seen, {}
-        for name, value in values.items():
-            known, so_far_s = before.get(name, (value, -passed_s))
-            self._seen[name] = (value, so_far_s + passed_s if known == value else 0.0)
-        return {name: so_far_s for name, (_, so_far_s) in self._seen.items()}
-
-
 class Jobs:
     """The jobs of one catalog, seen from one process.
 
@@ -143,22 +88,11 @@ class Jobs:
     """
 
     def __init__(self, catalog: Catalog, settings: WorkSettings, *, role: str = "client") -> None:
-        self._catalog, self._settings, self._role = catalog, settings, role
-        self.worker_id = f"{socket.gethostname()}-{os.getpid()}-{str(ULID())[-8:]}"
-        self._client: Any = None
-        self._dbos_engine: sa.Engine | None = None
-        self._stop = threading.Event()
-        self._heart: threading.Thread | None = None
-        self._guard: threading.Thread | None = None
-        self._running: dict[str, float] = {}
-        self._shares: dict[str, float] = {}
-        self._took: dict[tuple[str, str], Took] = {}
-        self._running_lock = threading.Lock()
-        # Of its own, for it is taken within transactions, and who holds the other may wait for one.
-        self._took_lock = threading.Lock()
-        self._launched = False
-        self.said: dict[str, Any] = {}
-        self._vigil = Vigil(longest_s=2 * settings.heartbeat_s)
+        self._catalog, self._settings = catalog, settings
+        self.queue = Queue(catalog)
+        self.living = Living(catalog, self.queue, settings, role=role)
+        self.worker_id = self.living.worker_id
+        self._ghosts: set[str] = set()
 
     # -- adding work, inside a transaction of the caller's
 
@@ -251,16 +185,8 @@ class Jobs:
         self, connection: sa.Connection, original_id: str, lane: str, *, kind: str, run: int = 1, delay_s: float = 0.0
     ) -> None:
         """The lane of this original is queued when the transaction commits; the same run twice is queued once."""
-        options: dict[str, Any] = {
-            "workflow_name": WORKFLOW,
-            "queue_name": lane,
-            "workflow_id": _workflow(original_id, lane, run),
-            "priority": PRIORITIES[kind],
-            "app_version": GENERATION,
-        }
-        if delay_s:
-            options["delay_seconds"] = delay_s
-        self._queue_client().enqueue_in_transaction(connection, options, original_id, lane)
+        workflow = _workflow(original_id, lane, run)
+        self.queue.put(connection, workflow, original_id, lane, priority=PRIORITIES[kind], delay_s=delay_s)
 
     def again(
         self, connection: sa.Connection, original_id: str, lane: str, stages: Sequence[str],
@@ -284,7 +210,7 @@ class Jobs:
         is_at_work = any(row.state in ("waiting", "running") for row in rows)
         run = max(row.run for row in rows)
         if is_at_work and not aside and all(row.state != "running" for row in rows):
-            is_at_work = not _is_aside(connection, _workflow(original_id, lane, run))
+            is_at_work = self.queue.priority_of(connection, _workflow(original_id, lane, run)) != PRIORITIES["aside"]
         connection.execute(
             sa.update(t.job).where(*here, t.job.c.stage.in_(stages)).values(
                 state="waiting", token=None, worker=None, waiting_since=datetime.now(UTC), started_at=None,
@@ -365,23 +291,12 @@ class Jobs:
         )  # fmt: skip
         if done.rowcount != 1:
             raise Superseded(f"The job {claim.job} is no longer this worker's")
-        with self._took_lock:
-            if state in ("done", "failed"):
-                self._took.setdefault((claim.stage, state), Took()).add(time.monotonic() - claim.begun_s)
+        if state in ("done", "failed"):
+            self.living.doing.ended(claim.stage, state, time.monotonic() - claim.begun_s)
 
-    @contextlib.contextmanager
-    def progressing(self, claim: Claim) -> Iterator[Callable[[float], None]]:
+    def progressing(self, claim: Claim) -> AbstractContextManager[Callable[[float], None]]:
         """Signs of life tell how far this job is, by what the function given here is told (0.0 to 1.0)."""
-
-        def tell(share: float) -> None:
-            with self._running_lock:
-                self._shares[claim.job] = round(share, 3)
-
-        try:
-            yield tell
-        finally:
-            with self._running_lock:
-                self._shares.pop(claim.job, None)
+        return self.living.doing.progressing(claim.job)
 
     def require_held(self, claim: Claim) -> None:
         """Returns while the claim holds. Raises Superseded once the job is cancelled or taken over."""
@@ -422,109 +337,25 @@ class Jobs:
 
         Its row with a first sign of life is there before its first claim.
         """
-        from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 
-        for name in UNWANTED_VARIABLES:
-            os.environ.pop(name, None)
-        self._dbos_engine = make_engine(self._catalog.url, writes=True)
-        DBOS(
-            config=DBOSConfig(
-                name=APPLICATION,
-                system_database_url=_dbos_url(self._catalog.url),
-                system_database_engine=self._dbos_engine,
-                executor_id=self.worker_id,
-                application_version=GENERATION,
-                serializer=DBOSPortableJSONSerializer(),
-                log_level="CRITICAL" if not logger.isEnabledFor(logging.INFO) else "WARNING",
-                run_migrations=False,
-                # Its thread sleeps so long and is waited for at the end.
-                notification_listener_polling_interval_sec=0.5,
-                use_listen_notify=False,
-            )
-        )
-
-        def lane_of_original(original_id: str, lane: str) -> str:
-            workflow = str(DBOS.workflow_id)
-            with self._tracked(workflow):
+        def on_run(workflow: str, original_id: str, lane: str) -> str:
+            with self.living.doing.within(workflow):
                 if self._is_overtaken(workflow, original_id, lane):
                     return "overtaken"
                 on_lane(original_id, lane)
             return "ended"
 
-        DBOS.workflow(name=WORKFLOW, max_recovery_attempts=1000)(lane_of_original)
-        DBOS.listen_queues(list(queues))
-        self.show_life(queues=sorted(queues))
-        DBOS.launch()
-        for lane, count in queues.items():
-            DBOS.register_queue(lane, worker_concurrency=count, polling_interval_sec=self._settings.poll_s)
-        self._launched = True
-        self._start_heart()
-
-    def show_life(self, **said: Any) -> None:
-        """This process is listed among the workers, and its heart beats. said: what `status` shows of it."""
-        self.said = said
-        self._start_guard()  # first, for the catalog itself may be what a stopped worker holds locked
-        with self._catalog.transaction() as connection:
-            connection.execute(
-                sa.insert(t.worker).values(
-                    id=self.worker_id, role=self._role, host=processes.this_host(), pid=os.getpid(),
-                    generation=GENERATION, started_s=_clock(connection), seen_s=_clock(connection), state="alive",
-                    said=self._says(),
-                )
-            )  # fmt: skip
-        if self._role != "work":
-            self._start_heart()
-
-    def _start_heart(self) -> None:
-        self._heart = threading.Thread(target=self._beat_on, name="heartbeat", daemon=True)
-        self._heart.start()
-
-    def _start_guard(self) -> None:
-        self._guard = threading.Thread(target=self._stand_guard, name="guard", daemon=True)
-        self._guard.start()
-
-    def _says(self) -> dict[str, Any]:
-        with self._running_lock:
-            shares: dict[str, Any] = {"progress": dict(self._shares)} if self._shares else {}
-            shares["running"] = len(self._running)
-        with self._took_lock:
-            if self._took:
-                shares["took"] = [
-                    {"stage": stage, "state": state, "count": one.count, "sum_s": round(one.sum_s, 3),
-                     "within": list(one.within)}
-                    for (stage, state), one in sorted(self._took.items())
-                ]  # fmt: skip
-        return {**self.said, **shares, "born": processes.born(os.getpid())}
+        self.queue.run(
+            self.worker_id, queues, on_run, poll_s=self._settings.poll_s,
+            first=lambda: self.living.enlist(queues=sorted(queues)),
+        )  # fmt: skip
+        self.living.beat_on(self._care)
 
     def close(self, drain_s: int = 20) -> None:
         """No work is taken any more; what is unfinished after the drain is taken over by others at once."""
-        if self._launched:
-            from dbos import DBOS
-
-            DBOS.destroy(workflow_completion_timeout_sec=drain_s)
-            self._launched = False
-        self._stop.set()
-        if self._guard is not None:
-            self._guard.join(timeout=5)
-        if self._heart is not None:
-            self._heart.join(timeout=5)
-            with contextlib.suppress(Exception), self._catalog.transaction() as connection:
-                connection.execute(sa.update(t.worker).where(t.worker.c.id == self.worker_id).values(seen_s=0.0))
-        if self._client is not None:
-            self._client.destroy()
-            self._client = None
-        if self._dbos_engine is not None:
-            self._dbos_engine.dispose()
-
-    @contextlib.contextmanager
-    def _tracked(self, workflow: str) -> Iterator[None]:
-        with self._running_lock:
-            self._running[workflow] = time.monotonic()
-        try:
-            yield
-        finally:
-            with self._running_lock:
-                self._running.pop(workflow, None)
+        self.queue.stop(drain_s)
+        self.living.end()
+        self.queue.close()
 
     def _is_overtaken(self, workflow: str, original_id: str, lane: str) -> bool:
         """Whether the lane was queued once more since: both side by side would take the turns from each other."""
@@ -533,146 +364,23 @@ class Jobs:
             last = connection.execute(sa.select(sa.func.max(t.job.c.run)).where(*here)).scalar()
         return last is not None and int(workflow.rpartition(":")[2]) < last
 
-    def _beat_on(self) -> None:
-        """Beats until the end. Who takes turns ends itself when they may be another's by now; others beat again."""
-        last_ok, audited, suspects = time.monotonic(), time.monotonic(), set[str]()
-        while not self._stop.wait(self._settings.heartbeat_s):
-            try:
-                if not self._beat() and self._role == "work":
-                    _end_myself("another worker took this one for dead")
-                last_ok = time.monotonic()
-                if self._launched:
-                    self._reap()
-                    if time.monotonic() - audited > AUDIT_EVERY_S:
-                        suspects, audited = self._give_back_ghosts(suspects), time.monotonic()
-                        self.queue_stranded()
-                        self.shorten_delays()
-            except Exception:
-                logger.warning("no sign of life could be written", exc_info=True)
-                if self._role == "work" and time.monotonic() - last_ok > self._settings.lease_s * 0.8:
-                    _end_myself("the catalog could not be reached for most of the lease")
+    def _care(self) -> None:
+        self._give_back_ghosts()
+        self.queue_stranded()
+        self.shorten_delays()
 
-    def _beat(self) -> bool:
-        """A sign of life. False where another worker took this one's turns over; without turns it lives again."""
-        mine = sa.update(t.worker).where(t.worker.c.id == self.worker_id)
-        if self._role == "work":
-            mine = mine.where(t.worker.c.state == "alive")
-        with self._catalog.transaction() as connection:
-            seen_s = _beat_after(connection, t.worker.c.seen_s)
-            beaten = connection.execute(mine.values(seen_s=seen_s, said=self._says(), state="alive"))
-        return beaten.rowcount == 1
-
-    def _stand_guard(self) -> None:
-        """Ends workers of this host that stand still past their lease, and so frees all that they hold locked.
-
-        Beside the heart and only reading: the heart itself may be waiting for what they hold.
-        """
-        vigil = Vigil(longest_s=2 * self._settings.heartbeat_s)
-        while not self._stop.wait(self._settings.heartbeat_s):
-            try:
-                self._end_the_standing(vigil)
-            except Exception:
-                logger.warning("nobody could be looked after", exc_info=True)
-
-    def _end_the_standing(self, vigil: Vigil) -> None:
-        """One look. The dead are looked at too: whoever took over from them may be on another host."""
-        here = sa.select(t.worker).where(t.worker.c.role == "work", t.worker.c.host == processes.this_host())
-        with self._catalog.snapshot() as connection:
-            rows = connection.execute(here).all()
-        standing = {row.id: row for row in rows if processes.stands_still(row.pid, row.said.get("born"))}
-        for worker, still_s in vigil.unchanged_s({one: row.seen_s for one, row in standing.items()}).items():
-            if still_s > self._settings.lease_s and processes.end(standing[worker].pid):
-                logger.warning("ended %s: it stood still for its whole lease", worker)
-
-    def _reap(self) -> None:
-        """Takes over the work of workers that show no life: one reaper at a time."""
-        with self._catalog.transaction() as connection:
-            rows = connection.execute(sa.select(t.worker).where(t.worker.c.state.in_(["alive", "dying"]))).all()
-            lifeless = self._lifeless(rows)
-            living = {row.id for row in rows} - lifeless
-            if not self._lead(connection, "reaper", living):
-                return
-            dying = sorted(lifeless - {self.worker_id})
-            if not dying:
-                return
-            connection.execute(sa.update(t.worker).where(t.worker.c.id.in_(dying)).values(state="dying"))
-        self._take_over(dying)
-        left = set(self._pending(dying).values())
-        gone = [one for one in dying if one not in left]
-        with self._catalog.transaction() as connection:
-            connection.execute(sa.update(t.worker).where(t.worker.c.id.in_(gone)).values(state="dead"))
-        logger.info("took over from %s", ", ".join(dying))
-
-    def _lifeless(self, rows: Sequence[Any]) -> set[str]:
-        """Those that said goodbye, whose process is gone, or whose beat did not change for a lease."""
-        unchanged_s = self._vigil.unchanged_s({row.id: row.seen_s for row in rows})
-        return {
-            row.id for row in rows
-            if row.state == "dying" or row.seen_s == 0.0 or unchanged_s[row.id] > self._settings.lease_s
-            or processes.is_gone(row.host, row.pid)
-        }  # fmt: skip
+    def _give_back_ghosts(self) -> None:
+        """Work claimed under this worker's name that it is not doing: seen twice, it is queued again."""
+        ghosts = self.living.doing.not_in(lambda: self.queue.claimed_by([self.worker_id]).keys())
+        for workflow in ghosts & self._ghosts:
+            self.queue.give_back(workflow)
+        self._ghosts = ghosts
 
     def shorten_delays(self) -> None:
-        """No retry is put off for longer than the longest wait: not for years, where the clock was set back since."""
-        client = self._queue_client()
-        latest_ms = (time.time() + RETRY_LONGEST_S) * 1000
-        for one in client.list_workflows(status="DELAYED", load_input=False, load_output=False):
-            if (one.delay_until_epoch_ms or 0) > latest_ms:
-                client.set_workflow_delay(one.workflow_id, delay_seconds=RETRY_LONGEST_S)
-
-    def _take_over(self, dying: list[str]) -> None:
-        from dbos import DBOS
-
-        if hasattr(DBOS, "_recover_pending_workflows"):
-            DBOS._recover_pending_workflows(dying)
-        else:  # the same with public calls, should the private one go
-            DBOS.resume_workflows(list(self._pending(dying)))
-
-    def _pending(self, workers: Sequence[str]) -> dict[str, str]:
-        """Workflow -> worker of what these workers were doing, of this generation."""
-        listed = self._queue_client().list_workflows(
-            status="PENDING", executor_id=list(workers), app_version=GENERATION, load_input=False, load_output=False
-        )
-        return {one.workflow_id: one.executor_id for one in listed}
-
-    def _give_back_ghosts(self, before: set[str]) -> set[str]:
-        """Work claimed under this worker's name that it is not doing: seen twice, it is queued again."""
-        from dbos import DBOS
-
-        with self._running_lock:
-            ghosts = set(self._pending([self.worker_id])) - set(self._running)
-        for workflow in ghosts & before:
-            DBOS.resume_workflow(workflow)
-        return ghosts
-
-    def _lead(self, connection: sa.Connection, name: str, living: Set[str]) -> bool:
-        """Whether this worker has the part of this name: it had it, nobody has it, or who had it lives no more.
-
-        The row's time is for people to read; what lives is judged by beats alone.
-        """
-        row = connection.execute(sa.select(t.lock).where(t.lock.c.name == name).with_for_update()).one_or_none()
-        if row is not None and row.holder != self.worker_id and row.holder in living:
-            return False
-        values = {"holder": self.worker_id, "until_s": _clock(connection) + self._settings.lease_s}
-        if row is not None:
-            connection.execute(sa.update(t.lock).where(t.lock.c.name == name).values(values))
-            return True
-        with contextlib.suppress(sa.exc.IntegrityError), connection.begin_nested():
-            connection.execute(sa.insert(t.lock).values(name=name, **values))
-            return True
-        return False
+        """No retry is put off for longer than the longest wait."""
+        self.queue.shorten_delays(RETRY_LONGEST_S)
 
     # -- looking, and the operators' verbs
-
-    def prepare(self) -> None:
-        """The queue's own tables exist in the catalog's database."""
-        from dbos import DBOS
-
-        level = logging.getLogger("dbos").level
-        logging.getLogger("dbos").setLevel(logging.ERROR)
-        with contextlib.redirect_stdout(sys.stderr):
-            DBOS.migrate(_dbos_url(self._catalog.url))
-        logging.getLogger("dbos").setLevel(level)
 
     def listed(
         self, *, state: str | None = None, original: str | None = None, jobs: Sequence[str] | None = None,
@@ -783,25 +491,6 @@ class Jobs:
             )
             return {row[0]: row[1] for row in rows}
 
-    def workers(self) -> list[dict[str, Any]]:
-        """Every process that shows life or whose work is not yet taken over: `worker role host pid seen_s_ago said`.
-
-        took: by stage and how jobs ended, how long they ran, counted since the process began (`Took`).
-        """
-        with self._catalog.snapshot() as connection:
-            now = connection.execute(sa.select(_clock(connection))).scalar() or 0.0
-            rows = connection.execute(
-                sa.select(t.worker).where(t.worker.c.state != "dead", t.worker.c.seen_s > 0).order_by(t.worker.c.id)
-            ).all()
-        return [
-            {
-                "worker": row.id, "role": row.role, "host": row.host, "pid": row.pid, "state": row.state,
-                "seen_s_ago": round(max(now - row.seen_s, 0.0), 1),
-                **{name: value for name, value in row.said.items() if name != "born"},
-            }
-            for row in rows if not processes.is_gone(row.host, row.pid)
-        ]  # fmt: skip
-
     def stranded(self, *, waiting_s: float = 60.0, limit: int = 500) -> list[tuple[str, str]]:
         """(original, lane) that wait for so long although nothing is queued, running or put off for them."""
         now = datetime.now(UTC)
@@ -828,13 +517,7 @@ class Jobs:
         found = {key: workflow for key, workflow in found.items() if key[1] == "light" or key[0] not in light}
         if not found:
             return []
-        alive = {
-            one.workflow_id
-            for one in self._queue_client().list_workflows(
-                workflow_ids=list(found.values()), status=["PENDING", "ENQUEUED", "DELAYED"],
-                load_input=False, load_output=False,
-            )
-        }  # fmt: skip
+        alive = self.queue.alive(list(found.values()))
         return [key for key, workflow in found.items() if workflow not in alive]
 
     def queue_stranded(self, *, waiting_s: float = 60.0) -> int:
@@ -847,82 +530,14 @@ class Jobs:
 
     def prune(self, keep_days: int) -> int:
         """Finished entries of the queue older than this are gone; the catalog's own rows stay."""
-        client, dropped = self._queue_client(), 0
-        before = datetime.fromtimestamp(time.time() - keep_days * 86400, UTC).isoformat()
-        while ids := [
-            one.workflow_id
-            for one in client.list_workflows(
-                status=["SUCCESS", "ERROR", "CANCELLED"],
-                completed_before=before,
-                load_input=False,
-                load_output=False,
-                limit=500,
-            )
-        ]:
-            client.delete_workflows(ids)
-            dropped += len(ids)
-        with self._catalog.transaction() as connection:
-            old = _clock(connection) - 7 * 86400.0
-            connection.execute(sa.delete(t.worker).where(t.worker.c.state == "dead", t.worker.c.started_s < old))
+        dropped = self.queue.prune(keep_days)
+        self.living.forget()
         return dropped
-
-    def _queue_client(self) -> Any:
-        if self._client is None:
-            from dbos import DBOSClient, DBOSPortableJSONSerializer
-
-            for name in UNWANTED_VARIABLES:
-                os.environ.pop(name, None)
-            self._client = DBOSClient(
-                system_database_url=_dbos_url(self._catalog.url),
-                system_database_engine=self._dbos_engine or self._catalog.engine,
-                application_name=APPLICATION,
-                serializer=DBOSPortableJSONSerializer(),
-                lazy=True,
-            )
-        return self._client
 
 
 def _workflow(original_id: str, lane: str, run: int) -> str:
     """The name of a lane's run in the queue."""
     return f"{lane}:{original_id}:{run}"
-
-
-def _is_aside(connection: sa.Connection, workflow: str) -> bool:
-    """Whether this run still waits in the queue, behind all other work."""
-    # Read within the transaction: the library's own connection would wait for it.
-    schema = "dbos" if connection.dialect.name == "postgresql" else None
-    entry = sa.table(
-        "workflow_status", sa.column("workflow_uuid"), sa.column("status"), sa.column("priority"), schema=schema
-    )
-    waits = (entry.c.workflow_uuid == workflow, entry.c.status.in_(["ENQUEUED", "DELAYED"]))
-    return connection.execute(sa.select(entry.c.priority).where(*waits)).scalar() == PRIORITIES["aside"]
-
-
-def _dbos_url(url: str) -> str:
-    address = sa.make_url(url)
-    if address.get_backend_name() == "postgresql":
-        address = address.set(drivername="postgresql+psycopg")
-    return address.render_as_string(hide_password=False)
-
-
-def _beat_after(connection: sa.Connection, last: sa.ColumnElement[float]) -> sa.ColumnElement[float]:
-    """The moment of a beat, never the same as the last one's, even where the clock stands."""
-    now = _clock(connection)
-    return sa.case((now.between(last - 1.0, last), last + 0.001), else_=now)
-
-
-def _clock(connection: sa.Connection) -> sa.ColumnElement[float]:
-    """The wall clock of the database, in seconds: for people to read. Nothing is decided by it but what to prune."""
-    if connection.dialect.name == "sqlite":
-        return sa.literal_column("(julianday('now') - 2440587.5) * 86400.0", sa.Float)
-    return sa.literal_column("extract(epoch from clock_timestamp())::float8", sa.Float)
-
-
-def _end_myself(why: str) -> None:
-    """The work of this process belongs to others now; its children end with it."""
-    logger.error("ending: %s", why)
-    failpoint.at("worker.fenced")
-    processes.end(os.getpid())
 
 
 def _job_row(row: Any) -> JobRow:

@@ -267,7 +267,7 @@ def test_explain_tells_what_a_waiting_file_waits_for(sqlite_home: Home, casereel
     named = [list(one) for one in watcher.waiting()]
     assert {one[0] for one in named} == {str(folder / "a.mp4.part"), str(folder / "b.mp4.part")}
     seen = build_jobs(sqlite_home, "watch")
-    seen.show_life(watchers=watcher.standing(), waiting=[one for one in named if "a.mp4" in one[0]])
+    seen.living.show(watchers=watcher.standing(), waiting=[one for one in named if "a.mp4" in one[0]])
     told = explained(casereel, folder / "a.mp4.part", "zh")
     assert (told["why"], told["do"]) == ("文件名表明仍在复制", "请等待，会自动接收")
     assert explained(casereel, folder / "b.mp4.part")["why"] == "2 files of its folder wait to be taken in"

@@ -269,7 +269,7 @@ def test_g5_a_burst_while_the_watcher_stands_still_misses_nothing(
 def _standing(home: Home) -> list[Any]:
     jobs = build_jobs(home)
     try:
-        return [root for one in jobs.workers() for root in one.get("watchers", ())]
+        return [root for one in jobs.living.workers() for root in one.get("watchers", ())]
     finally:
         jobs.close()
 

@@ -106,7 +106,7 @@ def _unknown(app: App, built: Home, path: Path) -> tuple[dict[str, Any], str]:
     """The first of these that has something to say of a path that is not in custody."""
     from workers.bootstrap import build_jobs
 
-    workers = build_jobs(built).workers()
+    workers = build_jobs(built).living.workers()
     why, do = (
         _offline(app, workers, path)
         or _waiting(app, built, workers, path)

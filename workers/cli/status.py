@@ -46,7 +46,7 @@ def standing(built: Home) -> dict[str, Any]:
     from workers.bootstrap import build_follower
 
     jobs, now = Jobs(built.catalog, built.settings.work), built.catalog.now()
-    states, unfinished, workers = built.catalog.counts(), jobs.unfinished(), jobs.workers()
+    states, unfinished, workers = built.catalog.counts(), jobs.unfinished(), jobs.living.workers()
     usage = shutil.disk_usage(built.settings.home)
     reserve = int(usage.total * built.settings.vault.reserve_share)
     rate = workload.intake_bytes_per_hour(built.catalog, now)

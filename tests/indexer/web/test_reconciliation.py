@@ -77,7 +77,7 @@ def test_what_was_announced_or_lies_there_and_is_not_safe_is_listed_with_what_to
     refuse(home, "三月/链接.mp4")
     jobs = Jobs(home.catalog, home.settings.work, role="watch")
     watcher = {"path": "/in", "mode": "events", "ok": True, "alarm": "", "waiting": 3}
-    jobs.show_life(watchers=[watcher], waiting=[["/in/还在写.mp4", "it grows", "仍在写入"]])
+    jobs.living.show(watchers=[watcher], waiting=[["/in/还在写.mp4", "it grows", "仍在写入"]])
     found = data(operator)
     assert found["open"] == {"announced": 4, "refused": 1, "waiting": 3, "compared": 0, "incidents": 0}
     assert found["announced"][0]["missing_names"] == ["0012.mp4", "0013.mp4"]

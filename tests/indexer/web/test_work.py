@@ -14,8 +14,8 @@ from starlette.testclient import TestClient
 
 from indexer import health, metrics
 from indexer.web.app import create_app
-from pipeline.edges.jobs import TOOK_S
 from pipeline.edges.keys import keys_folder
+from pipeline.edges.living import TOOK_S
 from pipeline.edges.workload import gist
 from pipeline.restricting import Restricting
 from tests.flows.keeping import REVIEWER, take
