@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from workers.cli import SOME_FAILED, App, app_of
+from workers.cli._cases import looks_at
 from workers.cli._persons import allowed
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ def tell(number: str, sign: bool, by: str | None, reason: str, opinion: str) -> 
     from indexer import case_json
     from indexer.review import review_of, rules_in
     from workers.bootstrap import home
-    from workers.cli.case import looks_at
 
     app = app_of()
     with home(app.settings) as built:

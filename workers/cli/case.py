@@ -9,11 +9,11 @@ import click
 
 from indexer.masking import masked
 from workers.cli import SOME_FAILED, app_of
+from workers.cli._cases import looks_at, required_case
 from workers.cli._persons import allowed, as_person, because
 
 if TYPE_CHECKING:
     from pipeline.records import Case
-    from workers.bootstrap import Home
 
 
 @click.group(short_help="Cases, parties and activities: list, show, import, coverage, slate.")
@@ -252,21 +252,6 @@ def checklist(number: str, sign: bool, by: str | None, opinion: str, reason: str
     return tell(number, sign, by, reason, opinion)
 
 
-def looks_at(built: Home, number: str, page: str) -> None:
-    """The look at a case is an event before anything of it is shown. Raises NotAllowed, BadInput as for no case."""
-    from indexer.access import require
-    from indexer.assigning import purpose_of
-    from pipeline.case_numbers import comparable
-
-    require(built.reviewer, "view")
-    is_seen = built.is_case_seen(number)
-    its = built.assigning().gives_purpose(built.reviewer, {comparable(number)}) if is_seen else None
-    why = purpose_of(its, app_of().lang) if its else {}
-    built.tell("view.case", facts={**why, "case": number, "page": page})
-    if not is_seen:
-        required_case(number, [])
-
-
 @case.command(short_help="Make the card that links a recording to its case when it is filmed.")
 @click.argument("number")
 @click.option(
@@ -306,15 +291,6 @@ def slate(number: str, to: Path | None, as_: str | None) -> None:
     to.write_bytes(made)
     app.emit({"case": printed, "card": card, "file": str(to)},
              app.in_words(f"案件板 {card}（{printed}）：{to}", f"case slate {card} ({printed}): {to}"))  # fmt: skip
-
-
-def required_case(number: str, found: list[Case]) -> Case:
-    """The case that was found. Raises BadInput where none was."""
-    from pipeline.errors import BadInput
-
-    if not found:
-        raise BadInput(f"No case has the number {number}", zh=f"没有案号为 {number} 的案件", found=number)
-    return found[0]
 
 
 def _names(one: Case) -> str:
