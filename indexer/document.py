@@ -232,6 +232,11 @@ def cases_of(known: Known) -> tuple[str, ...]:
     return tuple({link.case_key: link.case for link in reversed(links)}.values())[::-1]
 
 
+def tells_maker(name: str) -> bool:
+    """Whether `device_of` or `officer_of` asks a property with this name."""
+    return _last_part(name) in (*_DEVICE_NAMES, *_OFFICER_NAMES)
+
+
 def device_of(known: Known) -> str | None:
     """What recorded it: as registered or stated, else the file's own serial number or name of the device."""
     return next(iter([*_registered(known, "device"), *_stated(known, "device"), *_values(known, _DEVICE_NAMES)]), None)

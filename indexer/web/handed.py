@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from indexer.document import device_of, officer_of
+from indexer.document import device_of, officer_of, tells_maker
 from indexer.masking import masked
 from indexer.numbering import Numbering
 from indexer.web.receiving import UPLOAD
@@ -205,11 +205,13 @@ def _waiting(desk: Desk, hidden: _Hidden) -> tuple[list[Mapping[str, Any]], list
 
 
 def receipt(desk: Desk, which: Narrowed, *, first: int, limit: int) -> tuple[list[Row], list[Refused], int]:
-    """The arrivals that this person may know of, oldest first, what was refused, and how many arrivals there are."""
+    """The arrivals that this person may know of, oldest first, without links and caveats, what was refused, and how
+    many arrivals there are."""
     hidden = _Hidden(desk)
     with desk.catalog.snapshot() as connection:
         found = arrivals.oldest(connection, which, skip=first, limit=limit)
-        rows = _rows(connection, [one for one in found if one.original not in hidden.of], hidden)
+        came = [one for one in found if one.original not in hidden.of]
+        twins = arrivals.twins(connection, [one.original for one in came if one.status == "duplicate"])
         refused = list(_refused(desk, arrivals.refused_since(connection, which.since, desk.settings.watched), hidden))
         root = desk.settings.watched.get(which.source or "")
         place = str(root / which.folder if root and which.folder else root or "")
@@ -217,9 +219,13 @@ def receipt(desk: Desk, which: Narrowed, *, first: int, limit: int) -> tuple[lis
         count = arrivals.count(connection, which, hidden.originals)
     by = {
         one.original.id: " · ".join(said for said in (device_of(one), officer_of(one)) if said)
-        for one in desk.catalog.known_of_many(sorted({row.came.original for row in rows}))
+        for one in desk.catalog.told_of_many(sorted({one.original for one in came}), tells_maker)
     }
-    rows = [replace(row, recorded_by=by.get(row.came.original, "")) for row in rows]
+    rows = [
+        Row(came=one, name=masked(one.name), way=way_of(one.source), links=(), caveats=(),
+            twin=twins.get(one.original) if one.status == "duplicate" else None, recorded_by=by.get(one.original, ""))
+        for one in came
+    ]  # fmt: skip
     return rows, its if which.source is None or root else [], count
 
 

@@ -193,6 +193,15 @@ class Catalog:
             knowns = [replace(one, restrictions=closed.get(one.original.id, ())) for one in knowns]
         return [replace(one, filed=said[one.original.id]) for one in knowns] if filed else knowns
 
+    def told_of_many(self, ids: Sequence[str], is_wanted: Callable[[str], bool]) -> list[Known]:
+        """What was stated with these originals and their sidecars, and their properties with a wanted name; nothing
+        else of what is known of them. In the order asked; those that are not there are absent."""
+        told: list[Known] = []
+        with self.snapshot() as connection:
+            for some in in_pieces(ids):
+                told += _told(connection, some, is_wanted)
+        return told
+
     def _known(self, connection: sa.Connection, ids: Sequence[str], with_data: bool, *, sidecars: bool) -> list[Known]:
         originals = {row.id: row for row in connection.execute(sa.select(t.original).where(t.original.c.id.in_(ids)))}
         missing = [one for one in ids if one not in originals]
@@ -915,6 +924,34 @@ def _can_be_found(facts: Facts) -> bool:
         (facts.properties, facts.time_claims, facts.time, facts.links, facts.caveats, facts.made, facts.fingerprints,
          facts.parent)
     )  # fmt: skip
+
+
+def _told(connection: sa.Connection, ids: Sequence[str], is_wanted: Callable[[str], bool]) -> list[Known]:
+    original, arrival, found = t.original.c, t.arrival.c, t.property_.c
+    own = {row.id: row for row in connection.execute(sa.select(t.original).where(original.id.in_(ids)))}
+    beside: dict[str, list[Any]] = defaultdict(list)
+    query = sa.select(t.original).where(original.parent.in_(ids), original.state != "disposed")
+    for row in connection.execute(query.order_by(original.id)):
+        beside[row.parent].append(row)
+    every = [*own, *(row.id for its in beside.values() for row in its)]
+    arrivals: dict[str, list[Arrival]] = defaultdict(list)
+    stated = sa.or_(*(arrival[f"stated_{name}"].is_not(None) for name in Stated.__dataclass_fields__))
+    for row in connection.execute(sa.select(t.arrival).where(arrival.original.in_(every), stated).order_by(arrival.id)):
+        arrivals[row.original].append(_arrival(row))
+    names = connection.execute(sa.select(found.name).where(found.original.in_(every)).distinct()).scalars()
+    wanted = [name for name in names if is_wanted(name)]
+    properties: dict[str, dict[str, Property]] = defaultdict(dict)
+    told = sa.select(found.original, found.name, found.found, found.value, found.finder)
+    told = told.where(found.original.in_(every), found.name.in_(wanted)).order_by(found.number)
+    for row in connection.execute(told):
+        its = Property(name=row.name, found=row.found, value=row.value, finder=row.finder)
+        properties[row.original][row.name] = its
+
+    def known(row: Any, sidecars: tuple[Known, ...] = ()) -> Known:
+        return Known(original=record_of(Original, row), arrivals=tuple(arrivals.get(row.id, ())),
+                     properties=properties.get(row.id, {}), sidecars=sidecars)  # fmt: skip
+
+    return [known(own[one], tuple(map(known, beside.get(one, ())))) for one in ids if one in own]
 
 
 def _same_folder(arrival: Arrival) -> sa.Select[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from config.settings import Settings
+from indexer.document import officer_of
 from pipeline.edges import catalog as catalog_module
 from pipeline.edges import disposals, tables
 from pipeline.edges.audit import NewEvent
@@ -85,6 +87,27 @@ def test_facts_come_back_as_they_were_recorded(home: Home) -> None:
     assert (known.time_claims, known.time, known.caveats) == ((CLAIM,), TIME, (CAVEAT,))
     assert (known.links, known.fingerprints) == ((LINK,), (MARKS,))
     assert known.original.accepted_at == AT
+
+
+def test_what_was_stated_is_told_with_the_wanted_properties_alone(home: Home) -> None:
+    original, beside, other = add(home), add(home, name="a.xmp"), add(home, name="b.mp4")
+    officer = replace(PROPERTY, name="sidecar.officer", found="王强", value="王强")
+    record(home, original, "light-probe", Facts(properties=(PROPERTY, officer)))
+    record(home, beside, "light-probe", Facts(properties=(officer, PROPERTY)))
+    with home.catalog.transaction() as connection:
+        home.catalog.adopt(connection, original, [beside], 3)
+    for one, stated in ((original, {"stated_officer": "李四"}), (beside, {})):
+        _arrive(home, one, "in", 1)
+        with home.catalog.transaction() as connection:
+            its = tables.arrival.update().where(tables.arrival.c.original == one)
+            connection.execute(its.values(stem="a", **stated))
+    [first, second] = home.catalog.told_of_many([other, original, "0" * 26], lambda name: name.endswith(".officer"))
+    assert (first.original.id, first.properties, first.arrivals, first.sidecars) == (other, {}, (), ())
+    assert second.properties == {"sidecar.officer": officer}
+    assert [one.properties for one in second.sidecars] == [{"sidecar.officer": officer}]
+    assert [one.stated.officer for one in second.arrivals] == ["李四"]
+    [whole] = home.catalog.known_of_many([original])
+    assert (officer_of(whole), second.original) == (officer_of(second), whole.original)
 
 
 def _relative(original: str, name: str, **changed: Any) -> Relative:
