@@ -409,14 +409,16 @@ def _backup(data: Mapping[str, Any]) -> Iterator[Sentence]:
 
 def _signing(data: Mapping[str, Any]) -> Iterator[Sentence]:
     """The key that signs the log's head: without it a rewritten log could not be told from a true one."""
-    trouble = data["log"].get("key")
-    if trouble is not None:
-        rotate = 'casereel log rotate-key --lost --reason "..."'
+    for key, which, which_zh in (("key", "", ""), ("sm2_key", " (SM2)", "（SM2）")):
+        trouble = data["log"].get(key)
+        if trouble is None:
+            continue
+        rotate = f'casereel log rotate-key {"--sm2 " if which else ""}--lost --reason "..."'
         yield Sentence(
             about="log",
             level="alarm",
-            en=f"The log is no longer signed: {trouble['en']}",
-            zh=f"日志不再签名：{trouble['zh'] or trouble['en']}",
+            en=f"The log is no longer signed{which}: {trouble['en']}",
+            zh=f"日志不再签名{which_zh}：{trouble['zh'] or trouble['en']}",
             fix=f"put the key back from where a copy is kept, or set audit.keys to its folder; lost for good: {rotate}",
             fix_zh=f"从留存处放回密钥，或将 audit.keys 设为其所在文件夹；确已丢失：{rotate}",
         )

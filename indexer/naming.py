@@ -187,6 +187,7 @@ NAMES: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "link.made": ("关联案件", "linked to a case"),
         "link.refused": ("否定关联", "refused a link"),
         "log.checked": ("核验日志", "checked the log"),
+        "log.sm2_key": ("日志 SM2 密钥更换", "another SM2 key of the log"),
         "log.key": ("日志密钥", "a key of the log"),
         "log.printed": ("打印日志校验", "printed the log's head"),
         "log.tiles_made_again": ("重建日志散列", "made the log's hashes again"),

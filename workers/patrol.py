@@ -121,7 +121,7 @@ def _sign(home: Home, every_s: float) -> int:
     if checkpoints.is_due(every_s):
         try:
             checkpoints.sign_head()
-        except TryAgain as error:
+        except (TryAgain, BadInput) as error:
             logger.warning("patrol: %s", error)
     _timestamp(home)
     return checkpoints.sizes()[-1] if checkpoints.sizes() else 0

@@ -33,6 +33,7 @@ from pipeline.edges.tiles import Tiles
 from pipeline.errors import BadInput, CustodyBroken
 
 KEY_EVENT: Final = "log.key"
+SM2_EVENT: Final = "log.sm2_key"
 # Events that the signing itself leaves; a log that grew by nothing else needs no new checkpoint.
 OWN_EVENTS: Final = "log."
 
@@ -116,7 +117,10 @@ class Checkpoints:
             return said
         from pipeline.edges import sm2
 
-        public = sm2.public_of(keys.keys_folder(self._settings))
+        folder, signed = keys.keys_folder(self._settings), self.sm2_key()
+        if signed is None and not (folder / sm2.PRIVATE).exists():
+            sm2.make(folder)
+        public = sm2.public_of(folder, signed)
         named = sm2.fingerprint(public)
         disk.write_whole(sm2.public_file(self.log, named), sm2.public_pem(public))
         return (*said, f"{sm2.WORD} {named}")
@@ -251,6 +255,47 @@ class Checkpoints:
         signed = self.sign_head()
         assert signed is not None
         return signed
+
+    def rotate_sm2(self, reason: str, *, lost: bool = False) -> str:
+        """A new SM2 key signs from here on, and the log says so; its fingerprint. Raises as `rotate` does."""
+        from pipeline.edges import sm2
+
+        if lost and not reason:
+            raise BadInput(
+                "A lost key that is replaced needs a reason: --reason", zh="更换已丢失的密钥，须说明理由：--reason"
+            )
+        if not lost:
+            self.sign_head()
+        with self.alone():
+            before = self.sm2_key()
+            if before is None:
+                raise BadInput(
+                    "No head of the log is signed with SM2 yet; set audit.sm2, and the first one makes the key",
+                    zh="日志尚未用 SM2 签名：请设置 audit.sm2，首次签名时生成密钥",
+                )
+            folder = keys.keys_folder(self._settings)
+            named = sm2.fingerprint(sm2.make(folder, sm2.NEXT))
+            facts = {
+                "fingerprint": named, "why": "lost" if lost else "rotation", "reason": reason, "before": before,
+            }  # fmt: skip
+            with self._catalog.transaction() as connection:
+                [number] = self._audit.record(connection, [NewEvent(type=SM2_EVENT, actor=self._actor, facts=facts)])
+            self._audit.make_durable(number)
+            failpoint.at("key.told")
+            sm2.public_of(folder, named)
+        self.sign_head()
+        return named
+
+    def sm2_key(self) -> str | None:
+        """The fingerprint of the SM2 key that is to sign: the one that the log tells of last, or that the newest head
+        names that names any. None where none has signed."""
+        told = self._catalog.last_of_type(SM2_EVENT)
+        if told is not None:
+            return str(json.loads(told)["facts"]["fingerprint"])
+        if not any((self.log / "keys").glob("sm2-*.pem")):
+            return None
+        named = (self.at(size).head.extension("sm2") for size in reversed(self.sizes()))
+        return next((one for one in named if one), None)
 
     def key_changes(self) -> list[KeyChange]:
         """Every key that the log tells of, as its rows in the catalog say."""

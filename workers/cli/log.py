@@ -167,7 +167,8 @@ def proof(seq: int) -> None:
 @log.command("rotate-key", short_help="Sign with a new key from here on.")
 @click.option("--reason", default="", help="Why; kept in the log.")
 @click.option("--lost", is_flag=True, help="The old key is lost: the new one stands for itself, and the log says so.")
-def rotate_key(reason: str, lost: bool) -> None:
+@click.option("--sm2", "is_sm2", is_flag=True, help="The key of the second signature (audit.sm2).")
+def rotate_key(reason: str, lost: bool, is_sm2: bool) -> None:
     """Makes a new key; the old one signs for it and is then removed.
 
     Example: casereel log rotate-key --reason "yearly"
@@ -176,6 +177,13 @@ def rotate_key(reason: str, lost: bool) -> None:
 
     app = app_of()
     with home(app.settings) as built:
+        if is_sm2:
+            named = built.checkpoints.rotate_sm2(reason, lost=lost)
+            told = {"sm2": named, "why": "lost" if lost else "rotation"}
+            app.emit(
+                told, app.in_words(f"自此使用新的 SM2 密钥：{named}", f"a new SM2 key signs from here on: {named}")
+            )
+            return
         latest = built.checkpoints.rotate(reason, lost=lost)
         change = built.checkpoints.key_changes()[-1]
         data = {"from": change.number, "fingerprint": change.key.fingerprint, "why": change.why, "size": latest.size}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -73,6 +73,7 @@ def standing(built: Home) -> dict[str, Any]:
         },
         "log": {
             "entries": built.catalog.last_event(), "second_party": second_party(built), "key": _key(built, workers),
+            "sm2_key": _sm2_key(built, workers),
         },
         "fixity": fixity.standing(now, built.settings.fixity.every_days),
         "incidents": fixity.incidents(),
@@ -94,15 +95,42 @@ def _verified(built: Home, now: datetime) -> dict[str, Any] | None:
 
 def _key(built: Home, workers: Sequence[Mapping[str, Any]]) -> dict[str, str] | None:
     """Why the log's head cannot be signed, `en` and `zh`; None where it can, or where another host alone signs it."""
-    from pipeline.edges import keys, processes
+    from pipeline.edges import keys
 
-    patrols = {one["host"] for one in workers if one["role"] == "patrol"}
-    if patrols and processes.this_host() not in patrols:
-        return None
-    try:
+    def load() -> None:
         known = keys.public_keys(built.settings.home / "log")
         if known:
             keys.load(keys.keys_folder(built.settings), known[-1][1])
+
+    return _trouble(load) if _signs_here(workers) else None
+
+
+def _sm2_key(built: Home, workers: Sequence[Mapping[str, Any]]) -> dict[str, str] | None:
+    """The same of the SM2 key, where heads are signed with it too and one has signed."""
+    if not built.settings.audit.sm2 or not _signs_here(workers):
+        return None
+    from pipeline.edges import keys, sm2
+
+    def load() -> None:
+        signed = built.checkpoints.sm2_key()
+        if signed is not None:
+            sm2.public_of(keys.keys_folder(built.settings), signed)
+
+    return _trouble(load)
+
+
+def _signs_here(workers: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether no other host alone signs the log."""
+    from pipeline.edges import processes
+
+    patrols = {one["host"] for one in workers if one["role"] == "patrol"}
+    return not patrols or processes.this_host() in patrols
+
+
+def _trouble(load: Callable[[], None]) -> dict[str, str] | None:
+    """Why the key cannot be loaded, `en` and `zh`; None where it can."""
+    try:
+        load()
     except CasereelError as error:
         if isinstance(error.__cause__, FileNotFoundError):
             path = error.fields["path"]

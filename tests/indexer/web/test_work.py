@@ -76,6 +76,7 @@ ILL: dict[str, tuple[Callable[[dict[str, Any]], Any], str, str]] = {
     "never compared": (lambda d: d.update(verified=None), "verified", "notice"),
     "a comparison that failed": (lambda d: d["verified"].update(outcome="failed", broken=1), "verified", "alarm"),
     "no key to sign with": (lambda d: d["log"].update(key={"en": "gone", "zh": "不在"}), "log", "alarm"),
+    "no SM2 key": (lambda d: d["log"].update(sm2_key={"en": "gone", "zh": "不在"}), "log", "alarm"),
     "no second party": (lambda d: d["log"]["second_party"].update(up_to=0), "log", "notice"),
 }  # fmt: skip
 
