@@ -641,7 +641,7 @@ def no_sm2_key(bag: Path, _: Attested, __: Path, *_others: Server) -> None:
 
 
 def another_sm2_key(bag: Path, _: Attested, folder: Path, *_others: Server) -> None:
-    public = sm2.public_of(folder / "sm2")
+    public = sm2.make(folder / "sm2")
     (bag / "verify/keys/log-sm2.pem").write_bytes(sm2.public_pem(public))
     note = (bag / "verify/checkpoint.note").read_bytes()
     (bag / "verify/checkpoint.note.sm2.sig").write_bytes(sm2.sign(folder / "sm2", note))
