@@ -139,14 +139,20 @@ def _folded(cluster: str) -> str:
 
 
 class _Folding(dict[int, str]):
-    """The index form of every character met so far, by its number, as `str.translate` asks for it."""
+    """The index form of every character met so far, by its number, as `str.translate` asks for it.
+
+    Combining marks have none by themselves and give `_MARK`.
+    """
 
     def __missing__(self, number: int) -> str:
-        self[number] = _folded(chr(number))
+        character = chr(number)
+        self[number] = _MARK if unicodedata.combining(character) else _folded(character)
         return self[number]
 
 
 _FOLDING = _Folding()
+# Of the private use area: a text that holds it is read the long way, which is right for every text.
+_MARK = "\uf8fe"
 
 
 def _one(character: str) -> str:
@@ -216,9 +222,8 @@ def norm(text: str) -> str:
 
 
 def _norm(text: str) -> str:
-    if _has_marks(text):
-        return norm_map(text).text
-    return closed_up(_with_plain_years(text.translate(_FOLDING)))
+    plain = text.translate(_FOLDING)
+    return norm_map(text).text if _MARK in plain else closed_up(_with_plain_years(plain))
 
 
 # Tokens, keys and numbers of a text are taken one after another.
@@ -285,9 +290,12 @@ def _part(mapped: Mapped, start: int, end: int) -> Mapped:
     return Mapped(mapped.text[start:end], mapped.starts[start:end], mapped.ends[start:end])
 
 
-def tokens_in_digits(text: str) -> list[list[str]]:
-    """The tokens around each number that is written out, with the number in digits."""
-    normal = norm(text)
+def cuts(normal: str) -> list[list[str]]:
+    """The tokens of a text with this index form, and those around each number that is written out, in digits."""
+    return [_cut(normal), *_cut_in_digits(normal)] if numerals.may_hold(normal) else [_cut(normal)]
+
+
+def _cut_in_digits(normal: str) -> list[list[str]]:
     found = list(numerals.numerals_in(normal))
     cut: list[list[str]] = []
     while found:
@@ -426,7 +434,12 @@ def keys(text: str) -> frozenset[str]:
     Each of four or more letters and digits with at least one digit; with and without the character before it. Of
     telephone and identity card numbers their last four digits too, of landlines their number within the area.
     """
-    return frozenset(key for _, found in _identifiers(norm(text)) for key in found)
+    return keys_of_all([norm(text)])
+
+
+def keys_of_all(normals: Iterable[str]) -> frozenset[str]:
+    """The keys of texts with these index forms."""
+    return frozenset(key for _, found in _identifiers(BREAK.join(normals)) for key in found)
 
 
 def tail_key_of(text: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
@@ -50,6 +50,10 @@ _NOTE_NAMES = (
 )
 # Written by pages; spoken, and read in pictures, by lines of [from second, to second, text].
 _BY_PAGE, _BY_SECOND = ("document.text", "ocr.pages"), {"transcript.lines": "transcript", "ocr.lines": "ocr"}
+
+
+# What sidecars and the file itself say, by the last part of the facts' names: worked out once for all that ask.
+_Said = Mapping[str, Sequence[Property]]
 
 
 class Passage(NamedTuple):
@@ -124,28 +128,31 @@ def _overlaps(document: Document, from_ms: int | None, to_ms: int | None) -> boo
 
 def document_of(known: Known) -> Document:
     """The document of an original; the words of its sidecars are its own."""
-    texts = texts_of(known)
+    said = _said_of(known)
+    texts = _texts(_passages(known, said))
     everything = _distinct(text for of_field in texts.values() for text in of_field)
-    cut = {text: [analysis.tokens(text), *analysis.tokens_in_digits(text)] for text in everything}
+    normals = analysis.norms(everything)
+    cut = dict(zip(everything, map(analysis.cuts, normals), strict=True))
     words = {name: _joined(cut[text] for text in texts.get(name, ())) for name in WORD_FIELDS if name != "text"}
+    case_keys = _case_keys_of(known)
     return Document(
         id=known.original.id,
         words={"text": _joined(cut[text] for text in everything)} | words,
         exact={
-            "keys": _sorted(_keys_of(known, everything)),
-            "case_keys": _sorted(_case_keys_of(known)),
+            "keys": _sorted(_keys_of(known, everything, normals, case_keys)),
+            "case_keys": _sorted(case_keys),
             "pinyin": pinyin.spellings(texts.get("party", ())),
             "audience": _sorted(audience_of(known.restrictions)),
             "digests": _sorted(_digests_of(known)),
             "flags": _flags_of(known),
             "case": cases_of(known),
-            "party": _distinct(_parties_of(known)),
+            "party": _distinct(_parties_of(known, said)),
             "activity": _distinct(_activities_of(known)),
-            "stage": _distinct(_stages_of(known)),
-            "place": _distinct(_places_of(known)),
-            "person": _distinct(_persons_of(known)),
-            "device": _only(device_of(known)),
-            "officer": _distinct(_officers_of(known)),
+            "stage": _distinct(_stages_of(known, said)),
+            "place": _distinct(_places_of(known, said)),
+            "person": _distinct(_persons_of(known, said)),
+            "device": _only(_device_of(known, said)),
+            "officer": _distinct(_officers_of(known, said)),
             "kind": (known.original.kind,),
             "state": (known.original.state,),
             "link": _sorted(link.status for link in known.links) or (UNLINKED,),
@@ -164,14 +171,22 @@ def _joined(cut: Iterable[list[list[str]]]) -> tuple[str, ...]:
 
 def texts_of(known: Known) -> dict[str, tuple[str, ...]]:
     """field -> the texts as they stand, in the order a reader cares for them."""
+    return _texts(passages_of(known))
+
+
+def _texts(passages: Iterable[Passage]) -> dict[str, tuple[str, ...]]:
     texts: dict[str, dict[str, None]] = {}
-    for passage in passages_of(known):
+    for passage in passages:
         texts.setdefault(passage.field, {})[passage.text] = None
     return {name: tuple(found) for name, found in texts.items()}
 
 
 def passages_of(known: Known) -> Iterator[Passage]:
     """Everything that can be read of it, with the second or the page, in the order a reader cares for it."""
+    return _passages(known, _said_of(known))
+
+
+def _passages(known: Known, said: _Said) -> Iterator[Passage]:
     arrivals = list(_arrivals(known))
     filed = _filed(known)
     names = [known.original.name, *(one.name for one in known.arrivals), *(s.original.name for s in known.sidecars)]
@@ -180,16 +195,16 @@ def passages_of(known: Known) -> Iterator[Passage]:
         "name": names,
         "case": [*cases_of(known), *(text for case in filed.cases for text in _texts_of_case(case))],
         # Folders are named after parties more often than not.
-        "party": [*_parties_of(known), *_identifiers_of(filed), *folders],
-        "officer": [*_registered(known, "officer"), *_stated(known, "officer"), *_values(known, _OFFICER_NAMES)],
-        "person": _persons_of(known),
+        "party": [*_parties_of(known, said), *_identifiers_of(filed), *folders],
+        "officer": [*_registered(known, "officer"), *_stated(known, "officer"), *_values(said, _OFFICER_NAMES)],
+        "person": _persons_of(known, said),
         "device": [*_registered(known, "device"), *_stated(known, "device"), *_texts_of_device(filed.device),
-                   *_values(known, _DEVICE_NAMES)],
+                   *_values(said, _DEVICE_NAMES)],
         "activity": _activities_of(known),
-        "stage": _stages_of(known),
-        "place": _places_of(known),
+        "stage": _stages_of(known, said),
+        "place": _places_of(known, said),
         "folder": folders,
-        "note": _values(known, _NOTE_NAMES),
+        "note": _values(said, _NOTE_NAMES),
     }  # fmt: skip
     for field_name, texts in plain.items():
         yield from (Passage(field_name, text) for text in _distinct(texts))
@@ -239,18 +254,22 @@ def tells_maker(name: str) -> bool:
 
 def device_of(known: Known) -> str | None:
     """What recorded it: as registered or stated, else the file's own serial number or name of the device."""
-    return next(iter([*_registered(known, "device"), *_stated(known, "device"), *_values(known, _DEVICE_NAMES)]), None)
+    return _device_of(known, _said_of(known))
+
+
+def _device_of(known: Known, said: _Said) -> str | None:
+    return next(iter([*_registered(known, "device"), *_stated(known, "device"), *_values(said, _DEVICE_NAMES)]), None)
 
 
 def officer_of(known: Known) -> str | None:
     """Who recorded it: by the ledger, as stated, else as a sidecar or the file's name tells."""
-    return " ".join(_officers_of(known)) or None
+    return " ".join(_officers_of(known, _said_of(known))) or None
 
 
-def _officers_of(known: Known) -> list[str]:
+def _officers_of(known: Known, said: _Said) -> list[str]:
     stated = _stated(known, "officer")[:1]
-    said = next(iter(_facts(known, _OFFICER_NAMES)), None)
-    return _registered(known, "officer") or stated or ([] if said is None else _items_of(said))
+    first = next(iter(_facts(said, _OFFICER_NAMES)), None)
+    return _registered(known, "officer") or stated or ([] if first is None else _items_of(first))
 
 
 def duration_of(known: Known) -> float | None:
@@ -273,11 +292,10 @@ def is_attached(known: Known) -> bool:
     return known.original.parent is not None
 
 
-def _keys_of(known: Known, texts: Iterable[str]) -> set[str]:
+def _keys_of(known: Known, texts: Iterable[str], normals: Iterable[str], case_keys: set[str]) -> set[str]:
     refused = {link.case_key for link in known.links if link.status == "refused"}
-    found = _case_keys_of(known)
+    found = case_keys | analysis.keys_of_all(normals)
     for text in texts:
-        found |= analysis.keys(text)
         found |= {key for number in numbers_in(text) if number.key not in refused for key in _keys_of_number(number)}
     return found
 
@@ -360,12 +378,12 @@ def _filed(known: Known) -> Filed:
     return known.filed or Filed()
 
 
-def _stages_of(known: Known) -> list[str]:
+def _stages_of(known: Known, said: _Said) -> list[str]:
     """The steps it shows: as registered; what was stated or read may name a step as well as an activity."""
     activities = _filed(known).activities
     codes = {activity.code for activity in activities}
-    said = [*_linked_activities(known), *_stated(known, "activity"), *_listed(known, _STAGE_NAMES)]
-    return [*(activity.step for activity in activities), *(text for text in said if text not in codes)]
+    named = [*_linked_activities(known), *_stated(known, "activity"), *_listed(said, _STAGE_NAMES)]
+    return [*(activity.step for activity in activities), *(text for text in named if text not in codes)]
 
 
 def _activities_of(known: Known) -> list[str]:
@@ -376,22 +394,22 @@ def _linked_activities(known: Known) -> list[str]:
     return [link.activity for link in links_of(known) if link.activity]
 
 
-def _parties_of(known: Known) -> list[str]:
+def _parties_of(known: Known, said: _Said) -> list[str]:
     registered = [party.name for case in _filed(known).cases for party in case.parties]
-    return [*registered, *_listed(known, _PARTY_NAMES)]
+    return [*registered, *_listed(said, _PARTY_NAMES)]
 
 
-def _persons_of(known: Known) -> list[str]:
+def _persons_of(known: Known, said: _Said) -> list[str]:
     """Who recorded it, who took part, and whom a record names."""
     present = [person for activity in _filed(known).activities for person in activity.people]
-    named = [*_registered(known, "officer"), *_stated(known, "officer"), *_listed(known, _PERSON_NAMES)]
+    named = [*_registered(known, "officer"), *_stated(known, "officer"), *_listed(said, _PERSON_NAMES)]
     return [*present, *named]
 
 
-def _places_of(known: Known) -> list[str]:
+def _places_of(known: Known, said: _Said) -> list[str]:
     filed = _filed(known)
     registered = [one.place for one in (*filed.activities, filed.device) if one is not None and one.place]
-    return [*registered, *_listed(known, _PLACE_NAMES)]
+    return [*registered, *_listed(said, _PLACE_NAMES)]
 
 
 def _texts_of_case(case: Case) -> Iterator[str]:
@@ -417,24 +435,27 @@ def _stated(known: Known, name: str) -> list[str]:
     return [value for arrival in _arrivals(known) if (value := getattr(arrival.stated, name))]
 
 
-def _values(known: Known, names: tuple[str, ...]) -> list[str]:
+def _values(said: _Said, names: tuple[str, ...]) -> list[str]:
     """The texts of the facts with one of these names, in the order of names; a sidecar's word before the file's own."""
-    return [text for found in _facts(known, names) if (text := _text_of(found))]
+    return [text for found in _facts(said, names) if (text := _text_of(found))]
 
 
-def _listed(known: Known, names: tuple[str, ...]) -> list[str]:
+def _listed(said: _Said, names: tuple[str, ...]) -> list[str]:
     """The same, of a fact with several values each by itself."""
-    return [text for found in _facts(known, names) for text in _items_of(found)]
+    return [text for found in _facts(said, names) for text in _items_of(found)]
 
 
-def _facts(known: Known, names: tuple[str, ...]) -> list[Property]:
-    said: dict[str, list[Property]] = {name: [] for name in names}
+def _facts(said: _Said, names: tuple[str, ...]) -> list[Property]:
+    return [found for name in names for found in said.get(name, ())]
+
+
+def _said_of(known: Known) -> _Said:
+    said: dict[str, list[Property]] = {}
     for owner in (*known.sidecars, known):
         for key, found in owner.properties.items():
-            of_name = said.get(_last_part(key))
-            if of_name is not None and key not in _BY_PAGE:
-                of_name.append(found)
-    return [found for of_name in said.values() for found in of_name]
+            if key not in _BY_PAGE:
+                said.setdefault(_last_part(key), []).append(found)
+    return said
 
 
 # What thousands of originals share is worked out once: names of properties, numbers in the names of cases and folders.
