@@ -67,11 +67,11 @@ def _look(home: Home, house: House) -> None:
 
 def house_of(home: Home, matching: Matching | None = None) -> House:
     """What the pages have at hand."""
-    web = home.settings.web
+    web, counters = home.settings.web, workload.Counters()
     return House(
         accounts=build_accounts(home), oidc=build_oidc(home), finder=build_finder(home), desk_of=home.of,
         standing=lambda: standing(home),
         rates={"sign_in": web.sign_ins_min, "upload": web.uploads_min, "export": web.exports_min, "ask": web.asks_min},
-        counters=lambda: workload.counters(home.catalog),
+        counters=lambda: counters.of(home.catalog),
         packages=build_packages(home), match=(matching or Matching(home)).ask,
     )  # fmt: skip

@@ -8,16 +8,18 @@ from __future__ import annotations
 import json
 import re
 import statistics
+import threading
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
 from pipeline.edges import tables as t
 from pipeline.edges.catalog import Catalog
+from pipeline.states import LANES
 
 OPEN: Final = ("waiting", "running", "failed", "cancelled")
 RECENT: Final = timedelta(days=7)
@@ -138,15 +140,68 @@ def _is_of(event: dict[str, Any], job: str, lane: str, stage: str) -> bool:
     return bool(event["type"] == f"stage.{stage}" and facts.get("lane") == lane)
 
 
-def counters(catalog: Catalog) -> dict[str, dict[str, float]]:
-    """What metrics tell, by stage: `done`, `failed`, `seconds` that the done ones ran, `success_s` and `error_s`,
-    when the last one ended so, in seconds since 1970."""
-    c = t.job.c
-    query = sa.select(c.stage, c.state, sa.func.count(), sa.func.max(c.ended_at, type_=t.Instant()))
-    found: dict[str, dict[str, float]] = defaultdict(dict)
-    with catalog.snapshot() as connection:
-        for stage, state, count, last in connection.execute(query.group_by(c.state, c.stage)):
-            found[stage][state] = count
+class _Done(NamedTuple):
+    """Jobs of one stage and lane that are done. last_at: when the last of them ended."""
+
+    number: int
+    last_at: datetime | None
+
+
+class Counters:
+    """What metrics tell of jobs. Those that are done are counted once; later, those that ended since are added.
+
+    A done job that runs anew, or that ended before one that was counted, is put right when its stage and lane are
+    counted anew: one of them at every asking, in turn, for counting all takes 0.15 s of CPU with 100,000 originals.
+    """
+
+    def __init__(self) -> None:
+        self._alone = threading.Lock()
+        # The one that was counted longest ago comes first.
+        self._done: dict[tuple[str, str], _Done] = {}
+
+    def of(self, catalog: Catalog) -> dict[str, dict[str, float]]:
+        """By stage: how many jobs are in each state, and `success_s` and `error_s`, when the last one ended so, in
+        seconds since 1970."""
+        c = t.job.c
+        query = sa.select(c.stage, c.state, sa.func.count(), sa.func.max(c.ended_at, type_=t.Instant()))
+        query = query.where(c.state.in_(OPEN)).group_by(c.state, c.stage)
+        with self._alone, catalog.snapshot() as connection:
+            rows = [tuple(row) for row in connection.execute(query)]
+            self._follow(connection)
+            rows += [(stage, "done", *one) for (stage, _), one in self._done.items() if one.number]
+        found: dict[str, dict[str, float]] = defaultdict(dict)
+        for stage, state, count, last in rows:
+            its = found[stage]
+            its[state] = its.get(state, 0) + count
             if last is not None and state in ("done", "failed"):
-                found[stage]["success_s" if state == "done" else "error_s"] = last.timestamp()
-    return dict(found)
+                name = "success_s" if state == "done" else "error_s"
+                its[name] = max(its.get(name, 0.0), last.timestamp())
+        return dict(found)
+
+    def _follow(self, connection: sa.Connection) -> None:
+        there = {(stage, lane) for stage in _stages_done(connection) for lane in LANES}
+        kept = {key: one for key, one in self._done.items() if key in there}
+        anew = {*there - kept.keys(), *list(kept)[:1]}
+        found = {key: _done(connection, *key, None) for key in anew}
+        for key in [key for key in kept if key not in anew]:
+            since = _done(connection, *key, kept[key].last_at)
+            kept[key] = _Done(kept[key].number + since.number, since.last_at or kept[key].last_at)
+        self._done = {**{key: one for key, one in kept.items() if key not in anew}, **found}
+
+
+def _stages_done(connection: sa.Connection) -> Iterator[str]:
+    """Stages of which any job is done: each looked for behind the one before, and not among all jobs."""
+    c = t.job.c
+    query = sa.select(sa.func.min(c.stage)).where(c.state == "done")
+    stage = connection.execute(query).scalar()
+    while stage is not None:
+        yield stage
+        stage = connection.execute(query.where(c.stage > stage)).scalar()
+
+
+def _done(connection: sa.Connection, stage: str, lane: str, since: datetime | None) -> _Done:
+    """Those that ended after this, or all."""
+    c = t.job.c
+    query = sa.select(sa.func.count(), sa.func.max(c.ended_at, type_=t.Instant()))
+    query = query.where(c.state == "done", c.stage == stage, c.lane == lane)
+    return _Done(*connection.execute(query if since is None else query.where(c.ended_at > since)).one())

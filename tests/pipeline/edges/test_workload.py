@@ -1,0 +1,42 @@
+"""Figures of jobs that are counted once and then followed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from pipeline.edges import tables as t
+from pipeline.edges.workload import Counters
+from pipeline.states import LANES
+from tests.flows.keeping import take
+from workers.bootstrap import Home
+
+AT = datetime(2026, 8, 3, 1, tzinfo=UTC)
+
+
+def end(home: Home, original: str, stage: str, state: str, at: datetime) -> None:
+    with home.catalog.transaction() as connection:
+        its = sa.update(t.job).where(t.job.c.original == original, t.job.c.stage == stage, t.job.c.lane == "light")
+        connection.execute(its.values(state=state, ended_at=at))
+
+
+def test_done_jobs_are_added_as_they_end_and_put_right_where_one_runs_anew(home: Home, tmp_path: Path) -> None:
+    counters, (one, two) = Counters(), take(home, tmp_path / "in", "a.jpg", "b.jpg")
+    assert counters.of(home.catalog)["probe"] == {"waiting": 2}
+    end(home, one, "probe", "done", AT)
+    assert counters.of(home.catalog)["probe"] == {"waiting": 1, "done": 1, "success_s": AT.timestamp()}
+    later = AT + timedelta(hours=1)
+    end(home, two, "probe", "done", later)
+    end(home, two, "link", "failed", AT)
+    found = counters.of(home.catalog)
+    assert found["probe"] == {"done": 2, "success_s": later.timestamp()}
+    assert found["link"]["failed"] == 1
+    assert found["link"]["error_s"] == AT.timestamp()
+    # It runs anew: told at the latest when every stage and lane was counted again.
+    end(home, one, "probe", "waiting", AT)
+    for _ in LANES:
+        found = counters.of(home.catalog)
+    assert found == Counters().of(home.catalog)
+    assert found["probe"] == {"waiting": 1, "done": 1, "success_s": later.timestamp()}
