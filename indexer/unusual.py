@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
-from pipeline.edges.events import Entry
+from pipeline.edges.events import Deed
 
 Rule = Literal["night", "many", "outside", "refused"]
 LOOKS: Final = ("view.original", "view.downloaded")
@@ -51,15 +51,15 @@ class Finding:
 
 
 def find(
-    entries: Sequence[Entry], cases: Mapping[str, frozenset[str]], opened: Mapping[str, frozenset[str]], zone: str
+    entries: Sequence[Deed], cases: Mapping[str, frozenset[str]], opened: Mapping[str, frozenset[str]], zone: str
 ) -> list[Finding]:
     """Everything that the rules find, the latest first.
 
     entries: looks and refused sign-ins. cases: original -> keys of its cases. opened: person -> keys of the cases that
     they opened as a case.
     """
-    looks: dict[str, list[Entry]] = defaultdict(list)
-    refused: dict[str, list[Entry]] = defaultdict(list)
+    looks: dict[str, list[Deed]] = defaultdict(list)
+    refused: dict[str, list[Deed]] = defaultdict(list)
     for one in sorted(entries, key=lambda entry: (entry.at, entry.seq)):
         (looks if one.type in LOOKS else refused)[one.actor].append(one)
     found = [
@@ -72,17 +72,18 @@ def find(
     return sorted(found, key=lambda one: (one.at, one.rule), reverse=True)
 
 
-def _night(looks: Sequence[Entry], zone: str) -> Iterator[Finding]:
-    nights: dict[object, list[Entry]] = defaultdict(list)
+def _night(looks: Sequence[Deed], zone: str) -> Iterator[Finding]:
+    at_home = ZoneInfo(zone)
+    nights: dict[object, list[Deed]] = defaultdict(list)
     for one in looks:
-        local = one.at.astimezone(ZoneInfo(zone))
+        local = one.at.astimezone(at_home)
         if local.hour >= NIGHT[0] or local.hour < NIGHT[1]:
             # What is seen after midnight belongs to the night that began before.
             nights[(local - timedelta(hours=NIGHT[1])).date()].append(one)
     yield from (_finding("night", its) for its in nights.values())
 
 
-def _many(looks: Sequence[Entry]) -> Iterator[Finding]:
+def _many(looks: Sequence[Deed]) -> Iterator[Finding]:
     begun = 0
     while begun < len(looks):
         within = _within_an_hour(looks, begun)
@@ -94,17 +95,18 @@ def _many(looks: Sequence[Entry]) -> Iterator[Finding]:
 
 
 def _outside(
-    looks: Sequence[Entry], cases: Mapping[str, frozenset[str]], opened: frozenset[str], zone: str
+    looks: Sequence[Deed], cases: Mapping[str, frozenset[str]], opened: frozenset[str], zone: str
 ) -> Iterator[Finding]:
-    days: dict[object, list[Entry]] = defaultdict(list)
+    at_home = ZoneInfo(zone)
+    days: dict[object, list[Deed]] = defaultdict(list)
     for one in looks:
         its = cases.get(one.original or "", frozenset())
         if its and not its & opened:
-            days[one.at.astimezone(ZoneInfo(zone)).date()].append(one)
+            days[one.at.astimezone(at_home).date()].append(one)
     yield from (_finding("outside", its) for its in days.values() if len(its) >= OUTSIDE)
 
 
-def _refused(entries: Sequence[Entry]) -> Iterator[Finding]:
+def _refused(entries: Sequence[Deed]) -> Iterator[Finding]:
     begun = 0
     while begun < len(entries):
         within = _within_an_hour(entries, begun)
@@ -113,12 +115,12 @@ def _refused(entries: Sequence[Entry]) -> Iterator[Finding]:
         begun += len(within)
 
 
-def _within_an_hour(entries: Sequence[Entry], begun: int) -> Sequence[Entry]:
+def _within_an_hour(entries: Sequence[Deed], begun: int) -> Sequence[Deed]:
     """This one and those after it, in order of time."""
     end = bisect_left(entries, entries[begun].at + HOUR, lo=begun, key=lambda one: one.at)
     return entries[begun:end]
 
 
-def _finding(rule: Rule, entries: Sequence[Entry]) -> Finding:
+def _finding(rule: Rule, entries: Sequence[Deed]) -> Finding:
     first = entries[0]
     return Finding(rule=rule, person=first.actor, at=first.at, seqs=tuple(one.seq for one in entries))

@@ -36,14 +36,20 @@ class Wanted:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One entry of the log."""
+class Deed:
+    """Who did what to which original, and when: an entry of the log without how it ended and its facts."""
 
     seq: int
     at: datetime
     type: str
     actor: str
     original: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry(Deed):
+    """One entry of the log."""
+
     outcome: str
     facts: dict[str, Any]
 
@@ -56,18 +62,8 @@ def find(catalog: Catalog, wanted: Wanted, limit: int) -> list[Entry]:
     """
     c = t.event.c
     with catalog.snapshot() as connection:
-        where = _within(connection, wanted)
-        # The latest of each type, and of these the latest: a type that is rare is not sought among all the others.
-        kinds: list[str | None] = [*_of_types(connection, wanted.types)] if wanted.types else [None]
-        if wanted.types and (wanted.original or (wanted.actor and len(kinds) > 1)):
-            # Entries of one original or person are few: their index leads there, and no index of types may.
-            where, kinds = [*where, (c.type + "").in_([one for one in kinds if one])], [None]
-        some = [_latest(where if kind is None else [*where, c.type == kind], limit).subquery() for kind in kinds]
-        if not some:
-            return []
-        found = sa.union_all(*(sa.select(one) for one in some)).subquery()
-        chosen = sa.select(found.c.seq).order_by(found.c.at.desc(), found.c.seq.desc()).limit(limit)
-        numbers = connection.execute(chosen).scalars().all()
+        chosen = _chosen(connection, wanted, limit, c.seq, c.at)
+        numbers = [] if chosen is None else connection.execute(chosen).scalars().all()
         query = sa.select(c.seq, c.at, c.type, c.actor, c.original, c.line).order_by(c.at.desc(), c.seq.desc())
         return [
             _entry(row)
@@ -76,9 +72,40 @@ def find(catalog: Catalog, wanted: Wanted, limit: int) -> list[Entry]:
         ]
 
 
-def _latest(where: Sequence[sa.ColumnElement[bool]], limit: int) -> sa.Select[Any]:
+def find_deeds(catalog: Catalog, wanted: Wanted, limit: int) -> list[Deed]:
+    """The same entries, as far as a row tells of them: their lines are not read."""
     c = t.event.c
-    return sa.select(c.seq, c.at).where(*where).order_by(c.at.desc(), c.seq.desc()).limit(limit)
+    with catalog.snapshot() as connection:
+        chosen = _chosen(connection, wanted, limit, c.seq, c.at, c.type, c.actor, c.original)
+        rows: Sequence[Any] = [] if chosen is None else connection.execute(chosen).all()
+        return [Deed(seq=seq, at=at, type=type, actor=by, original=original) for seq, at, type, by, original in rows]
+
+
+def _chosen(
+    connection: sa.Connection, wanted: Wanted, limit: int, *columns: sa.Column[Any]
+) -> sa.Select[Any] | None:  # fmt: skip
+    """The latest that are wanted; None where no such type has happened."""
+    c = t.event.c
+    where = _within(connection, wanted)
+    # The latest of each type, and of these the latest: a type that is rare is not sought among all the others.
+    kinds: list[str | None] = [*_of_types(connection, wanted.types)] if wanted.types else [None]
+    if wanted.types and (wanted.original or (wanted.actor and len(kinds) > 1)):
+        # Entries of one original or person are few: their index leads there, and no index of types may.
+        where, kinds = [*where, (c.type + "").in_([one for one in kinds if one])], [None]
+    some = [
+        _latest(where if kind is None else [*where, c.type == kind], limit, columns).subquery() for kind in kinds
+    ]  # fmt: skip
+    if not some:
+        return None
+    found = sa.union_all(*(sa.select(one) for one in some)).subquery()
+    return sa.select(found).order_by(found.c.at.desc(), found.c.seq.desc()).limit(limit)
+
+
+def _latest(
+    where: Sequence[sa.ColumnElement[bool]], limit: int, columns: Sequence[sa.Column[Any]]
+) -> sa.Select[Any]:  # fmt: skip
+    c = t.event.c
+    return sa.select(*columns).where(*where).order_by(c.at.desc(), c.seq.desc()).limit(limit)
 
 
 def _within(connection: sa.Connection, wanted: Wanted) -> list[sa.ColumnElement[bool]]:

@@ -189,10 +189,7 @@ def _day(said: str, zone: ZoneInfo, days: int = 0) -> datetime | None:
 
 def _as_seen(visit: Visit, entries: Sequence[Entry], *, only_whole: bool = False) -> Iterator[Entry]:
     """The entries as this person may know of them. only_whole: none of which something is left out."""
-    desk = visit.desk
-    with desk.catalog.snapshot() as connection:
-        restricted = restrictions.restricted_originals(connection)
-    hidden, cases = set(restricted) - set(desk.seen(restricted)), desk.hidden_cases()
+    hidden, cases = _hidden(visit), visit.desk.hidden_cases()
     for one in entries:
         if one.original in hidden:
             continue
@@ -201,6 +198,13 @@ def _as_seen(visit: Visit, entries: Sequence[Entry], *, only_whole: bool = False
             yield one
         elif not only_whole:
             yield replace(one, facts={})
+
+
+def _hidden(visit: Visit) -> set[str]:
+    """Originals that this person may not know of."""
+    with visit.desk.catalog.snapshot() as connection:
+        restricted = restrictions.restricted_originals(connection)
+    return set(restricted) - set(visit.desk.seen(restricted))
 
 
 def _names_one_of(hidden: Collection[str], facts: Any) -> bool:
@@ -228,7 +232,8 @@ def _unusual(visit: Visit) -> list[unusual.Finding]:
     desk = visit.desk
     since = desk.catalog.now() - timedelta(days=UNUSUAL_DAYS)
     wanted = Wanted(types=(*unusual.LOOKS, *unusual.REFUSALS), from_at=since)
-    entries = list(_as_seen(visit, events.find(desk.catalog, wanted, UNUSUAL_MOST)))
+    hidden = _hidden(visit)
+    entries = [one for one in events.find_deeds(desk.catalog, wanted, UNUSUAL_MOST) if one.original not in hidden]
     cases = events.cases_of(desk.catalog, sorted({one.original for one in entries if one.original}))
     opened: Opened = visit.house.parts.setdefault("cases opened", Opened())
     return unusual.find(entries, cases, opened.of_each(desk.catalog), visit.zone)
