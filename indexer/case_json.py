@@ -125,6 +125,7 @@ def signed(review: Review) -> dict[str, Any] | None:
         "changes": [text for text, _ in review.changes], "changes_zh": [text for _, text in review.changes],
         "remark": PART_HIDDEN[0] if review.is_part_hidden else None,
         "remark_zh": PART_HIDDEN[1] if review.is_part_hidden else None,
+        "unseen": [{"original": one.original, "name": masked(one.name), "sha256": one.sha256} for one in review.unseen],
     }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ since is told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -28,14 +28,21 @@ from indexer.coverage import Covered, Steps, coverage_of, steps_of
 from indexer.looked import LENGTHS, as_facts, looked_at
 from pipeline.edges.audit import AuditLog
 from pipeline.edges.catalog import Catalog
+from pipeline.edges.registers import Linked
 from pipeline.errors import BadInput
 from pipeline.records import Person
 from pipeline.signing import OPINIONS, Signature, Signatures
 from pipeline.watched import Stretch
 
-Light = Literal["signed", "changed", "complete", "lacking"]
+Light = Literal["signed", "partly", "changed", "complete", "lacking"]
+Seen = Callable[[Sequence[str]], Sequence[str]]
 # What of a state is worked out of all originals together, so that it tells of those that somebody may not know of.
 _OF_ALL: Final = ("covered", "items")
+UNSEEN: Final = (
+    "of the originals that you see {count} were not before who signed, who may not know of them; the opinion is not on "
+    "them",
+    "其中 {count} 份原件签署人无权知悉，签署时未看到，审核意见不涉及这些原件",
+)
 PART_HIDDEN: Final = ("part of what was signed is not for you to know", "签署内容中有您无权知悉的部分")
 
 
@@ -50,7 +57,8 @@ class Rules:
 @dataclass(frozen=True, kw_only=True)
 class Review:
     """A case with all that is worked out of it. signature: the last one, as far as whoever asks may know of what was
-    signed; is_part_hidden: there is more to it, of which they may not know; zone: in which times are told."""
+    signed; is_part_hidden: there is more to it, of which they may not know; unseen: what of the case its signer did not
+    know and may not know of, so that nobody takes the opinion for one on it; zone: in which times are told."""
 
     file: CaseFile
     duties: tuple[Covered, ...]
@@ -60,6 +68,7 @@ class Review:
     signature: Signature | None
     zone: str
     is_part_hidden: bool = False
+    unseen: tuple[Linked, ...] = ()
 
     @property
     def printed(self) -> str:
@@ -74,22 +83,31 @@ class Review:
     @property
     def holds(self) -> bool:
         """Whether it was signed, and is as it was then; as far as whoever asks may know of both."""
-        if self.signature is None or not self.is_part_hidden:
+        if self.signature is None or not (self.is_part_hidden or self.unseen):
             return self.signature is not None and self.signature.digest == self.digest
-        return digest_of(self.signature.state) == digest_of(_for_some(self.state))
+        before, now = self._compared
+        return digest_of(before) == digest_of(now)
 
     @cached_property
     def changes(self) -> list[tuple[str, str]]:
         """What changed since it was signed, in English and Chinese; as far as whoever asks may know of both."""
         if self.signature is None:
             return []
-        return changes_between(self.signature.state, _for_some(self.state) if self.is_part_hidden else self.state)
+        return changes_between(*self._compared)
+
+    @cached_property
+    def _compared(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """The states then and now, as far as both the signer and whoever asks may know of what they are of."""
+        assert self.signature is not None
+        if not (self.is_part_hidden or self.unseen):
+            return self.signature.state, self.state
+        return _for_some(self.signature.state), _for_some(_less(self.state, {one.sha256 for one in self.unseen}))
 
     @property
     def light(self) -> Light:
         """How it stands in one word."""
         if self.signature is not None:
-            return "signed" if self.holds else "changed"
+            return "changed" if not self.holds else "partly" if self.unseen else "signed"
         return "lacking" if self.checklist.lacking else "complete"
 
 
@@ -107,9 +125,10 @@ def rules_in(home: Path) -> Rules:
 
 def review_of(
     catalog: Catalog, audit: AuditLog, rules: Rules, number: str, *, zone: str,
-    seen: Callable[[Sequence[str]], Sequence[str]] = lambda ids: ids,
+    seen: Seen = lambda ids: ids, seen_by: Callable[[Signature], Seen] = lambda _: lambda ids: ids,
 ) -> Review:  # fmt: skip
-    """The case with this number. seen: as for `case_file`. Raises BadInput where there is no such case."""
+    """The case with this number. seen: as for `case_file`; seen_by: the same for who signed. Raises BadInput where
+    there is no such case."""
     file = case_file(catalog, audit, number, zone=zone, facts=(*FACTS, *LENGTHS), seen=seen)
     duties = duties_of(file, rules.steps)
     contradictions = tuple(contradictions_of(file, rules.steps, zone))
@@ -120,12 +139,11 @@ def review_of(
         file=file, duties=duties, contradictions=contradictions, checklist=checklist, zone=zone,
         state=state_of(file, checklist, duties, rules.steps),
         signature=_without(signed, hidden) if signed and hidden else signed, is_part_hidden=bool(hidden),
+        unseen=_unseen_of(signed, file, seen_by(signed)) if signed else (),
     )  # fmt: skip
 
 
-def _hidden_of(
-    signature: Signature, catalog: Catalog, file: CaseFile, seen: Callable[[Sequence[str]], Sequence[str]]
-) -> frozenset[str]:
+def _hidden_of(signature: Signature, catalog: Catalog, file: CaseFile, seen: Seen) -> frozenset[str]:
     """The digests of the originals that its signer knew and whoever asks may not know of."""
     linked = {one.sha256 for one in file.linked}
     ids = {sha256: catalog.id_of_digest(sha256) for sha256 in signature.state["originals"] if sha256 not in linked}
@@ -133,14 +151,26 @@ def _hidden_of(
     return frozenset(sha256 for sha256, one in ids.items() if one and one not in allowed)
 
 
-def _without(signature: Signature, hidden: frozenset[str]) -> Signature:
-    """The signature without these originals, and without what was worked out of them."""
+def _unseen_of(signature: Signature, file: CaseFile, seen: Seen) -> tuple[Linked, ...]:
+    """What of the case as whoever asks may know of it was not signed, for its signer may not know of it."""
+    new = [one for one in file.linked if one.sha256 not in signature.state["originals"]]
+    allowed = set(seen([one.original for one in new])) if new else set()
+    return tuple(one for one in new if one.original not in allowed)
+
+
+def _less(state: Mapping[str, Any], gone: Collection[str]) -> dict[str, Any]:
+    """The state without the originals with these digests."""
     kept = {
-        name: {sha256: said for sha256, said in signature.state[name].items() if sha256 not in hidden}
+        name: {sha256: said for sha256, said in state[name].items() if sha256 not in gone}
         for name in ("originals", "names")
     }
+    return {**state, **kept}
+
+
+def _without(signature: Signature, hidden: frozenset[str]) -> Signature:
+    """The signature without these originals, and without what was worked out of them."""
     watched = [one for one in signature.watched if one["sha256"] not in hidden]
-    return replace(signature, state=_for_some({**signature.state, **kept}), watched=watched)
+    return replace(signature, state=_for_some(_less(signature.state, hidden)), watched=watched)
 
 
 def _for_some(state: Mapping[str, Any]) -> dict[str, Any]:

@@ -93,6 +93,14 @@ class Home:
         reviewer, restricted = self.reviewer, self.catalog.restrictions_on(ids)
         return [one for one in ids if sees(reviewer, restricted.get(one, ()))]
 
+    def seen_by(self, name: str, role: str, ids: Sequence[str]) -> list[str]:
+        """Those of these originals that this person may know of; one who has no role any more as one of no unit."""
+        from indexer.access import person_of, sees
+
+        roles, units = self.roles_and_units()
+        reviewer, restricted = person_of(name, {name: role} | roles, units), self.catalog.restrictions_on(ids)
+        return [one for one in ids if sees(reviewer, restricted.get(one, ()))]
+
     def find_original(self, said: str) -> str:
         """As the catalog's; what the person at this keyboard may not know of is not there."""
         return self.catalog.find_original(said, self.seen)

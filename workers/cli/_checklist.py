@@ -25,7 +25,10 @@ def tell(number: str, sign: bool, by: str | None, reason: str, opinion: str) -> 
         looks_at(built, number, "checklist")
 
         def read() -> Review:
-            return review_of(built.catalog, built.audit, rules, number, zone=zone, seen=built.seen)
+            return review_of(
+                built.catalog, built.audit, rules, number, zone=zone, seen=built.seen,
+                seen_by=lambda one: lambda ids: built.seen_by(one.by, one.role, ids),
+            )  # fmt: skip
 
         review = read()
         if sign:
@@ -53,6 +56,8 @@ def _sign(built: Home, review: Review, by: str | None, reason: str, opinion: str
 
 
 def _page(app: App, data: dict[str, Any]) -> str:
+    from indexer.review import UNSEEN
+
     lines = [f"{data['case']}  {app.in_words(data['type_zh'], data['type'])}"]
     for one in data["items"]:
         mark = "✓" if one["there"] else "✗" if one["must"] else "!"
@@ -68,4 +73,8 @@ def _page(app: App, data: dict[str, Any]) -> str:
             lines += [f"    {said}" for said in (one["changes_zh"] if app.lang == "zh" else one["changes"])]
         if one["remark"]:
             lines.append(f"    {app.in_words(one['remark_zh'], one['remark'])}")
+        if one["unseen"]:
+            names = ", ".join(other["name"] for other in one["unseen"])
+            zh, en = (said.format(count=len(one["unseen"])) for said in (UNSEEN[1], UNSEEN[0]))
+            lines.append(f"    {app.in_words(f'{zh}：{names}', f'{en}: {names}')}")
     return "\n".join(lines)

@@ -20,7 +20,7 @@ from indexer.document import passages_of
 from indexer.looked import looked_at, of_facts
 from indexer.masking import masked
 from indexer.naming import named
-from indexer.review import PART_HIDDEN, Review, review_of, rules_in, sign
+from indexer.review import PART_HIDDEN, UNSEEN, Review, Rules, review_of, rules_in, sign
 from indexer.said_times import said_times
 from indexer.timeline import Hole, Lane, Stretch, Timeline, timeline_of
 from indexer.web import purposes
@@ -84,9 +84,7 @@ def lights(visit: Inside, case: Annotated[list[str], Query(max_length=50)]) -> R
     rules, found = rules_in(visit.desk.settings.home), {}
     for number in case:
         if _is_there(visit, number):
-            review = review_of(visit.desk.catalog, visit.desk.audit, rules, number, zone=visit.zone,
-                               seen=visit.desk.seen)  # fmt: skip
-            found[number] = _light(visit, review)
+            found[number] = _light(visit, _review(visit, rules, number))
     return JSONResponse(found)
 
 
@@ -263,8 +261,15 @@ def _looked_at(visit: Visit, number: str, page: str) -> Review:
     visit.desk.tell("view.case", facts={**(why or {}), "case": number[:200], "page": page})
     if not is_there_:
         raise NotAllowed("Nothing here")
-    rules = rules_in(visit.desk.settings.home)
-    return review_of(visit.desk.catalog, visit.desk.audit, rules, number, zone=visit.zone, seen=visit.desk.seen)
+    return _review(visit, rules_in(visit.desk.settings.home), number)
+
+
+def _review(visit: Visit, rules: Rules, number: str) -> Review:
+    desk = visit.desk
+    return review_of(
+        desk.catalog, desk.audit, rules, number, zone=visit.zone, seen=desk.seen,
+        seen_by=lambda one: lambda ids: desk.seen_by(one.by, one.role, ids),
+    )  # fmt: skip
 
 
 def _is_there(visit: Visit, number: str) -> bool:
@@ -298,6 +303,7 @@ def _page(
         beside=_beside(review), looked=looked,
         seen_count=len(own), watched_s=sum(one.watched_s for one in own), signed=case_json.signed(review),
         signed_looks=[of_facts(one) for one in review.signature.watched] if review.signature else [],
+        unseen=UNSEEN[visit.lang == "zh"].format(count=len(review.unseen)) if review.unseen else "",
         signed_count=len(review.signature.state["originals"]) if review.signature else 0,
         length_s=sum((one.to_at - one.from_at).total_seconds() for one in review.file.shown),
     )  # fmt: skip
@@ -323,6 +329,9 @@ def _light(visit: Visit, review: Review) -> dict[str, str]:
             if review.is_part_hidden:
                 words += " · " + PART_HIDDEN[visit.lang == "zh"]
             return {"light": "signed", "sign": "✓", "words": words}
+        case "partly":
+            words = visit.say("signed by somebody who may not know of all that you see")
+            return {"light": "changed", "sign": "◐", "words": words}
         case "changed":
             return {"light": "changed", "sign": "⚠", "words": visit.say("changed since it was signed")}
         case "complete":

@@ -355,6 +355,26 @@ def test_what_a_person_may_not_know_of_is_no_case_no_count_and_no_lane(
     Linking(home.catalog, home.audit).confirm("李法制", films[0], CASE, "已看")
     signed = data(outside, f"/api{AT}")["checklist"]["signed"]
     assert (signed["holds"], signed["changes_zh"]) == (False, ["现场一.jpg：由 proposed 变为 confirmed"])
+    # Who knows more is told what was not before who signs: the opinion is not on it, and nothing "changed" by that.
+    sign = {"opinion": "agree", "digest": digest(outside.page(AT)), "reason": "已核对"}
+    assert outside.send(f"{AT}/opinion", **sign).status_code == 303
+    page, signed = inside.page(AT), data(inside, f"/api{AT}")["checklist"]["signed"]
+    note = "其中 1 份原件签署人无权知悉，签署时未看到，审核意见不涉及这些原件"
+    assert re.search(rf'◐ {note}：<a href="/originals/{films[1]}">[^<]*现场二', page)
+    assert (signed["by"], signed["holds"], signed["changes"]) == ("乙", True, [])
+    assert [one["original"] for one in signed["unseen"]] == [films[1]]
+    assert data(inside, f"/api/cases/lights?case={quote(CASE)}")[CASE]["words"].startswith("已签署，但签署人无权知悉")
+    page, signed = outside.page(AT), data(outside, f"/api{AT}")["checklist"]["signed"]
+    assert ("无权知悉" in page, films[1] in page, signed["unseen"], signed["holds"]) == (False, False, [], True)
+    at_keyboard = {"CASEREEL_ACCESS_PERSON": "甲", "CASEREEL_ACCESS_ROLES": "甲=reviewer"}
+    at_keyboard["CASEREEL_ACCESS_UNITS"] = "甲=法制科"
+    told = casereel("case", "checklist", CASE, "--lang", "en", environ=at_keyboard).stdout
+    assert "of the originals that you see 1 were not before who signed" in told
+    assert "现场二" in told
+    # What came since and the signer may know of is a change, told beside it.
+    Linking(home.catalog, home.audit).refuse("李法制", films[0], CASE, "不属本案")
+    signed = data(inside, f"/api{AT}")["checklist"]["signed"]
+    assert (signed["holds"], signed["changes_zh"], len(signed["unseen"])) == (False, ["减少现场一.jpg"], 1)
     assert films[1] not in outside.page(f"/api{AT}/timeline")
     assert outside.send(f"{AT}/links", original=films[1], act="refuse", reason="x").status_code == 404
     person(home, "operator").page("/cases", 404)
