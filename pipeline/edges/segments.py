@@ -25,7 +25,10 @@ _CODEC: Final = (
     "audio.sample_rate_hz", "audio.channels",
 )  # fmt: skip
 # Which device, the surest first, where the register knows none.
-_DEVICES: Final = ("exif.BodySerialNumber", "exif.SerialNumber", "sidecar.serial", "sidecar.device", "file_name.device")
+_DEVICES: Final = (
+    "exif.BodySerialNumber", "exif.SerialNumber", "device.serial", "sidecar.serial", "sidecar.device",
+    "file_name.device",
+)  # fmt: skip
 _WANTED: Final = (
     *(f"file_name.{mark}" for mark in _NAME_MARKS), "register.device", *_DEVICES, *_CODEC,
 )  # fmt: skip

@@ -30,8 +30,9 @@ _NOBODY: Final = frozenset("0" * length for length in range(1, 17))
 # Where an original may name its device, the surest first: (how it is told, property).
 _SERIAL: Final = Words("serial number", "序列号")
 _NAMED_BY: Final = (
-    (_SERIAL, "exif.BodySerialNumber"), (_SERIAL, "exif.SerialNumber"), (_SERIAL, "sidecar.serial"),
-    (Words("sidecar", "附属文件"), "sidecar.device"), (Words("file name", "文件名"), "file_name.device"),
+    (_SERIAL, "exif.BodySerialNumber"), (_SERIAL, "exif.SerialNumber"), (_SERIAL, "device.serial"),
+    (_SERIAL, "sidecar.serial"), (Words("sidecar", "附属文件"), "sidecar.device"),
+    (Words("file name", "文件名"), "file_name.device"),
 )  # fmt: skip
 # Of a written record, whoever of those it names is known first.
 _OFFICER_NAMED_BY: Final = ("sidecar.officer", "file_name.officer", "record.credentials", "record.officer")

@@ -12,7 +12,7 @@ from pipeline.records import Around, Beside, CaseLink, Caveat, Facts, Known, Pro
 from pipeline.stage import Context, Linker, Stage
 
 NAME: Final = "link"
-VERSION: Final = 7
+VERSION: Final = 8
 
 
 def run(known: Known, context: Context) -> Facts:

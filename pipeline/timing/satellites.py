@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from pipeline.records import Around, ClockOffset, Known, TimeClaim, Words
+from pipeline.timing.claiming import claim_of_property
 from pipeline.timing.clocks import DeviceClock
 from pipeline.timing.evidence import OFFSETS_MIN
 from pipeline.timing.filmed import CLOCKLESS, UNREGISTERED, Unfit
@@ -28,8 +29,7 @@ REACH_S: Final = {
 # Their digits stand in a zone that nothing tells.
 ZONELESS: Final = frozenset({"djmd.GPSDateTime"})
 TRACKS: Final = ("gpx", "nmea")
-# Points of a track, and the switching on of what writes it.
-TRACK_STEP_S: Final = 1.0
+TRACK_STEP_S: Final = 1.0  # between two points, and to the switching on of what writes them
 # Nearer to the device's own clock than this, it is neither another zone's nor nonsense.
 BY_ITSELF_S: Final = 120.0
 # A file measures by itself where it is so many times surer than what was known.
@@ -60,7 +60,7 @@ def offset_by_satellites(
     shown: what the clock showed when the recording began, and its step in seconds. by: the person who decided that the
     position's time is right; nobody: the file alone. duration_s: of the recording, None where it is not known.
     """
-    tracks = list(_tracks(claims, known, duration_s))
+    tracks = list(_tracks(known, duration_s))
     fixes = [*_fixes(claims), *(one for one in tracks if isinstance(one, _Fix))]
     if not fixes:
         return next((one for one in tracks if isinstance(one, Unfit)), None)
@@ -96,21 +96,23 @@ def _fixes(claims: Sequence[TimeClaim]) -> Iterator[_Fix]:
             )  # fmt: skip
 
 
-def _tracks(claims: Sequence[TimeClaim], known: Known, duration_s: float | None) -> Iterator[_Fix | Unfit]:
+def _tracks(known: Known, duration_s: float | None) -> Iterator[_Fix | Unfit]:
     """What tracks beside a film tell: it had begun at their first point, and ran on until their last."""
-    beside = {one.original.name for one in known.sidecars if one.value("sidecar.source") in TRACKS}
-    for one in claims:
-        name = one.note.removeprefix("beside it in ")
-        if one.source != "sidecar.start" or name not in beside or not duration_s or not one.zone_known:
+    for beside in known.sidecars if duration_s else ():
+        if beside.value("sidecar.source") not in TRACKS:
             continue
-        if one.at is None or one.end_at is None:
+        # Their digits are UTC, whether they say so or not.
+        ends = [claim_of_property(beside, f"sidecar.{end}", UTC, source="sidecar.start") for end in ("start", "end")]
+        first_at, last_at = (None if one is None else one.at for one in ends)
+        if first_at is None or last_at is None or duration_s is None:
             continue
-        first_at = one.end_at - timedelta(seconds=duration_s)
-        longer_s = (first_at - one.at).total_seconds()
+        began_at = last_at - timedelta(seconds=duration_s)
+        longer_s = (began_at - first_at).total_seconds()
         if longer_s > 2 * TRACK_STEP_S:
-            yield Unfit(*(form.format(name, longer_s) for form in (_LONGER.en, _LONGER.zh)))
-        else:
-            yield _Fix(min(first_at, one.at), one.at, TRACK_STEP_S, f"{name} {one.found}")
+            yield Unfit(*(form.format(beside.original.name, longer_s) for form in (_LONGER.en, _LONGER.zh)))
+        elif first_at <= last_at:
+            words = f"{beside.original.name} {beside.properties['sidecar.start'].found}"
+            yield _Fix(min(began_at, first_at), first_at, TRACK_STEP_S, words)
 
 
 def _by_itself(found: ClockOffset, around: Around) -> ClockOffset | Unfit:

@@ -252,6 +252,14 @@ def test_a_late_file_takes_away_the_caveat_of_its_neighbours_and_hears_of_their_
     assert run("search", "--has-gap") == []
 
 
+def test_an_action_cameras_files_are_its_device_by_the_serial_number_in_them(
+    sqlite_home: Home, run: Run, tmp_path: Path
+) -> None:
+    [one] = filmed(sqlite_home, tmp_path / "card", ("GX010034.jpg", TEN, 60.0), device__serial="C3461324500001")
+    [shown] = run("recording", "show", one)
+    assert shown["device"] == "C3461324500001"
+
+
 @pytest.mark.parametrize("kind", ["document", "photo"])  # as a PDF and a TIFF are
 def test_a_written_record_and_the_recordings_of_its_case_are_held_against_one_another(
     sqlite_home: Home, run: Run, tmp_path: Path, kind: str

@@ -89,11 +89,12 @@ def test_a_ledger_that_changes_hands_within_the_recording_names_both():
 @pytest.mark.parametrize(("original", "device"), [
     (known("x", folder="2021/二号/DCIM"), B),
     (known("x", exif__BodySerialNumber="hb1234567"), B),
+    (known("x", device__serial="HB1234567"), B),  # as action cameras and drones write it beside the tracks
     (known("x", stated=Stated(device="ZF-001"), exif__BodySerialNumber="HB1234567"), A),
     (known("x", file_name__device="HA1234567 "), A),
     (known("x", file_name__device="000000"), None),
     (known("x", folder="DCIM"), None),
-], ids=["folder", "serial", "stated first", "name", "nobody", "unknown"])  # fmt: skip
+], ids=["folder", "serial", "serial of a film", "stated first", "name", "nobody", "unknown"])  # fmt: skip
 def test_a_device_is_known_by_any_of_its_names(original, device):
     assert bureau().device_of(original)[0] == device
 

@@ -17,7 +17,7 @@ def at(*parts: int) -> datetime:
     return datetime(*parts, tzinfo=UTC)  # type: ignore[misc, arg-type]
 
 
-def test_a_track_beside_the_recording_gives_start_and_end(known: Make, claims: Claims) -> None:
+def test_a_manifest_beside_the_recording_gives_start_and_end(known: Make, claims: Claims) -> None:
     track = known({"sidecar.start": "2021-08-03T02:10:10Z", "sidecar.end": "2021-08-03T02:20:10Z"}, name="a.gpx")
     (claim,) = claims(known(sidecars=(track,)))
     assert (claim.at, claim.end_at, claim.zone_known) == (at(2021, 8, 3, 2, 10, 10), at(2021, 8, 3, 2, 20, 10), True)
@@ -47,3 +47,17 @@ def test_a_track_is_utc_with_or_without_its_letter(known: Make, claims: Claims) 
         )
     (claim,) = claims(known({"sidecar.start": "2021-08-03T10:10:10"}))
     assert (claim.at, claim.zone_known) == (at(2021, 8, 3, 2, 10, 10), False)
+
+
+@pytest.mark.parametrize(("length_s", "precision_s", "words"), [
+    (600.0, 1.0, ""), (598.0, 2.0, "2 s longer"), (640.0, 40.0, ""), (5.0, 595.0, "595 s longer"),
+])  # fmt: skip
+def test_a_track_beside_a_film_is_as_sure_as_it_is_of_its_length(
+    known: Make, claims: Claims, length_s: float, precision_s: float, words: str
+) -> None:
+    said = {"sidecar.start": "2021-08-03T02:10:10Z", "sidecar.end": "2021-08-03T02:20:10Z", "sidecar.source": "gpx"}
+    track = known(said, name="a.gpx")
+    (claim,) = claims(known({"container.duration_s": length_s}, sidecars=(track,)))
+    assert (claim.at, claim.end_at) == (at(2021, 8, 3, 2, 10, 10), None)
+    assert claim.precision_s == precision_s
+    assert words in claim.note
