@@ -24,8 +24,9 @@ from indexer.exporting import selection
 from indexer.exporting.selection import Selection
 from pipeline.edges import drops, exports, registers
 from pipeline.edges.audit import AuditLog, NewEvent
-from pipeline.edges.catalog import Catalog, in_pieces
+from pipeline.edges.catalog import Catalog
 from pipeline.edges.exports import Export
+from pipeline.edges.rows import in_pieces
 from pipeline.edges.vault import Vault
 from pipeline.errors import BadInput, NotAllowed
 from pipeline.records import Known

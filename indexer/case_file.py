@@ -18,8 +18,9 @@ from pipeline.case_numbers import comparable
 from pipeline.edges import registers, segments
 from pipeline.edges import tables as t
 from pipeline.edges.audit import AuditLog
-from pipeline.edges.catalog import Catalog, in_pieces
+from pipeline.edges.catalog import Catalog
 from pipeline.edges.registers import Linked
+from pipeline.edges.rows import in_pieces
 from pipeline.errors import BadInput
 from pipeline.excusing import Excuse, Excuses
 from pipeline.recordings import CLOCK_STEPS, ClockSteps, Recording, Segment, clock_steps_of, recordings_of

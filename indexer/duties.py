@@ -19,7 +19,7 @@ from indexer.coverage import Steps, coverage_of
 from indexer.statistics import Duty, duty_of
 from indexer.tallies import MANY
 from pipeline.edges import evaluation, registers, segments
-from pipeline.edges.catalog import in_pieces
+from pipeline.edges.rows import in_pieces
 from pipeline.excusing import Excuse
 from pipeline.recordings import recordings_of
 from pipeline.records import Activity

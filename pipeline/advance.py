@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 from ulid import ULID
 
-from pipeline.edges import history, registers
+from pipeline.edges import history, knowledge, registers
 from pipeline.edges.audit import NewEvent
-from pipeline.edges.catalog import DECIDED, Recorded
+from pipeline.edges.decisions import DECIDED
 from pipeline.edges.disk import passing_folder
 from pipeline.edges.jobs import Claim, Jobs
+from pipeline.edges.knowledge import Recorded
 from pipeline.errors import CustodyBroken, Superseded, TryAgain, Unreadable
 from pipeline.records import CaseLink, Caveat, Derivative, Facts, Known
 from pipeline.stage import Context, Stage, Turn
@@ -52,7 +53,7 @@ def advance(turns: Sequence[Turn], original_id: str, lane: str, context: Context
             if jobs.waiting_in(connection, original_id, lane):
                 continue
             if lane == "heavy":
-                _rest(original_id, connection, context, jobs)
+                _rest(original_id, connection, jobs)
         context.audit.make_durable(context.catalog.last_event())
         return
 
@@ -93,7 +94,7 @@ def renew(
             events = [_event(stage, lane, jobs.worker_id, one, found[one], ()) for one, lane in lanes.items()]
             numbers = context.audit.record(connection, events)
             told = zip(lanes.items(), numbers, strict=True)
-            context.catalog.record_all(
+            knowledge.record_all(
                 connection, [Recorded(one, f"{lane}-{stage.name}", found[one], at) for (one, lane), at in told]
             )
             seq = numbers[-1] if numbers else seq
@@ -178,13 +179,13 @@ def _record(
             for one in history.stirred(connection, known, facts):
                 jobs.again(connection, one, "light", AFTER_SIDECARS)
         [seq] = audit.record(connection, [event])
-        catalog.record(connection, claim.original, turn.name, facts, seq)
+        knowledge.record(connection, claim.original, turn.name, facts, seq)
         _measure(connection, {claim.original: facts}, context, jobs)
-        replaced = catalog.add_derivatives(connection, claim.original, turn.name, derivatives)
+        replaced = knowledge.add_derivatives(connection, claim.original, turn.name, derivatives)
         if turn.stage.name == "probe" and known.original.kind != "sidecar":
-            catalog.adopt(connection, claim.original, catalog.orphan_sidecars(connection, known), seq)
+            knowledge.adopt(connection, claim.original, catalog.orphan_sidecars(connection, known), seq)
         if turn.name == "light-index":
-            _become_searchable(claim.original, connection, context, jobs)
+            _become_searchable(claim.original, connection, jobs)
     for path in replaced:
         context.vault.drop_derivative(path)
 
@@ -279,28 +280,28 @@ def _fail(
         jobs.finish(connection, claim, "failed", reason=reason[:2000], detail=detail)
         [seq] = context.audit.record(connection, [event])
         facts = Facts(caveats=(caveat,), state=state)
-        context.catalog.record(connection, claim.original, turn.name, facts, seq)
+        knowledge.record(connection, claim.original, turn.name, facts, seq)
         if turn.name == "light-index":
-            _become_searchable(claim.original, connection, context, jobs)
+            _become_searchable(claim.original, connection, jobs)
 
 
-def _become_searchable(original_id: str, connection: sa.Connection, context: Context, jobs: Jobs) -> None:
+def _become_searchable(original_id: str, connection: sa.Connection, jobs: Jobs) -> None:
     """The light lane is through: the heavy one is queued where it waits, else the original comes to rest again."""
-    state, kind, _ = context.catalog.standing(connection, original_id)
+    state, kind, _ = knowledge.standing(connection, original_id)
     if state == "failed_custody":
         return
     if jobs.waiting_in(connection, original_id, "heavy"):
-        context.catalog.set_state(connection, original_id, "searchable")
+        knowledge.set_state(connection, original_id, "searchable")
         jobs.enqueue(connection, original_id, "heavy", kind=kind)
     else:
-        _rest(original_id, connection, context, jobs)
+        _rest(original_id, connection, jobs)
 
 
-def _rest(original_id: str, connection: sa.Connection, context: Context, jobs: Jobs) -> None:
-    state, kind, roles = context.catalog.standing(connection, original_id)
+def _rest(original_id: str, connection: sa.Connection, jobs: Jobs) -> None:
+    state, kind, roles = knowledge.standing(connection, original_id)
     if state != "failed_custody" and not jobs.waiting_in(connection, original_id, "heavy"):
         clean = jobs.none_failed(connection, original_id)
-        context.catalog.set_state(connection, original_id, resting_state(kind, roles, clean))
+        knowledge.set_state(connection, original_id, resting_state(kind, roles, clean))
 
 
 def _put_off(claim: Claim, error: TryAgain, context: Context, jobs: Jobs) -> bool:

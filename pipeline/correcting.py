@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from pipeline.edges import decisions
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
 from pipeline.edges.rows import plain_of
@@ -52,22 +53,22 @@ class Correcting:
         self, event: str, person: str, original: str, said: TimeCorrection | None, facts: Mapping[str, Any]
     ) -> None:  # fmt: skip
         with self._audit.alone(self._catalog) as connection:
-            self._catalog.require_correctable(connection, original)
+            decisions.require_correctable(connection, original)
             [seq] = self._audit.record(
                 connection, [NewEvent(type=event, actor=person, original=original, facts=dict(facts))]
             )
-            self._catalog.put_correction(connection, original, said)
+            decisions.put_correction(connection, original, said)
         self._audit.make_durable(seq)
 
 
-def replay(catalog: Catalog, connection: sa.Connection, event: Mapping[str, Any]) -> None:
+def replay(connection: sa.Connection, event: Mapping[str, Any]) -> None:
     """What this event of the log corrected, or withdrew, is so in the catalog again."""
     told = event["facts"].get("correction")
     said = None
     if told is not None:
         end_at = told["end_at"] and datetime.fromisoformat(told["end_at"])
         said = TimeCorrection(**{**told, "start_at": datetime.fromisoformat(told["start_at"]), "end_at": end_at})
-    catalog.put_correction(connection, event["original"], said)
+    decisions.put_correction(connection, event["original"], said)
 
 
 def _require_possible(known: Known, said: TimeCorrection) -> None:

@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 from typing import Any, Final
 
 from pipeline.case_numbers import comparable, parse
+from pipeline.edges import decisions
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
 from pipeline.errors import BadInput
@@ -61,11 +62,11 @@ class Linking:
     ) -> CaseLink:  # fmt: skip
         _said(reason)
         with self._audit.alone(self._catalog) as connection:
-            self._catalog.require_linkable(connection, original)
-            link = change(self._catalog.link_to(connection, original, comparable(case)))
+            decisions.require_linkable(connection, original)
+            link = change(decisions.link_to(connection, original, comparable(case)))
             facts = {"link": asdict(link), "reason": reason.strip()}
             [seq] = self._audit.record(connection, [NewEvent(type=event, actor=person, original=original, facts=facts)])
-            self._catalog.put_link(connection, original, link, seq)
+            decisions.put_link(connection, original, link, seq)
         self._audit.make_durable(seq)
         return link
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from pipeline.case_numbers import comparable, parse
-from pipeline.edges import restrictions
+from pipeline.edges import registers, restrictions
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
 from pipeline.edges.rows import plain_of
@@ -43,7 +43,7 @@ class Restricting:
         )  # fmt: skip
         with self._audit.alone(self._catalog) as connection:
             if key is not None and printed is not None:
-                self._catalog.case_of(connection, key, printed)
+                registers.case_of(connection, key, printed)
             seq = self._record(connection, PLACED, person.name, record)
         self._audit.make_durable(seq)
         return record

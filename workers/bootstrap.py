@@ -425,7 +425,7 @@ def build_context(home: Home, *, at_once: bool = False) -> tuple[Context, OwnedF
 def make_home(settings: Settings) -> bool:
     """The home's folders, tables and log exist; whether they were made just now."""
     from pipeline.edges.audit import NewEvent
-    from pipeline.edges.catalog import migrate
+    from pipeline.edges.engines import migrate
     from pipeline.edges.jobs import Jobs
 
     fresh = not settings.inbox.is_dir()

@@ -15,7 +15,8 @@ from config.settings import Settings
 from pipeline.custody.fixity import Fixity
 from pipeline.custody.recovery import recover, replay
 from pipeline.edges.audit import NewEvent
-from pipeline.edges.catalog import Catalog, migrate
+from pipeline.edges.catalog import Catalog
+from pipeline.edges.engines import migrate
 from pipeline.edges.jobs import Jobs
 from pipeline.edges.vault import Vault
 from pipeline.errors import BadInput

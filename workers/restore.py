@@ -28,7 +28,9 @@ from pipeline.custody.recovery import catch_up, recover
 from pipeline.custody.tree import Tree, leaf_hash
 from pipeline.edges import disk, disposals, keys
 from pipeline.edges.audit import AuditLog
-from pipeline.edges.catalog import Catalog, migrate
+from pipeline.edges.catalog import Catalog
+from pipeline.edges.dump import dump
+from pipeline.edges.engines import migrate
 from pipeline.edges.jobs import Jobs
 from pipeline.edges.vault import Vault
 from pipeline.errors import BadInput, CustodyBroken
@@ -232,7 +234,7 @@ def _compared(source: Path, settings: Settings, base: Path, rebuilt: Settings, m
     _lead_on(restored, Vault(restored.home, root=source / "vault"))
     one, two = Catalog(restored.catalog_url), Catalog(rebuilt.catalog_url)
     try:
-        before, after = one.dump(), two.dump()
+        before, after = dump(one), dump(two)
     finally:
         one.close()
         two.close()

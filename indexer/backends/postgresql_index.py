@@ -31,7 +31,7 @@ import sqlalchemy as sa
 from indexer.contract import VERSION, Asked, Backend, Found, IndexDamaged, Match, Place, Stats, make_once, sweep_folders
 from indexer.tree import DOCUMENT_FLAG, FACET_FIELDS, All, During, Either, Exact, Node, Not, Words, parts_of, words_of
 from pipeline.edges import failpoint
-from pipeline.edges.catalog import make_engine
+from pipeline.edges.engines import make_engine
 from pipeline.errors import BadInput, TryAgain
 
 if TYPE_CHECKING:

@@ -36,7 +36,7 @@ from ulid import ULID
 from config.settings import Settings
 from pipeline.custody import recovery, suspicion
 from pipeline.custody.sniff import Sniffed, sniff
-from pipeline.edges import clock, disk, drops, failpoint
+from pipeline.edges import clock, disk, drops, failpoint, intake, knowledge
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
 from pipeline.edges.handles import Identity, NotTaken, OpenFile, OpenFolder, SourceChanged
@@ -254,7 +254,7 @@ class Accession:
     def _refuse_disposed(self, connection: sa.Connection, taking: _Taking) -> tuple[Receipt, int]:
         """The refusal stands in the log under the original that went, with the digest that proves it."""
         sha256, candidate = taking.staged.sha256, taking.candidate
-        original = self._catalog.original_with(connection, sha256)
+        original = intake.original_with(connection, sha256)
         facts = {"reason": DISPOSED, "kind": "disposed", "sha256": sha256}
         about = None if original is None else original.id
         seq = self._note(connection, "arrival.rejected", candidate.path, facts, original=about)
@@ -295,21 +295,21 @@ class Accession:
 
     def _wake(self, connection: sa.Connection, candidate: Candidate, staged: Staged) -> None:
         """A new name, folder or word of a clerk may say more about bytes that are in custody: they are timed anew."""
-        original = self._catalog.original_with(connection, staged.sha256)
+        original = intake.original_with(connection, staged.sha256)
         place_key = _place(candidate, staged)["place_key"]
-        if original is not None and self._catalog.arrival_at(connection, place_key, staged.sha256) is None:
+        if original is not None and intake.arrival_at(connection, place_key, staged.sha256) is None:
             self._jobs.again(connection, original.id, "light", ("timestamps", "link", "index"))
 
     def _enter(self, connection: sa.Connection, taking: _Taking) -> tuple[Receipt, int]:
         """Arrival, original, event and queued work, in the caller's transaction."""
         staged, sniffed, arrival = taking.staged, taking.sniffed, taking.arrival
         place = _place(taking.candidate, staged)
-        before = self._catalog.original_with(connection, staged.sha256)
+        before = intake.original_with(connection, staged.sha256)
         if before is not None and before.state == "disposed":
             return self._refuse_disposed(connection, taking)
         if self._vault.tombstone_is_there(staged.sha256):
             return _rejected(taking.candidate, GOING, again=True), 0
-        known = self._catalog.arrival_at(connection, place["place_key"], staged.sha256)
+        known = intake.arrival_at(connection, place["place_key"], staged.sha256)
         if known is not None and before is not None:
             seq = self._see_again(connection, known, staged)
             if known.id == arrival.id:  # another process found the object first and entered it from its record
@@ -333,11 +333,11 @@ class Accession:
         event = NewEvent(type=f"arrival.{status}", actor=self._actor, original=original.id, facts=facts)
         [seq] = self._audit.record(connection, [event])
         if before is None:
-            self._catalog.add_original(connection, original, seq)
-            self._catalog.add_caveats(connection, original.id, "intake", suspicion.caveats_of(taking.suspicions))
+            intake.add_original(connection, original, seq)
+            knowledge.add_caveats(connection, original.id, "intake", suspicion.caveats_of(taking.suspicions))
             self._jobs.plan(connection, original.id, self._turns)
             self._jobs.enqueue(connection, original.id, "light", kind=original.kind)
-        self._catalog.add_arrival(connection, arrival, place)
+        intake.add_arrival(connection, arrival, place)
         return _receipt(arrival, original, staged, status, reason), seq
 
     def _enter_late(self, connection: sa.Connection, taking: _Taking) -> tuple[Receipt, int]:
@@ -346,18 +346,16 @@ class Accession:
         It is entered with the arrival that its record tells of; this file is that one, or a second arrival.
         """
         facts = self._vault.record(taking.staged.sha256)
-        original, seq = recovery.enter_late(
-            connection, facts, self._catalog, self._audit, self._jobs, self._actor, turns=self._turns
-        )
+        original, seq = recovery.enter_late(connection, facts, self._audit, self._jobs, self._actor, turns=self._turns)
         place_key = _place(taking.candidate, taking.staged)["place_key"]
-        known = self._catalog.arrival_at(connection, place_key, taking.staged.sha256)
+        known = intake.arrival_at(connection, place_key, taking.staged.sha256)
         if known is not None:
             return _receipt(known, original, taking.staged, "accepted", None), seq
         return self._enter(connection, taking)
 
     def _tell_changed(self, connection: sa.Connection, arrival: Arrival, place: dict[str, Any]) -> None:
         """Other bytes lie where an original was taken from: it stays untouched, and the log says what happened."""
-        before = self._catalog.last_arrival_at(connection, place["place_key"])
+        before = intake.last_arrival_at(connection, place["place_key"])
         if before is not None:
             facts = {
                 "path": arrival.path, "path_b64": _b64(place["path_raw"]), "before": before.id, "now": arrival.id,
@@ -369,7 +367,7 @@ class Accession:
     def _see_again(self, connection: sa.Connection, known: Arrival, staged: Staged) -> int:
         """The same bytes at the same place under a newer date or file number: no arrival, but not forgotten."""
         identity = staged.identity
-        self._catalog.seen_again(
+        intake.seen_again(
             connection, known.id, mtime_ns=identity.mtime_ns, inode=identity.inode, device=identity.device
         )
         facts = {

@@ -521,7 +521,7 @@ class Retention:
             )
 
     def _record(self, connection: sa.Connection, type: str, actor: str, record: Hold | Retained | Disposal) -> int:
-        disposals.put(connection, self._catalog, record)
+        disposals.put(connection, record)
         facts = {disposals.EVENTS[type][1]: plain_of(record)}
         event = NewEvent(type=type, actor=actor, original=record.original, facts=facts)
         [seq] = self._audit.record(connection, [event])

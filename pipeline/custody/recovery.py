@@ -24,10 +24,13 @@ from pipeline.custody.suspicion import caveats_of
 from pipeline.edges import (
     accounts,
     assignments,
+    decisions,
     disposals,
     drops,
     exports,
+    intake,
     isolations,
+    knowledge,
     noted,
     registers,
     restrictions,
@@ -86,16 +89,16 @@ def recover(
             continue
         vault.make_lasting([sha256])
         with catalog.transaction() as connection:
-            if catalog.original_with(connection, sha256) is not None:
+            if intake.original_with(connection, sha256) is not None:
                 continue
-            _, seq = enter_late(connection, facts, catalog, audit, jobs, actor, turns=turns)
+            _, seq = enter_late(connection, facts, audit, jobs, actor, turns=turns)
         audit.make_durable(seq)
         recovered.append(sha256)
     return recovered
 
 
 def enter_late(
-    connection: sa.Connection, facts: Mapping[str, Any], catalog: Catalog, audit: AuditLog, jobs: Jobs, actor: str,
+    connection: sa.Connection, facts: Mapping[str, Any], audit: AuditLog, jobs: Jobs, actor: str,
     *, turns: Sequence[tuple[str, str]],
 ) -> tuple[Original, int]:  # fmt: skip
     """The original that the vault holds and the catalog did not know, with its first arrival; the event's number.
@@ -110,21 +113,21 @@ def enter_late(
     }  # fmt: skip
     event = NewEvent(type="arrival.accepted", actor=actor, original=original.id, facts=told)
     [seq] = audit.record(connection, [event])
-    _enter(connection, catalog, original, arrival, suspicions, seq)
+    _enter(connection, original, arrival, suspicions, seq)
     jobs.plan(connection, original.id, turns)
     jobs.enqueue(connection, original.id, "light", kind=original.kind)
     return original, seq
 
 
-def replayers(vault: Vault, catalog: Catalog, missing: list[str]) -> dict[str, Replayer]:
+def replayers(vault: Vault, missing: list[str]) -> dict[str, Replayer]:
     """What gives back the rows that an event made, one line a type; a type that is not here made none of its own.
 
     missing: gets the digest of every accepted original that is not in the vault.
     """
     return {
-        "arrival.accepted": partial(_accepted, vault, catalog, missing),
-        "arrival.duplicate": partial(_duplicate, catalog),
-        "arrival.seen_again": partial(_seen_again, catalog),
+        "arrival.accepted": partial(_accepted, vault, missing),
+        "arrival.duplicate": _duplicate,
+        "arrival.seen_again": _seen_again,
         **dict.fromkeys(drops.REFUSALS, _rejected),
         "drop.stated": _drop_stated,
         "drop.checked": _drop_checked,
@@ -132,13 +135,13 @@ def replayers(vault: Vault, catalog: Catalog, missing: list[str]) -> dict[str, R
         "fixity.broken": fixity.replay_broken,
         "fixity.repaired": fixity.replay_repaired,
         **dict.fromkeys(exports.TYPES, exports.apply),
-        **dict.fromkeys(("link.made", "link.confirmed", "link.refused"), partial(_linked, catalog)),
-        **dict.fromkeys(correcting.EVENTS, partial(correcting.replay, catalog)),
+        **dict.fromkeys(("link.made", "link.confirmed", "link.refused"), _linked),
+        **dict.fromkeys(correcting.EVENTS, correcting.replay),
         **dict.fromkeys(registers.EVENTS, registers.replay),
         **dict.fromkeys(restricting.EVENTS, restrictions.replay),
         **dict.fromkeys(isolations.EVENTS, isolations.replay),
         **dict.fromkeys(assignments.EVENTS, assignments.replay),
-        **dict.fromkeys(disposals.EVENTS, partial(disposals.replay, catalog)),
+        **dict.fromkeys(disposals.EVENTS, disposals.replay),
         **dict.fromkeys(saved.EVENTS, saved.replay),
         **dict.fromkeys(accounts.EVENTS, accounts.replay),
         **dict.fromkeys(noted.EVENTS, noted.replay),
@@ -162,7 +165,7 @@ def catch_up(
     Raises CustodyBroken where it tells of another past than the log, or of lines that the log lacks.
     """
     previous, missing, rows, last = FIRST_PREV, list[str](), list[dict[str, Any]](), 0
-    by_type = replayers(vault, catalog, missing)
+    by_type = replayers(vault, missing)
     with catalog.transaction() as connection:
         known = connection.execute(sa.select(tables.log_head.c.seq, tables.log_head.c.hash)).one()
         for line in audit.lines():
@@ -227,25 +230,25 @@ def _replay_some(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
         rows.clear()
 
 
-def _accepted(vault: Vault, catalog: Catalog, missing: list[str], connection: sa.Connection, event: Event) -> None:
+def _accepted(vault: Vault, missing: list[str], connection: sa.Connection, event: Event) -> None:
     told = event["facts"]["original"]
     original = Original(
         **{k: v for k, v in told.items() if k != "accepted_at"},
         accepted_at=datetime.fromisoformat(told["accepted_at"]), state="in_custody",
     )  # fmt: skip
     facts = event["facts"]
-    _enter(connection, catalog, original, facts["arrival"], facts.get("suspicions", []), event["seq"])
+    _enter(connection, original, facts["arrival"], facts.get("suspicions", []), event["seq"])
     if not vault.holds(told["sha256"]):
         missing.append(told["sha256"])
 
 
-def _duplicate(catalog: Catalog, connection: sa.Connection, event: Event) -> None:
-    catalog.add_arrival(connection, *_arrival_of(event["facts"]["arrival"], event["original"]))
+def _duplicate(connection: sa.Connection, event: Event) -> None:
+    intake.add_arrival(connection, *_arrival_of(event["facts"]["arrival"], event["original"]))
 
 
-def _seen_again(catalog: Catalog, connection: sa.Connection, event: Event) -> None:
+def _seen_again(connection: sa.Connection, event: Event) -> None:
     facts = event["facts"]
-    catalog.seen_again(
+    intake.seen_again(
         connection,
         facts["arrival"],
         mtime_ns=facts["mtime_ns"],
@@ -260,8 +263,8 @@ def _rejected(connection: sa.Connection, event: Event) -> None:
     drops.add_rejection(connection, base64.b64decode(facts["path_b64"]), event["seq"], facts, at)
 
 
-def _linked(catalog: Catalog, connection: sa.Connection, event: Event) -> None:
-    catalog.put_link(connection, event["original"], CaseLink(**event["facts"]["link"]), event["seq"])
+def _linked(connection: sa.Connection, event: Event) -> None:
+    decisions.put_link(connection, event["original"], CaseLink(**event["facts"]["link"]), event["seq"])
 
 
 def _drop_stated(connection: sa.Connection, event: Event) -> None:
@@ -281,12 +284,11 @@ def _drop_checked(connection: sa.Connection, event: Event) -> None:
 
 
 def _enter(
-    connection: sa.Connection, catalog: Catalog, original: Original, arrival: Mapping[str, Any],
-    suspicions: Sequence[str], seq: int,
+    connection: sa.Connection, original: Original, arrival: Mapping[str, Any], suspicions: Sequence[str], seq: int
 ) -> None:  # fmt: skip
-    catalog.add_original(connection, original, seq)
-    catalog.add_caveats(connection, original.id, "intake", caveats_of(suspicions))
-    catalog.add_arrival(connection, *_arrival_of(arrival, original.id))
+    intake.add_original(connection, original, seq)
+    knowledge.add_caveats(connection, original.id, "intake", caveats_of(suspicions))
+    intake.add_arrival(connection, *_arrival_of(arrival, original.id))
 
 
 def _arrival_of(told: Mapping[str, Any], original: str | None) -> tuple[Arrival, dict[str, Any]]:

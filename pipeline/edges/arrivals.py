@@ -13,8 +13,8 @@ from ulid import ULID
 
 from pipeline.edges import drops
 from pipeline.edges import tables as t
-from pipeline.edges.catalog import in_pieces
 from pipeline.edges.events import distinct
+from pipeline.edges.rows import in_pieces
 from pipeline.timing import lateness
 
 Only = Literal["", "broken", "attention", "unlinked", "proposed", "late", "duplicate"]

@@ -1,130 +1,51 @@
-"""The catalog: what is known of every original, in SQLite or PostgreSQL. The only module that speaks SQL about it.
+"""The catalog: what is known of every original, in SQLite or PostgreSQL; its transactions, and reading it.
 
-Writing goes through `transaction`; on SQLite it takes the write lock at once, so a transaction never fails
+What is written within a transaction has its rooms: `intake` (originals, arrivals), `knowledge` (what turns found),
+`decisions` (what persons say), and those of the registers. Writing goes through `transaction`; on SQLite it takes the write lock at once, so a transaction never fails
 half-way for a lock. Every change of what can be found raises the original's change sequence, which is the
 number of the event that tells of it: the index follows that number.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import re
-import sqlite3
-import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
-from typing import Any, Final, NamedTuple
+from pathlib import PurePosixPath
+from typing import Any, Final
 
 import sqlalchemy as sa
-from ulid import ULID
 
-from pipeline.edges import accounts, history, isolations, registers, restrictions, watched
+from pipeline.edges import history, isolations, restrictions
 from pipeline.edges import tables as t
+from pipeline.edges.decisions import link_of
+from pipeline.edges.engines import REVISION, make_engine, translated
 from pipeline.edges.filed import filed_of
-from pipeline.edges.rows import record_of
+from pipeline.edges.intake import arrival_of
+from pipeline.edges.rows import in_pieces, record_of
 from pipeline.errors import BadInput, TryAgain
 from pipeline.records import (
     Around,
     Arrival,
-    CaseLink,
     Caveat,
     DecidedTime,
     Derivative,
-    Facts,
     Fingerprint,
     Known,
     Original,
     Property,
     Relative,
     Restriction,
-    Stated,
     TimeClaim,
     TimeCorrection,
 )
-from pipeline.states import LANES
 from pipeline.timing.history import History
 
-BUSY_MS: Final = 30_000
-# Nor longer does PostgreSQL keep a writing session open whose process stands still within a transaction. Below a lease.
-IDLE_MS: Final = 30_000
-# The finder of links that a person decided.
-DECIDED: Final = "person"
 # So much of a digest names an original.
 _DIGEST_BEGUN: Final = re.compile(r"[0-9a-zA-Z]{8,64}")
-REVISION: Final = "0020"
-
-
-def make_engine(url: str, *, writes: bool) -> sa.Engine:
-    """An engine with what each database needs to keep its word.
-
-    SQLite: WAL and synchronous FULL (NORMAL loses acknowledged rows in a power cut), and for writing an
-    immediate transaction. PostgreSQL: the psycopg driver, and for writing an end of sessions that stand still.
-    """
-    address = sa.make_url(url)
-    if address.get_backend_name() == "postgresql":
-        return _make_postgres_engine(address.set(drivername="postgresql+psycopg"), writes=writes)
-    engine = sa.create_engine(address, pool_size=10, max_overflow=20, connect_args={"timeout": BUSY_MS / 1000})
-
-    @sa.event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _: Any) -> None:
-        connection.isolation_level = None
-        if sqlite3.sqlite_version_info < (3, 42):
-            # DBOS 3.4 asks for Python 3.12 where it means SQLite 3.42, and gets NULL from unixepoch('subsec').
-            connection.create_function("unixepoch", 1, lambda _: time.time())
-        for pragma in (f"busy_timeout={BUSY_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine
-
-
-def _make_postgres_engine(address: sa.URL, *, writes: bool) -> sa.Engine:
-    engine = sa.create_engine(address, pool_size=10, max_overflow=10, pool_pre_ping=True)
-    if writes:
-
-        @sa.event.listens_for(engine, "connect")
-        def _limit(connection: Any, _: Any) -> None:
-            connection.execute(f"SET idle_in_transaction_session_timeout = {IDLE_MS}")
-            connection.commit()
-
-    return engine
-
-
-def migrate(url: str) -> None:
-    """The tables are those of this version. Numbered steps, each in a transaction."""
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["url"] = url
-    command.upgrade(config, "head")
-
-
-class Recorded(NamedTuple):
-    """What one turn found of one original. seq: the event that tells of it."""
-
-    original: str
-    turn: str
-    facts: Facts
-    seq: int
-
-    @property
-    def stage(self) -> str:
-        """The stage of the turn."""
-        return self.turn.partition("-")[2]
-
-    @property
-    def is_link(self) -> bool:
-        """Whether all links that no person decided come from it."""
-        return self.stage == "link"
 
 
 class Catalog:
@@ -146,13 +67,13 @@ class Catalog:
 
         Raises TryAgain where the database is locked, full or away.
         """
-        with _translated(), self.engine.begin() as connection:
+        with translated(), self.engine.begin() as connection:
             yield connection
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[sa.Connection]:
         """Reads of the block see one state of the catalog."""
-        with _translated(), self.reading.connect() as connection:
+        with translated(), self.reading.connect() as connection:
             yield connection
 
     def now(self) -> datetime:
@@ -235,13 +156,13 @@ class Catalog:
         return [
             Known(
                 original=record_of(Original, originals[one]),
-                arrivals=tuple(_arrival(row) for row in arrivals[one]),
+                arrivals=tuple(arrival_of(row) for row in arrivals[one]),
                 properties={row.name: Property(name=row.name, found=row.found, value=row.value, finder=row.finder)
                             for row in properties[one]},
                 time_claims=tuple(record_of(TimeClaim, row) for row in claims[one]),
                 time=_decided(decided[one][-1]) if decided[one] else None,
                 correction=record_of(TimeCorrection, corrections[one][0]) if corrections[one] else None,
-                links=tuple(_link(row) for row in links[one]),
+                links=tuple(link_of(row) for row in links[one]),
                 caveats=tuple(record_of(Caveat, row) for row in caveats[one]),
                 derivatives=tuple(record_of(Derivative, row) for row in made[one]),
                 fingerprints=tuple(
@@ -334,7 +255,7 @@ class Catalog:
         if status is not None:
             query = query.where(t.arrival.c.status == status)
         with self.snapshot() as connection:
-            return [_arrival(row) for row in connection.execute(query.limit(limit))]
+            return [arrival_of(row) for row in connection.execute(query.limit(limit))]
 
     def disposed_among(self, digests: Sequence[str]) -> set[str]:
         """Those of these digests whose originals were disposed of."""
@@ -585,346 +506,6 @@ class Catalog:
                 found |= set(connection.execute(query).scalars())
         return found
 
-    # -- writing, inside a transaction of the caller's
-
-    def add_original(self, connection: sa.Connection, original: Original, seq: int) -> None:
-        """A new original, changed at this event."""
-        connection.execute(sa.insert(t.original), {**asdict(original), "changed_seq": seq})
-
-    def add_arrival(self, connection: sa.Connection, arrival: Arrival, place: Mapping[str, Any]) -> None:
-        """A new arrival. place: `path_raw`, `device_number`, `inode`, `sha256`, `place_key` as intake saw them."""
-        values = {k: v for k, v in asdict(arrival).items() if k != "stated"}
-        stated = {f"stated_{k}": v for k, v in asdict(arrival.stated).items()}
-        # Beside the statement, not within it: a replay does this for every arrival there was.
-        stem = PurePosixPath(arrival.name).stem
-        connection.execute(sa.insert(t.arrival), {**values, **stated, **place, "stem": stem})
-
-    def arrival_at(self, connection: sa.Connection, place_key: str, sha256: str) -> Arrival | None:
-        """The arrival of these bytes at this place, if they came there before."""
-        row = connection.execute(
-            sa.select(t.arrival).where(t.arrival.c.place_key == place_key, t.arrival.c.sha256 == sha256)
-        ).one_or_none()
-        return None if row is None else _arrival(row)
-
-    def last_arrival_at(self, connection: sa.Connection, place_key: str) -> Arrival | None:
-        """The newest arrival from this place, whatever its bytes."""
-        query = sa.select(t.arrival).where(t.arrival.c.place_key == place_key).order_by(t.arrival.c.id.desc()).limit(1)
-        row = connection.execute(query).one_or_none()
-        return None if row is None else _arrival(row)
-
-    def add_caveats(self, connection: sa.Connection, original_id: str, turn: str, caveats: Sequence[Caveat]) -> None:
-        """The original carries these caveats too."""
-        self._insert(connection, t.caveat, [{"original": original_id, "turn": turn, **asdict(one)} for one in caveats])
-
-    def seen_again(self, connection: sa.Connection, arrival: str, *, mtime_ns: int, inode: int, device: int) -> None:
-        """The same bytes still lie at the same place, under a newer date or file number."""
-        connection.execute(
-            sa.update(t.arrival)
-            .where(t.arrival.c.id == arrival)
-            .values(mtime_ns=mtime_ns, inode=inode, device_number=device)
-        )
-
-    def original_with(self, connection: sa.Connection, sha256: str) -> Original | None:
-        """The original with this digest, as this transaction sees it."""
-        row = connection.execute(sa.select(t.original).where(t.original.c.sha256 == sha256)).one_or_none()
-        return None if row is None else record_of(Original, row)
-
-    def record(self, connection: sa.Connection, original_id: str, turn: str, facts: Facts, seq: int) -> None:
-        """The facts of one turn replace those that its stage found before; marks, those of the same method.
-
-        Derivatives are recorded by `add_derivatives`, for the vault names them first. Links that a person
-        confirmed or refused stay as the person left them. seq: the event that tells of it; it becomes the
-        original's change sequence where anything that can be found has changed.
-        """
-        self.record_all(connection, [Recorded(original_id, turn, facts, seq)])
-
-    def record_all(self, connection: sa.Connection, entries: Sequence[Recorded]) -> None:
-        """The same for many originals, each once, in few statements."""
-        gone = self._clear(connection, entries)
-        keyed = [({"original": one.original, "turn": one.turn}, one.facts) for one in entries]
-        self._insert(connection, t.property_, [{**key, **asdict(it)} for key, one in keyed for it in one.properties])
-        self._insert(connection, t.time_claim, [{**key, **asdict(it)} for key, one in keyed for it in one.time_claims])
-        self._insert(connection, t.caveat, [{**key, **asdict(it)} for key, one in keyed for it in one.caveats])
-        self._insert(
-            connection, t.fingerprint, [{**key, **asdict(it)} for key, one in keyed for it in one.fingerprints]
-        )
-        self._insert(connection, t.decided_time, [{**key, **asdict(one.time)} for key, one in keyed if one.time])
-        relations = [_relation_row(one.original, one.turn, it) for one in entries for it in one.facts.relatives
-                     if one.is_link]  # fmt: skip
-        self._insert(connection, t.relation, relations)
-        gone |= self._record_links(connection, entries)
-        # What is not said any more can no more be found.
-        changed = [one for one in entries if one.original in gone or _can_be_found(one.facts)]
-        if changed:
-            query = sa.update(t.original).where(t.original.c.id == sa.bindparam("of"))
-            connection.execute(
-                query.values(changed_seq=sa.bindparam("at")), [{"of": one.original, "at": one.seq} for one in changed]
-            )
-        for one in entries:
-            self._record_standing(connection, one)
-
-    def _clear(self, connection: sa.Connection, entries: Sequence[Recorded]) -> set[str]:
-        """What the stages of these turns found before is gone; of which originals there was any."""
-        gone: set[str] = set()
-        for stage in dict.fromkeys(one.stage for one in entries):
-            ids = [one.original for one in entries if one.stage == stage]
-            # A stage that has turns in both lanes sees the second time all that it saw the first time.
-            turns = [f"{lane}-{stage}" for lane in LANES]
-            for table in (t.property_, t.time_claim, t.decided_time, t.caveat):
-                its = (table.c.original.in_(ids), table.c.turn.in_(turns))
-                found = set(connection.execute(sa.select(table.c.original).where(*its).distinct()).scalars())
-                if found:
-                    connection.execute(sa.delete(table).where(*its))
-                gone |= found
-            if stage == "link":
-                connection.execute(sa.delete(t.relation).where(t.relation.c.original.in_(ids)))
-        for one in entries:
-            if methods := [mark.method for mark in one.facts.fingerprints]:
-                marks = (t.fingerprint.c.original == one.original, t.fingerprint.c.method.in_(methods))
-                connection.execute(sa.delete(t.fingerprint).where(*marks))
-        return gone
-
-    def _record_standing(self, connection: sa.Connection, one: Recorded) -> None:
-        """State, parent and kind, as far as the facts tell any."""
-        facts = one.facts
-        if facts.parent is not None:
-            mine, its = t.original.c.id == one.original, t.original.c.id == facts.parent
-            connection.execute(sa.update(t.original).where(mine).values(parent=facts.parent))
-            connection.execute(sa.update(t.original).where(its).values(changed_seq=one.seq))
-        kind = next((p.value for p in facts.properties if p.name == "container.kind"), None)
-        if kind in ("video", "audio", "photo"):
-            connection.execute(
-                sa.update(t.original)
-                .where(t.original.c.id == one.original, t.original.c.kind.in_(["video", "audio", "photo", "other"]))
-                .values(kind=kind)
-            )
-        if facts.state is not None:
-            self.set_state(connection, one.original, facts.state)
-
-    def _record_links(self, connection: sa.Connection, entries: Sequence[Recorded]) -> set[str]:
-        """Links are as found, but for what persons said; originals of which proposals went.
-
-        What nothing speaks for any more is not proposed any more. About a case of which a person decided for the
-        original, whatever linkers find, that stands.
-        """
-        wanted = [one for one in entries if one.is_link or one.facts.links]
-        rows: dict[str, list[Any]] = defaultdict(list)
-        query = sa.select(t.case_link).where(t.case_link.c.original.in_([one.original for one in wanted]))
-        for row in connection.execute(query) if wanted else ():
-            rows[row.original].append(row)
-        told = {one.original: {link.case_key for link in one.facts.links} for one in wanted}
-        dropped = {
-            row.id: row.original for one in wanted if one.is_link for row in rows[one.original]
-            if row.by is None and row.case_key not in told[one.original]
-        }  # fmt: skip
-        if dropped:
-            connection.execute(sa.delete(t.case_link).where(t.case_link.c.id.in_(list(dropped))))
-        cases: dict[str, str] = {}
-        new: list[dict[str, Any]] = []
-        for one in wanted:
-            there = {row.case_key: row for row in rows[one.original] if row.id not in dropped}
-            decided = {row.case for row in there.values() if row.finder == DECIDED}
-            # One link a case: they come best first.
-            for link in {link.case_key: link for link in reversed(one.facts.links)}.values():
-                if link.case_key not in cases:
-                    cases[link.case_key] = self.case_of(connection, link.case_key, link.case)
-                if cases[link.case_key] in decided:
-                    continue
-                if link.case_key in there:
-                    self._lay_link(connection, one.original, link, cases[link.case_key], there[link.case_key])
-                else:
-                    new.append(_link_row(one.original, link, cases[link.case_key]))
-        self._insert(connection, t.case_link, new)
-        return set(dropped.values())
-
-    def _insert(self, connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
-        if rows:
-            connection.execute(sa.insert(table), rows)
-
-    def require_linkable(self, connection: sa.Connection, original_id: str) -> None:
-        """Returns where a person may decide about its links. Raises BadInput for a sidecar, and for what is gone."""
-        self._require_own(connection, original_id, "link that one", "请关联该录像")
-
-    def _require_own(self, connection: sa.Connection, original_id: str, do: str, do_zh: str) -> None:
-        row = connection.execute(
-            sa.select(t.original.c.parent, t.original.c.state).where(t.original.c.id == original_id)
-        ).one_or_none()
-        if row is None or row.state == "disposed":
-            raise BadInput(
-                f"There is no original {original_id}", zh=f"没有编号为 {original_id} 的原件", found=original_id
-            )
-        if row.parent is not None:
-            raise BadInput(f"It belongs to the recording {row.parent}: {do}",
-                           zh=f"它是录像 {row.parent} 的附属文件，{do_zh}", found=original_id)  # fmt: skip
-
-    def link_to(self, connection: sa.Connection, original_id: str, case_key: str) -> CaseLink | None:
-        """The original's link to the case with this number, under whichever of the case's numbers it stands."""
-        its = (t.case_link.c.original == original_id, t.case_link.c.case == registers.case_with(case_key))
-        query = sa.select(t.case_link).where(*its)
-        # Several may stand there since two numbers turned out to be one case: a person's word first, then the surest.
-        order = (t.case_link.c.by.is_(None), t.case_link.c.score.desc(), t.case_link.c.id)
-        row = connection.execute(query.order_by(*order)).first()
-        return None if row is None else _link(row)
-
-    def put_link(self, connection: sa.Connection, original_id: str, link: CaseLink, seq: int) -> None:
-        """The link is as a person decided; those under other numbers of the same case go with it."""
-        self._record_link(connection, original_id, replace(link, finder=DECIDED))
-        its = (t.case_link.c.original == original_id, t.case_link.c.case == registers.case_with(link.case_key))
-        connection.execute(sa.delete(t.case_link).where(*its, t.case_link.c.case_key != link.case_key))
-        connection.execute(sa.update(t.original).where(t.original.c.id == original_id).values(changed_seq=seq))
-
-    def require_correctable(self, connection: sa.Connection, original_id: str) -> None:
-        """Returns where a person may correct its time. Raises BadInput for a sidecar, and for what is gone."""
-        self._require_own(connection, original_id, "correct its time there", "请更正该录像的时间")
-
-    def put_correction(self, connection: sa.Connection, original_id: str, said: TimeCorrection | None) -> None:
-        """What a person says of its time is this, or nothing any more."""
-        of = t.time_correction
-        connection.execute(sa.delete(of).where(of.c.original == original_id))
-        if said is not None:
-            connection.execute(sa.insert(of), {"original": original_id, **asdict(said)})
-
-    def _record_link(self, connection: sa.Connection, original_id: str, link: CaseLink) -> None:
-        its = (t.case_link.c.original == original_id, t.case_link.c.case_key == link.case_key)
-        row = connection.execute(sa.select(t.case_link).where(*its)).one_or_none()
-        self._lay_link(connection, original_id, link, self.case_of(connection, link.case_key, link.case), row)
-
-    def _lay_link(self, connection: sa.Connection, original_id: str, link: CaseLink, case: str, row: Any) -> None:
-        """The link stands; row: what stood there before, None where nothing did."""
-        if row is not None and row.by is not None and link.by is None:
-            return
-        values = _link_row(original_id, link, case)
-        if row is None:
-            connection.execute(sa.insert(t.case_link).values(**values))
-            return
-        del values["id"]
-        if any(getattr(row, name) != value for name, value in values.items()):
-            connection.execute(sa.update(t.case_link).where(t.case_link.c.id == row.id).values(**values))
-
-    def case_of(self, connection: sa.Connection, key: str, printed: str) -> str:
-        """The case that carries this number; a new one where none does."""
-        return registers.case_of(connection, key, printed)
-
-    def add_derivatives(
-        self, connection: sa.Connection, original_id: str, turn: str, derivatives: Sequence[Derivative]
-    ) -> list[str]:
-        """The turn's derivatives are these; returns the paths of those they replace."""
-        where = (t.derivative.c.original == original_id, t.derivative.c.turn == turn)
-        before = set(connection.execute(sa.select(t.derivative.c.path).where(*where)).scalars())
-        connection.execute(sa.delete(t.derivative).where(*where))
-        self._insert(connection, t.derivative, [{**asdict(one), "turn": turn} for one in derivatives])
-        return sorted(before - {one.path for one in derivatives})
-
-    def adopt(self, connection: sa.Connection, parent: str, sidecars: Sequence[str], seq: int) -> None:
-        """These sidecars belong to this recording."""
-        if sidecars:
-            connection.execute(
-                sa.update(t.original).where(t.original.c.id.in_(sidecars)).values(parent=parent, changed_seq=seq)
-            )
-
-    def set_state(self, connection: sa.Connection, original_id: str, state: str) -> None:
-        """The original is in this state; one that was disposed of stays so."""
-        connection.execute(
-            sa.update(t.original)
-            .where(t.original.c.id == original_id, t.original.c.state != "disposed")
-            .values(state=state)
-        )
-
-    def standing(self, connection: sa.Connection, original_id: str) -> tuple[str, str, frozenset[str]]:
-        """(state, kind, roles of its derivatives) as this transaction sees them."""
-        row = connection.execute(
-            sa.select(t.original.c.state, t.original.c.kind).where(t.original.c.id == original_id)
-        ).one()
-        roles = connection.execute(sa.select(t.derivative.c.role).where(t.derivative.c.original == original_id))
-        return row.state, row.kind, frozenset(roles.scalars())
-
-    def dump(self) -> dict[str, list[dict[str, Any]]]:
-        """What vault and log alone must be able to give back, in a form that can be compared: originals,
-        arrivals, custody events and what those made. A room that adds such a table adds its line."""
-        drop = {"changed_seq", "state", "parent", "kind"}
-        with self.snapshot() as connection:
-            originals = connection.execute(sa.select(t.original).order_by(t.original.c.sha256)).mappings()
-            arrivals = connection.execute(sa.select(t.arrival).order_by(t.arrival.c.id)).mappings()
-            events = connection.execute(sa.select(t.event).order_by(t.event.c.seq)).mappings()
-            return {
-                "originals": [{k: _plain(v) for k, v in row.items() if k not in drop} for row in originals],
-                "arrivals": [{k: _plain(v) for k, v in row.items()} for row in arrivals],
-                "events": [{k: _plain(v) for k, v in row.items()} for row in events],
-                "fixity": _rows(connection, t.fixity, t.fixity.c.original),
-                "incidents": _rows(connection, t.incident, t.incident.c.id),
-                "drops": _rows(connection, t.drop, t.drop.c.id),
-                "rejections": _rows(connection, t.rejection, t.rejection.c.key),
-                "holds": _rows(connection, t.hold, t.hold.c.id),
-                "retained": _rows(connection, t.retained, t.retained.c.id),
-                "restrictions": restrictions.dump(connection),
-                "isolations": isolations.dump(connection),
-                "assignments": _rows(connection, t.assignment, t.assignment.c.id),
-                "disposals": _rows(connection, t.disposal, t.disposal.c.id),
-                "links": [
-                    {k: v for k, v in row.items() if k != "id"}
-                    for row in _rows(connection, t.case_link, t.case_link.c.id)
-                    if row["finder"] == DECIDED
-                ],
-                "accounts": accounts.dump(connection),
-                "watched": watched.dump(connection),
-                "annotations": _rows(connection, t.annotation, t.annotation.c.id),
-                "saved_searches": _rows(connection, t.saved_search, t.saved_search.c.id),
-                "time_corrections": _rows(connection, t.time_correction, t.time_correction.c.original),
-                **registers.dump(connection),
-            }
-
-
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except sa.exc.DBAPIError as error:
-        # A session that PostgreSQL ended for standing still comes as an internal error over a lost connection.
-        if isinstance(error, sa.exc.OperationalError) or error.connection_invalidated:
-            raise TryAgain(
-                f"The catalog's database does not answer as it should: {error.orig}",
-                zh=f"目录数据库没有正常响应：{error.orig}",
-            ) from error
-        raise
-
-
-def in_pieces(ids: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:
-    """These in pieces that one query may name."""
-    for first in range(0, len(ids), size):
-        yield ids[first : first + size]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, bytes | memoryview):
-        return base64.b64encode(bytes(value)).decode()
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return int(value) if not isinstance(value, str | int | float | bool | dict | list | None) else value
-
-
-def _rows(connection: sa.Connection, table: sa.Table, order: sa.Column[Any]) -> list[dict[str, Any]]:
-    """Rows in this order, without the identifiers of cases, which each catalog gives anew; their numbers stay."""
-    rows = connection.execute(sa.select(table).order_by(order)).mappings()
-    return [{k: _plain(v) for k, v in row.items() if k != "case"} for row in rows]
-
-
-def _link_row(original_id: str, link: CaseLink, case: str) -> dict[str, Any]:
-    values = {k: v for k, v in asdict(link).items() if k != "case"}
-    return {**values, "id": str(ULID()), "original": original_id, "printed": link.case, "case": case}
-
-
-def _relation_row(original_id: str, turn: str, relative: Relative) -> dict[str, Any]:
-    named = ("relation", "offset_s", "own_offset_s", "length_s", "score")
-    return {"original": original_id, "turn": turn, "other": relative.original,
-            **{name: getattr(relative, name) for name in named}}  # fmt: skip
-
-
-def _can_be_found(facts: Facts) -> bool:
-    return any(
-        (facts.properties, facts.time_claims, facts.time, facts.links, facts.caveats, facts.made, facts.fingerprints,
-         facts.parent)
-    )  # fmt: skip
-
 
 def _told(connection: sa.Connection, ids: Sequence[str], is_wanted: Callable[[str], bool]) -> list[Known]:
     original, arrival, found = t.original.c, t.arrival.c, t.property_.c
@@ -968,11 +549,6 @@ def _stems(name: str) -> list[str]:
     return [stem, PurePosixPath(stem).stem]
 
 
-def _arrival(row: Any) -> Arrival:
-    stated = Stated(**{name: getattr(row, f"stated_{name}") for name in Stated.__dataclass_fields__})
-    return record_of(Arrival, row, name_raw=bytes(row.name_raw), stated=stated)
-
-
 def _decided(row: Any) -> DecidedTime:
     return record_of(DecidedTime, row, losers=tuple(map(_loser, row.losers)))
 
@@ -980,7 +556,3 @@ def _decided(row: Any) -> DecidedTime:
 def _loser(told: Sequence[str]) -> tuple[str, str, str]:
     source, reason, *zh = told  # rows from before there was Chinese are pairs
     return source, reason, zh[0] if zh else ""
-
-
-def _link(row: Any) -> CaseLink:
-    return record_of(CaseLink, row, case=row.printed)

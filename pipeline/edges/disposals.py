@@ -15,8 +15,8 @@ from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 
+from pipeline.edges import registers
 from pipeline.edges import tables as t
-from pipeline.edges.catalog import Catalog
 from pipeline.edges.rows import plain_of, put_row, record_of
 from pipeline.errors import BadInput
 from pipeline.records import Disposal, Hold, Retained
@@ -28,12 +28,14 @@ GONE_WITH_IT: Final = (t.property_, t.time_claim, t.decided_time, t.fingerprint,
 OPEN: Final = ("proposed", "approved", "begun")
 
 
-def put(connection: sa.Connection, catalog: Catalog, record: Hold | Retained | Disposal) -> None:
+def put(connection: sa.Connection, record: Hold | Retained | Disposal) -> None:
     """The row of this record is this, be it new or known."""
     table = TABLES[type(record)]
     values = asdict(record)
     if isinstance(record, Hold | Retained):
-        values["case"] = catalog.case_of(connection, record.case_key, str(record.printed)) if record.case_key else None
+        values["case"] = (
+            registers.case_of(connection, record.case_key, str(record.printed)) if record.case_key else None
+        )
     put_row(connection, table, values)
 
 
@@ -219,11 +221,11 @@ def certificate_in(event: Mapping[str, Any]) -> dict[str, Any] | None:
     return None if record is None else read_told(kind, record).certificate
 
 
-def replay(catalog: Catalog, connection: sa.Connection, event: Mapping[str, Any]) -> None:
+def replay(connection: sa.Connection, event: Mapping[str, Any]) -> None:
     """What this event of the log changed is in the catalog again."""
     kind, name = EVENTS[event["type"]]
     record = read_told(kind, event["facts"][name])
-    put(connection, catalog, record)
+    put(connection, record)
     if event["type"] == "disposal.done":
         erase(connection, record.original or "", event["seq"])
 

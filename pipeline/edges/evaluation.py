@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from pipeline.edges import tables as t
-from pipeline.edges.catalog import in_pieces
+from pipeline.edges.rows import in_pieces
 
 _KINDS: Final = ("video", "audio", "photo")
 

@@ -11,7 +11,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from pipeline.edges import tables as t
-from pipeline.edges.catalog import Catalog, in_pieces
+from pipeline.edges.catalog import Catalog
+from pipeline.edges.rows import in_pieces
 
 # A look's row and its event are written one after the other.
 TOGETHER: Final = timedelta(seconds=10)

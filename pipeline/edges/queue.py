@@ -18,7 +18,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from pipeline.edges.catalog import Catalog, make_engine
+from pipeline.edges.catalog import Catalog
+from pipeline.edges.engines import make_engine
 
 logger = logging.getLogger(__name__)
 # Where DBOS finds no handler it adds one that holds on to the standard error of that moment, even when that is closed.

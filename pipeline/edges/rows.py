@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, TypeVar
@@ -28,3 +28,9 @@ def put_row(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any
 def plain_of(record: Any) -> dict[str, Any]:
     """The record as plain JSON data, for its event: moments in ISO 8601."""
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(record).items()}
+
+
+def in_pieces(ids: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:
+    """These in pieces that one query may name."""
+    for first in range(0, len(ids), size):
+        yield ids[first : first + size]

@@ -12,7 +12,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from pipeline.edges import tables as t
-from pipeline.edges.catalog import in_pieces
+from pipeline.edges.rows import in_pieces
 from pipeline.holes import Numbered
 from pipeline.recordings import Segment
 

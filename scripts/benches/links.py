@@ -23,7 +23,7 @@ from indexer.case_file import case_file
 from indexer.checklist import FACTS, checklist_of, list_rules_of
 from indexer.contradictions import contradictions_of
 from indexer.coverage import coverage_of, steps_of
-from pipeline.edges import segments
+from pipeline.edges import intake, knowledge, segments
 from pipeline.edges.audit import NewEvent
 from pipeline.recordings import recordings_of
 from pipeline.records import Arrival, DecidedTime, Facts, Original, Property
@@ -180,9 +180,9 @@ def _entered(home: Home, jobs: Any, connection: Any, number: int, chance: Random
         taken_at=taken_at,
     )  # fmt: skip
     [seq] = home.audit.record(connection, [NewEvent(type="made-up", actor="bench", original=identifier)])
-    home.catalog.add_original(connection, original, seq)
+    intake.add_original(connection, original, seq)
     place = {"path_raw": name.encode(), "device_number": 1, "inode": number, "sha256": sha256, "place_key": sha256}
-    home.catalog.add_arrival(connection, arrival, place)
+    intake.add_arrival(connection, arrival, place)
     jobs.plan(connection, identifier, ORDER)
     connection.exec_driver_sql(f"UPDATE cr_job SET state = 'done' WHERE original = '{identifier}'")
     said = {"file_name.device": f"HA{device:07}", "file_name.sequence": f"{number % 10_000:04}",
@@ -193,5 +193,5 @@ def _entered(home: Home, jobs: Any, connection: Any, number: int, chance: Random
     time_ = DecidedTime(start_at=at, end_at=at + timedelta(seconds=300), uncertainty_s=5.0, method="claim", why="",
                         zone_known=True, source="file_name", finder="timestamps/1")  # fmt: skip
     properties = tuple(Property(name=k, found=str(v), value=v, finder="probe/1") for k, v in said.items())
-    home.catalog.record(connection, identifier, "light-timestamps", Facts(properties=properties, time=time_), seq)
+    knowledge.record(connection, identifier, "light-timestamps", Facts(properties=properties, time=time_), seq)
     return identifier

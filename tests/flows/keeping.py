@@ -10,6 +10,7 @@ from zlib import crc32
 from pipeline.clock import Reading
 from pipeline.custody.accession import Candidate
 from pipeline.custody.disposal import Retention
+from pipeline.edges import knowledge
 from pipeline.records import Person, Stated
 from tests.samples import making
 from workers.bootstrap import Home, build_accession, build_jobs, build_retention
@@ -80,7 +81,7 @@ def filmed(home: Home, folder: Path, *films: tuple[str, datetime, float], **prop
         )
         with home.catalog.transaction() as connection:
             [seq] = home.audit.record(connection, [NewEvent(type="test", actor="tester", original=original)])
-            home.catalog.record(connection, original, "light-timestamps", facts, seq)
+            knowledge.record(connection, original, "light-timestamps", facts, seq)
             connection.exec_driver_sql(f"UPDATE cr_job SET state = 'done' WHERE original = '{original}'")
     return originals
 
@@ -94,7 +95,7 @@ def link(home: Home, original: str, case: str = CASE) -> None:
     found = CaseLink(case=case, case_key=str(case_numbers.key_of(case)), method="folder_name", score=0.8, why="test")
     with home.catalog.transaction() as connection:
         [seq] = home.audit.record(connection, [NewEvent(type="test", actor="tester", original=original)])
-        home.catalog.record(connection, original, "light-link", Facts(links=(found,)), seq)
+        knowledge.record(connection, original, "light-link", Facts(links=(found,)), seq)
 
 
 def over(retention: Retention, clock: SetClock, *originals: str) -> None:

@@ -23,6 +23,7 @@ from pipeline.codes import read, slate_text
 from pipeline.custody.accession import Candidate
 from pipeline.custody.inspection import inspect
 from pipeline.edges.cards import Cards
+from pipeline.edges.dump import dump
 from pipeline.errors import BadInput, CustodyBroken, TryAgain
 from tests.flows.running import ROOT
 from tests.pipeline.custody.test_fixity import check_all, digest, disposed, flip, object_of, take
@@ -64,7 +65,7 @@ def test_everything_that_happened_comes_back_from_vault_and_log_alone(
     home: Home, tmp_path: Path, make_settings: Callable[..., Settings], request: pytest.FixtureRequest
 ) -> None:
     originals = much_happened(home, tmp_path / "card")
-    before, settings = home.catalog.dump(), home.settings
+    before, settings = dump(home.catalog), home.settings
     assert [len(before[name]) for name in ("originals", "fixity", "incidents")] == [5, 5, 2]
     facts = home.vault.later_facts(digest(home, originals[0]))
     if home.catalog.engine.dialect.name == "postgresql":
@@ -72,7 +73,7 @@ def test_everything_that_happened_comes_back_from_vault_and_log_alone(
     home.close()
     assert rebuild_catalog(settings)["missing"] == 0
     rebuilt = build_home(settings)
-    assert without_later(rebuilt.catalog.dump(), len(before["events"])) == before
+    assert without_later(dump(rebuilt.catalog), len(before["events"])) == before
     assert rebuilt.catalog.states_of([originals[4]]) == {originals[4]: "failed_custody"}
     assert [one["original"] for one in build_fixity(rebuilt).incidents()] == [originals[4]]
     assert rebuilt.vault.later_facts(digest(rebuilt, originals[0])) == facts
@@ -88,7 +89,7 @@ def test_a_restored_home_is_the_one_that_was_backed_up(
     done = back_up(home, tmp_path / "disk")
     assert (done.objects, done.copied_objects, done.failed) == (4, 4, {})
     assert done.signed_by is not None
-    before, vault = home.catalog.dump(), files_below(home.vault.root)
+    before, vault = dump(home.catalog), files_below(home.vault.root)
     url = {"catalog_url": request.getfixturevalue("fresh_database")()} if home.settings.catalog.url else {}
     home.close()
     settings = make_settings("again", **url)
@@ -96,7 +97,7 @@ def test_a_restored_home_is_the_one_that_was_backed_up(
     assert (told["catalog"], told["originals"], told["failed"], told["signature"]) == ("restored", 4, {}, "good")
     restored = build_home(settings)
     count = json.loads((tmp_path / "disk" / "manifest.json").read_bytes())["log"]["entries"]
-    assert without_later(restored.catalog.dump(), count) == without_later(before, count)
+    assert without_later(dump(restored.catalog), count) == without_later(before, count)
     assert files_below(restored.vault.root) == vault
     assert restored.audit.check(grace_s=0.0).faults == ()
     assert (settings.home / "casereel.toml").exists()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.correcting import Correcting
+from pipeline.edges.dump import dump
 from pipeline.errors import BadInput
 from pipeline.records import DecidedTime, TimeCorrection
 from tests.flows.test_registers import EVERYTHING, links, recorded, take_in
@@ -80,10 +81,10 @@ def test_the_latest_correction_comes_back_with_a_rebuilt_catalog(
     correcting(home).correct(other, said())
     correcting(home).withdraw("李法制", other, "看错了")
     correcting(home).correct(third, said(uncertainty_s=0.5))
-    before = home.catalog.dump()["time_corrections"]
+    before = dump(home.catalog)["time_corrections"]
     assert [row["original"] for row in before] == sorted([one, third])
     rebuilt = by_log_alone(home)
-    assert rebuilt.catalog.dump()["time_corrections"] == before
+    assert dump(rebuilt.catalog)["time_corrections"] == before
     assert rebuilt.catalog.known_of(one).correction == said(DURING, end_at=DURING + timedelta(seconds=90))
     rebuilt.close()
 

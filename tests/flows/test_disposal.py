@@ -17,7 +17,8 @@ from pipeline.custody.accession import Candidate, Receipt
 from pipeline.custody.disposal import Retention, text_of
 from pipeline.custody.refusals import told_of
 from pipeline.custody.retention_rules import read
-from pipeline.edges import tables
+from pipeline.edges import knowledge, tables
+from pipeline.edges.dump import dump
 from pipeline.errors import BadInput, NotAllowed, TryAgain
 from pipeline.records import Facts, Fingerprint, Property
 from tests.conftest import QUICK
@@ -91,7 +92,7 @@ def test_what_two_persons_agreed_on_goes_after_the_cooling_and_leaves_a_tombston
         fingerprints=(Fingerprint(method="photo", version=1, data=b"marks"),),
     )
     with home.catalog.transaction() as connection:
-        home.catalog.record(connection, gone, "light-probe", facts, home.catalog.last_event())
+        knowledge.record(connection, gone, "light-probe", facts, home.catalog.last_event())
     sha256 = sha256_of(home, gone)
     made = tmp_path / "view.webp"
     made.write_bytes(b"picture")
@@ -520,10 +521,10 @@ def test_a_rebuilt_catalog_knows_every_hold_decision_and_disposal(
     retention.release_hold(hold.id, REVIEWER, "办结")
     clock.pass_(COOLED)
     assert [one.ended for one in retention.run("patrol")] == ["done"]
-    before = home.catalog.dump()
+    before = dump(home.catalog)
     assert [len(before[name]) for name in ("holds", "retained", "disposals")] == [2, 2, 1]
     rebuilt = by_log_alone(home)
-    after = rebuilt.catalog.dump()
+    after = dump(rebuilt.catalog)
     for name in ("originals", "arrivals", "holds", "retained", "disposals"):
         assert after[name] == before[name]
     assert rebuilt.catalog.known_of(gone).original.state == "disposed"

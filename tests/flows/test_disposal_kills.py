@@ -15,6 +15,7 @@ import pytest
 
 from config.settings import load
 from pipeline.custody.disposal import Retention
+from pipeline.edges.dump import dump
 from pipeline.errors import BadInput
 from tests.conftest import QUICK
 from tests.flows import steps
@@ -157,9 +158,9 @@ def test_a_run_that_was_killed_is_ended_by_the_next_and_told_once(life: Life, pl
 @pytest.mark.parametrize("deed", DEEDS)
 def test_a_deed_that_was_killed_before_it_counted_changed_nothing_and_can_be_done_again(life: Life, deed: str) -> None:
     act, type = DEEDS[deed]
-    before, lines = life.home.catalog.dump(), life.lines()
+    before, lines = dump(life.home.catalog), life.lines()
     life.killed(deed, "retention.recorded")
-    after = life.home.catalog.dump()
+    after = dump(life.home.catalog)
     assert [after[name] for name in ("holds", "retained", "disposals")] == [
         before[name] for name in ("holds", "retained", "disposals")
     ]
@@ -172,9 +173,9 @@ def test_a_deed_that_was_killed_before_it_counted_changed_nothing_and_can_be_don
 @pytest.mark.parametrize(("deed", "place"), COMMITTED)
 def test_a_deed_that_was_killed_after_it_counted_stays_and_is_told_once(life: Life, deed: str, place: str) -> None:
     _, type = DEEDS[deed]
-    before, lines = life.home.catalog.dump(), life.lines()
+    before, lines = dump(life.home.catalog), life.lines()
     life.killed(deed, place)
-    after = life.home.catalog.dump()
+    after = dump(life.home.catalog)
     assert [after[name] for name in ("holds", "retained", "disposals")] != [
         before[name] for name in ("holds", "retained", "disposals")
     ]

@@ -13,6 +13,7 @@ import pytest
 
 from config.settings import Settings
 from pipeline.edges import drops as rows
+from pipeline.edges.dump import dump
 from tests.homes import make_home
 from tests.indexer import packages
 from tests.samples import making
@@ -299,13 +300,13 @@ def test_drops_and_refusals_come_back_from_the_log_alone(sqlite_home: Home) -> N
     (folder / "_DONE").touch()
     (folder / "link.jpg").symlink_to(folder / "a.jpg")
     take(home)
-    before = home.catalog.dump()
+    before = dump(home.catalog)
     assert (len(before["drops"]), len(before["rejections"])) == (1, 1)
     settings = home.settings
     home.close()
     rebuild_catalog(settings)
     again = build_home(settings)
-    after = again.catalog.dump()
+    after = dump(again.catalog)
     assert {name: after[name] for name in ("drops", "rejections", "arrivals")} == {
         name: before[name] for name in ("drops", "rejections", "arrivals")
     }

@@ -15,7 +15,7 @@ from PIL import Image
 
 from pipeline.advance import renew
 from pipeline.codes import clock_text
-from pipeline.edges import registers
+from pipeline.edges import knowledge, registers
 from pipeline.edges.audit import NewEvent
 from pipeline.edges.cards import Cards
 from pipeline.records import Facts, Property
@@ -157,7 +157,7 @@ def test_a_device_that_is_registered_later_is_measured_then_and_its_other_record
     for original, facts in ((one, found), (other, [mine])):
         with home.catalog.transaction() as connection:
             [seq] = home.audit.record(connection, [NewEvent(type="test", actor="tester", original=original)])
-            home.catalog.record(connection, original, "light-probe", Facts(properties=tuple(facts)), seq)
+            knowledge.record(connection, original, "light-probe", Facts(properties=tuple(facts)), seq)
             connection.exec_driver_sql(f"UPDATE cr_job SET state = 'done' WHERE original = '{original}'")
     context, scratch = build_context(home)
     try:

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline.advance import renew
-from pipeline.edges import history
+from pipeline.edges import history, knowledge
 from pipeline.edges.audit import NewEvent
 from pipeline.edges.jobs import Jobs
 from pipeline.records import Around, DecidedTime, Facts, Property
@@ -29,7 +29,7 @@ def hold(home: Home, folder: Path, **facts: dict[str, str]) -> dict[str, str]:
         properties = tuple(Property(name=one, found=text, value=text, finder="probe/1") for one, text in read.items())
         with home.catalog.transaction() as connection:
             [seq] = home.audit.record(connection, [NewEvent(type="test", actor="tester", original=ids[name])])
-            home.catalog.record(connection, ids[name], "light-probe", Facts(properties=properties), seq)
+            knowledge.record(connection, ids[name], "light-probe", Facts(properties=properties), seq)
             connection.exec_driver_sql(f"UPDATE cr_job SET state = 'done' WHERE original = '{ids[name]}'")
     return ids
 

@@ -11,8 +11,9 @@ import pytest
 
 from indexer.access import ACTIONS, Reviewer, Role
 from indexer.search import Filters, search
-from pipeline.edges import isolations
+from pipeline.edges import isolations, knowledge
 from pipeline.edges.audit import NewEvent
+from pipeline.edges.dump import dump
 from pipeline.edges.isolations import Isolation
 from pipeline.errors import BadInput, NotAllowed, Superseded
 from pipeline.records import Person
@@ -108,7 +109,7 @@ def test_what_belongs_to_it_is_isolated_too_also_when_it_comes_later(sqlite_home
     with sqlite_home.catalog.transaction() as connection:
         [seq] = sqlite_home.audit.record(connection, [NewEvent(type="test", actor="tester", original=sidecar)])
         connection.exec_driver_sql(f"UPDATE cr_original SET kind = 'sidecar' WHERE id = '{sidecar}'")
-        sqlite_home.catalog.adopt(connection, one, [sidecar], seq)
+        knowledge.adopt(connection, one, [sidecar], seq)
     assert sqlite_home.of(Reviewer("某人", "auditor")).seen([sidecar]) == []
     assert found(sqlite_home, Reviewer("某人", "auditor")) == set()
     jobs = build_jobs(sqlite_home)
@@ -129,11 +130,11 @@ def test_it_stays_isolated_when_the_catalog_is_made_anew(sqlite_home: Home, tmp_
     one, two = take(sqlite_home, tmp_path / "card", "a.jpg", "b.jpg")
     report(sqlite_home, one)
     release(sqlite_home, report(sqlite_home, two))
-    before = sqlite_home.catalog.dump()["isolations"]
+    before = dump(sqlite_home.catalog)["isolations"]
     sqlite_home.close()
     rebuild_catalog(sqlite_home.settings)
     rebuilt = build_home(sqlite_home.settings)
-    assert rebuilt.catalog.dump()["isolations"] == before
+    assert dump(rebuilt.catalog)["isolations"] == before
     assert rebuilt.of(Reviewer("某人", "auditor")).seen([one, two]) == [two]
     rebuilt.close()
 

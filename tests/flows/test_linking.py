@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from pipeline.edges import knowledge
 from pipeline.edges.audit import NewEvent
+from pipeline.edges.dump import dump
 from pipeline.errors import BadInput
 from pipeline.linking import Linking
 from pipeline.records import CaseLink, Facts
@@ -44,7 +46,7 @@ def test_a_confirmed_proposal_keeps_how_it_was_found_and_no_linker_changes_it(ho
                      by="clerk", finder="stated/1")  # fmt: skip
     with home.catalog.transaction() as connection:
         [seq] = home.audit.record(connection, [NewEvent(type="test", actor="tester", original=original)])
-        home.catalog.record(connection, original, "light-link", Facts(links=(other,)), seq)
+        knowledge.record(connection, original, "light-link", Facts(links=(other,)), seq)
     assert home.catalog.known_of(original).links == before
 
 
@@ -86,7 +88,7 @@ def test_what_cannot_be_decided_is_refused_in_words(home: Home, original: str) -
         linking(home).link("李", "01AAAAAAAAAAAAAAAAAAAAAAAA", OTHER, "x")
     with home.catalog.transaction() as connection:
         [seq] = home.audit.record(connection, [NewEvent(type="test", actor="tester", original=original)])
-        home.catalog.record(connection, original, "light-link", Facts(parent=original), seq)
+        knowledge.record(connection, original, "light-link", Facts(parent=original), seq)
     with pytest.raises(BadInput, match="link that one"):
         linking(home).link("李", original, OTHER, "x")
 
@@ -97,12 +99,12 @@ def test_a_lost_catalog_gets_what_people_decided_back_from_the_log(
     linking(home).confirm("李法制", original, CASE, "看过")
     linking(home).link("李法制", original, OTHER, "现场", from_s=1.0)
     linking(home).refuse("王审计", original, OTHER, "误认")
-    before = home.catalog.dump()["links"]
+    before = dump(home.catalog)["links"]
     assert [(one["case_key"], one["status"]) for one in before] == [
         (home.catalog.known_of(original).links[0].case_key, "confirmed"), ("AJ-2026-42", "refused"),
     ]  # fmt: skip
     rebuilt = by_log_alone(home)
-    assert rebuilt.catalog.dump()["links"] == before
+    assert dump(rebuilt.catalog)["links"] == before
     rebuilt.close()
 
 

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pipeline.advance import renew
+from pipeline.edges import knowledge
 from pipeline.edges.audit import NewEvent
 from pipeline.records import Facts, Property
 from pipeline.stages.link import STAGE
@@ -271,7 +272,7 @@ def test_a_written_record_and_the_recordings_of_its_case_are_held_against_one_an
     facts = Facts(properties=tuple(Property(name=k, found=str(v), value=v, finder="probe/1") for k, v in said.items()))
     with sqlite_home.catalog.transaction() as connection:
         [seq] = sqlite_home.audit.record(connection, [NewEvent(type="test", actor="tester", original=paper)])
-        sqlite_home.catalog.record(connection, paper, "light-probe", facts, seq)
+        knowledge.record(connection, paper, "light-probe", facts, seq)
         connection.exec_driver_sql(f"UPDATE cr_original SET kind = '{kind}' WHERE id = '{paper}'")
     registered(sqlite_home, "A1,询问,10:20,10:50")
     for one in (film, paper):

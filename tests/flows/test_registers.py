@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pipeline.advance import renew
-from pipeline.edges import registers
+from pipeline.edges import knowledge, registers
 from pipeline.edges.audit import NewEvent
+from pipeline.edges.dump import dump
 from pipeline.records import ClockOffset, Facts, Fingerprint, Known, Property, Relative
 from pipeline.registers.columns import Register, columns_of
 from pipeline.registers.keeping import Plan, Registers
@@ -99,9 +100,9 @@ def test_a_lost_catalog_gets_the_registers_back_from_the_log(home: Home, by_log_
         take_in(home, register, rows)
     take_in(home, "devices", [["设备编号", "使用单位"], ["ZF-001", "执法一室"]])
     Registers(home.catalog, home.audit).note_offset("tester", OFFSET)
-    before = home.catalog.dump()
+    before = dump(home.catalog)
     rebuilt = by_log_alone(home)
-    after = rebuilt.catalog.dump()
+    after = dump(rebuilt.catalog)
     for name in ("devices", "persons", "ledger", "cases", "activities", "clock_offsets"):
         assert before[name]
         assert after[name] == before[name], name
@@ -120,7 +121,7 @@ def recorded(home: Home, folder: Path, *names: str) -> list[str]:
         name = Property(name="file_name.device", found="HA1234567", value="HA1234567", finder="timestamps/1")
         with home.catalog.transaction() as connection:
             [seq] = home.audit.record(connection, [NewEvent(type="test", actor="tester", original=one)])
-            home.catalog.record(connection, one, "light-timestamps", Facts(time=time, properties=(name,)), seq)
+            knowledge.record(connection, one, "light-timestamps", Facts(time=time, properties=(name,)), seq)
             connection.exec_driver_sql(f"UPDATE cr_job SET state = 'done' WHERE original = '{one}'")
     jobs.close()
     return originals
@@ -207,7 +208,7 @@ def test_what_recordings_share_stays_as_it_was_found_when_registers_change(home:
     marks = Fingerprint(method="photo", version=1, data=b"of no version that is looked up")
     with home.catalog.transaction() as connection:
         [seq] = home.audit.record(connection, [NewEvent(type="test", actor="tester", original=one)])
-        home.catalog.record(connection, one, "heavy-link", Facts(relatives=(relative,), fingerprints=(marks,)), seq)
+        knowledge.record(connection, one, "heavy-link", Facts(relatives=(relative,), fingerprints=(marks,)), seq)
     for register, rows in EVERYTHING.items():
         take_in(home, register, rows)
     app = App(home=home.settings.home, config=None, as_json=True, quiet=True, no_progress=True, lang="en")

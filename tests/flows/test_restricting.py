@@ -12,7 +12,9 @@ import pytest
 
 from indexer.access import Reviewer
 from indexer.search import Filters, search
+from pipeline.edges import knowledge
 from pipeline.edges.audit import NewEvent
+from pipeline.edges.dump import dump
 from pipeline.errors import BadInput
 from pipeline.records import Person, Restriction
 from pipeline.restricting import Restricting
@@ -45,7 +47,7 @@ def adopt(home: Home, parent: str, sidecar: str) -> None:
     with home.catalog.transaction() as connection:
         [seq] = home.audit.record(connection, [NewEvent(type="test", actor="tester", original=sidecar)])
         connection.exec_driver_sql(f"UPDATE cr_original SET kind = 'sidecar' WHERE id = '{sidecar}'")
-        home.catalog.adopt(connection, parent, [sidecar], seq)
+        knowledge.adopt(connection, parent, [sidecar], seq)
 
 
 @pytest.fixture
@@ -99,10 +101,10 @@ def test_restrictions_come_back_with_a_rebuilt_catalog(
     restrict(home, original=other)
     lifted = restrict(home, original=other)
     Restricting(home.catalog, home.audit).lift(LEGAL, lifted.id, "重复")
-    before = home.catalog.dump()["restrictions"]
+    before = dump(home.catalog)["restrictions"]
     assert [row["lifted_by"] for row in before] == [None, None, "李法制"]
     rebuilt = by_log_alone(home)
-    assert rebuilt.catalog.dump()["restrictions"] == before
+    assert dump(rebuilt.catalog)["restrictions"] == before
     assert other not in found(rebuilt, OUTSIDER)
     rebuilt.close()
 

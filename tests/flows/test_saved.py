@@ -12,6 +12,7 @@ import pytest
 
 from indexer.access import Reviewer
 from indexer.search import Filters
+from pipeline.edges.dump import dump
 from pipeline.errors import BadInput
 from tests.flows.keeping import take
 from workers.bootstrap import Home, build_follower, build_home, build_saved
@@ -87,11 +88,11 @@ def test_searches_come_back_with_a_rebuilt_catalog(sqlite_home: Home) -> None:
     saved = build_saved(sqlite_home)
     kept = saved.save(OWNER, "强拆", "拆除", Filters(kind="photo", case="平商务罚字〔2021〕3号"), purpose="督办")
     saved.give_up(OWNER, saved.save(OWNER, "x", "听证", Filters()).name)
-    before = sqlite_home.catalog.dump()["saved_searches"]
+    before = dump(sqlite_home.catalog)["saved_searches"]
     sqlite_home.close()
     rebuild_catalog(sqlite_home.settings, lambda _: None)
     rebuilt = build_home(sqlite_home.settings)
-    assert rebuilt.catalog.dump()["saved_searches"] == before
+    assert dump(rebuilt.catalog)["saved_searches"] == before
     assert build_saved(rebuilt).of(OWNER) == [kept]
     rebuilt.close()
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from indexer.access import Reviewer
 from indexer.export import Asked, Made
 from pipeline.custody.accession import Candidate
-from pipeline.edges import countersigning, tables, tokens
+from pipeline.edges import countersigning, knowledge, tables, tokens
 from pipeline.edges.audit import NewEvent
 from pipeline.edges.countersigning import Countersignature
 from pipeline.edges.witness import Witness
@@ -48,7 +48,7 @@ def link(
     )  # fmt: skip
     with home.catalog.transaction() as connection:
         [seq] = home.audit.record(connection, [NewEvent(type="stage.link", actor="test", original=original)])
-        home.catalog.record(connection, original, "light-link", Facts(links=(found,), **facts), seq)
+        knowledge.record(connection, original, "light-link", Facts(links=(found,), **facts), seq)
 
 
 def with_photos(home: Home, folder: Path, count: int = 2, **stated: str) -> list[str]:

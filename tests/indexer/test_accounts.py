@@ -11,6 +11,7 @@ import pytest
 
 from indexer.accounts import FAILURES, LOCKED_MIN, Accounts
 from pipeline.edges.accounts import Account
+from pipeline.edges.dump import dump
 from pipeline.errors import BadInput, NotAllowed
 from pipeline.watched import Stretch
 from tests.flows.keeping import take
@@ -111,10 +112,10 @@ def test_a_look_is_an_event_before_anything_is_shown_and_what_was_played_adds_up
     [event] = [json.loads(line) for line in home.catalog.events_of_type(["view.original"])]
     assert (event["actor"], event["original"], event["facts"]) == ("谢敏", original, {"purpose": "决定前审核"})
     # What was played is told by the log alone.
-    before = home.catalog.dump()["watched"]
+    before = dump(home.catalog)["watched"]
     assert [tuple(map(tuple, one["stretches"])) for one in before] == [kept]
     rebuilt = by_log_alone(home)
-    assert rebuilt.catalog.dump()["watched"] == before
+    assert dump(rebuilt.catalog)["watched"] == before
     assert build_accounts(rebuilt).stretches("谢敏") == {original: kept}
     rebuilt.close()
 
@@ -128,12 +129,12 @@ def test_a_rebuilt_catalog_knows_every_role_and_no_password(sqlite_home: Home) -
     added(accounts, "钱复职")
     accounts.close("管理", "钱复职")
     accounts.renew_password("管理", "钱复职")  # which opens it again
-    before = sqlite_home.catalog.dump()["accounts"]
-    assert once not in json.dumps(sqlite_home.catalog.dump(), default=str)
+    before = dump(sqlite_home.catalog)["accounts"]
+    assert once not in json.dumps(dump(sqlite_home.catalog), default=str)
     sqlite_home.close()
     rebuild_catalog(sqlite_home.settings, lambda _: None)
     rebuilt = build_home(sqlite_home.settings)
-    assert rebuilt.catalog.dump()["accounts"] == before
+    assert dump(rebuilt.catalog)["accounts"] == before
     with pytest.raises(NotAllowed):
         build_accounts(rebuilt).sign_in("谢敏", once)
     rebuilt.close()

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from indexer.evaluation import Kept, evaluated
 from indexer.statistics import Statistics
-from pipeline.edges import registers
+from pipeline.edges import knowledge, registers
 from pipeline.edges import tables as t
 from pipeline.edges.audit import NewEvent
 from pipeline.excusing import Excuses
@@ -62,7 +62,7 @@ def _told(found: Statistics, names: Sequence[str]) -> list[Any]:
 def tell(home: Home, original: str, turn: str, facts: Facts) -> None:
     with home.catalog.transaction() as connection:
         [seq] = home.audit.record(connection, [NewEvent(type="test", actor="tester", original=original)])
-        home.catalog.record(connection, original, turn, facts, seq)
+        knowledge.record(connection, original, turn, facts, seq)
 
 
 def change(home: Home, original: str, **values: Any) -> None:

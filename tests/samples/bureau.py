@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from random import Random
 from typing import Any, Final
 
+from pipeline.edges import intake, knowledge
 from pipeline.edges.audit import NewEvent
 from pipeline.records import Arrival, ClockOffset, DeviceArt, Facts, Original, Property, Stated
 from pipeline.registers.columns import Register
@@ -433,13 +434,13 @@ def _entered(home: Home, jobs: Any, connection: Any, file: Recorded, number: int
         mtime_ns=int(taken_at.timestamp()) * 10**9, taken_at=taken_at, stated=file.stated,
     )  # fmt: skip
     [seq] = home.audit.record(connection, [NewEvent(type="made-up", actor="bureau", original=identifier)])
-    home.catalog.add_original(connection, original, seq)
+    intake.add_original(connection, original, seq)
     place = {"path_raw": path.encode(), "device_number": 1, "inode": number, "sha256": sha256, "place_key": path}
-    home.catalog.add_arrival(connection, arrival, place)
+    intake.add_arrival(connection, arrival, place)
     jobs.plan(connection, identifier, ORDER)
     connection.exec_driver_sql(f"UPDATE cr_job SET state = 'done' WHERE original = '{identifier}'")
     facts = Facts(properties=tuple(_property(name, text) for name, text in file.properties.items()))
-    home.catalog.record(connection, identifier, "light-probe", facts, seq)
+    knowledge.record(connection, identifier, "light-probe", facts, seq)
     return identifier
 
 

@@ -13,7 +13,7 @@ from indexer.access import Reviewer
 from indexer.web.app import modules
 from pipeline.case_numbers import comparable
 from pipeline.custody.accession import Candidate
-from pipeline.edges import registers, tables
+from pipeline.edges import knowledge, registers, tables
 from pipeline.edges.audit import NewEvent
 from pipeline.edges.uploads import Wanted
 from pipeline.linking import Linking
@@ -93,7 +93,7 @@ def _doubts(number: int) -> Facts:
 def _tell(home: Home, original: str, turn: str, facts: Facts) -> None:
     with home.catalog.transaction() as connection:
         [seq] = home.audit.record(connection, [NewEvent(type="test", actor="tester", original=original)])
-        home.catalog.record(connection, original, turn, facts, seq)
+        knowledge.record(connection, original, turn, facts, seq)
 
 
 def _out_of_the_way(home: Home, folder: Path, number: int) -> None:

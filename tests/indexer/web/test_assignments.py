@@ -17,6 +17,7 @@ from config.settings import load
 from indexer.access import Reviewer
 from pipeline.case_numbers import comparable
 from pipeline.edges import registers
+from pipeline.edges.dump import dump
 from pipeline.errors import BadInput, NotAllowed
 from pipeline.linking import Linking
 from pipeline.records import Case
@@ -209,9 +210,9 @@ def test_assignments_come_back_from_the_log(home: Home, by_log_alone: Callable[[
     for number in (CASE, OTHER):
         assert [one.person for one in assigning.of({comparable(number)})] == ["钱进", "谢敏"]
     assert assigning.gives_purpose(Reviewer("谢敏", "clerk"), {comparable(CASE)}) is None
-    before = home.catalog.dump()["assignments"]
+    before = dump(home.catalog)["assignments"]
     assert [(one["person"], one["ended_by"]) for one in before] == [("谢敏", "周管"), ("钱进", None), ("谢敏", None)]
     rebuilt = by_log_alone(home)
-    assert rebuilt.catalog.dump()["assignments"] == before
+    assert dump(rebuilt.catalog)["assignments"] == before
     assert [one.person for one in rebuilt.assigning().of({comparable(CASE)})] == ["钱进"]
     rebuilt.close()

@@ -17,7 +17,7 @@ from indexer.access import Reviewer
 from indexer.caseload import caseload_of
 from pipeline.case_numbers import comparable
 from pipeline.custody.accession import Candidate
-from pipeline.edges import registers
+from pipeline.edges import knowledge, registers
 from pipeline.edges.audit import NewEvent
 from pipeline.linking import Linking
 from pipeline.records import Activity, Case, Facts, Party, Property
@@ -75,7 +75,7 @@ def written(home: Home, folder: Path) -> str:
     ))  # fmt: skip
     with home.catalog.transaction() as connection:
         [seq] = home.audit.record(connection, [NewEvent(type="test", actor="tester", original=original)])
-        home.catalog.record(connection, original, "light-probe", facts, seq)
+        knowledge.record(connection, original, "light-probe", facts, seq)
     Linking(home.catalog, home.audit).link("李法制", original, CASE, "案卷")
     return original
 

@@ -17,6 +17,7 @@ import pypdfium2 as pdfium
 import pytest
 from PIL import Image
 
+from pipeline.edges import knowledge
 from pipeline.edges.audit import NewEvent
 from pipeline.records import Caveat, Facts
 from pipeline.restricting import Restricting
@@ -305,7 +306,7 @@ def test_missing_numbers_stand_between_their_neighbours_and_hidden_ones_are_no_h
     odd = Caveat(code="mtime_in_future", text="ahead", text_zh="超前", finder="test/1")
     with sqlite_home.catalog.transaction() as connection:
         [seq] = sqlite_home.audit.record(connection, [NewEvent(type="stage.x", actor="test", original=ids[1])])
-        sqlite_home.catalog.record(connection, ids[1], "test", Facts(caveats=(odd,)), seq)
+        knowledge.record(connection, ids[1], "test", Facts(caveats=(odd,)), seq)
     page = clerk.page("/hand-in/checks?days=0")
     assert "文件日期晚于收到的时间" in page
     assert "时钟卡" in page

@@ -19,7 +19,7 @@ from indexer.evaluation import evaluated, interval_said
 from indexer.statistics import FIGURES, Row, Statistics, as_csv
 from indexer.statistics_drawn import drawings, drawn
 from pipeline.case_numbers import comparable
-from pipeline.edges import registers
+from pipeline.edges import knowledge, registers
 from pipeline.edges.audit import NewEvent
 from pipeline.errors import BadInput
 from pipeline.excusing import Excuses
@@ -133,7 +133,7 @@ def fill(home: Home, folder: Path) -> None:
 def tell(home: Home, original: str, turn: str, facts: Facts) -> None:
     with home.catalog.transaction() as connection:
         [seq] = home.audit.record(connection, [NewEvent(type="test", actor="tester", original=original)])
-        home.catalog.record(connection, original, turn, facts, seq)
+        knowledge.record(connection, original, turn, facts, seq)
 
 
 def found(home: Home, *, from_on: date = FROM, to_on: date = TO, hidden: frozenset[str] = frozenset()) -> Statistics:

@@ -63,7 +63,7 @@ def disposed(home: Home, original: str, reason: str = "period over") -> None:
     event = NewEvent(type="disposal.done", actor="test", original=original, facts={"disposal": plain_of(done)})
     with home.catalog.transaction() as connection:
         [seq] = home.audit.record(connection, [event])
-        disposals.replay(home.catalog, connection, {"type": event.type, "facts": event.facts, "seq": seq})
+        disposals.replay(connection, {"type": event.type, "facts": event.facts, "seq": seq})
     home.audit.make_durable(seq)
 
 

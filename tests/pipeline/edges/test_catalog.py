@@ -16,7 +16,7 @@ from ulid import ULID
 from config.settings import Settings
 from indexer.document import officer_of
 from pipeline.edges import catalog as catalog_module
-from pipeline.edges import disposals, tables
+from pipeline.edges import disposals, intake, knowledge, registers, tables
 from pipeline.edges.audit import NewEvent
 from pipeline.edges.catalog import Catalog
 from pipeline.errors import BadInput, TryAgain
@@ -65,14 +65,14 @@ def add(home: Home, seq: int = 1, name: str = "a.mp4") -> str:
         state="in_custody", accepted_at=AT,
     )  # fmt: skip
     with home.catalog.transaction() as connection:
-        home.catalog.add_original(connection, original, seq)
+        intake.add_original(connection, original, seq)
     return new
 
 
 def record(home: Home, original: str, turn: str, facts: Facts) -> int:
     with home.catalog.transaction() as connection:
         [seq] = home.audit.record(connection, [NewEvent(type="test", actor="tester", original=original)])
-        home.catalog.record(connection, original, turn, facts, seq)
+        knowledge.record(connection, original, turn, facts, seq)
     return seq
 
 
@@ -177,8 +177,8 @@ def test_the_same_case_number_is_one_case(home: Home) -> None:
     for name in "ab":
         record(home, add(home, name=name), "light-link", Facts(links=(LINK,)))
     with home.catalog.transaction() as connection:
-        first = home.catalog.case_of(connection, LINK.case_key, LINK.case)
-        assert home.catalog.case_of(connection, LINK.case_key, "another writing") == first
+        first = registers.case_of(connection, LINK.case_key, LINK.case)
+        assert registers.case_of(connection, LINK.case_key, "another writing") == first
 
 
 def test_what_can_be_found_raises_the_change_sequence_and_a_state_does_not(home: Home) -> None:
@@ -287,7 +287,7 @@ def _arrive(home: Home, original: str, folder: str, second: int) -> None:
         "path_raw": b"x", "device_number": 1, "inode": 1, "sha256": original * 2, "place_key": original.lower(),
     }  # fmt: skip
     with home.catalog.transaction() as connection:
-        home.catalog.add_arrival(connection, arrival, place)
+        intake.add_arrival(connection, arrival, place)
 
 
 def test_recordings_beside_one_another_are_told_those_nearest_in_time_first(home: Home) -> None:

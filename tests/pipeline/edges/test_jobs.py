@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 from ulid import ULID
 
-from pipeline.edges import queue, tables
+from pipeline.edges import intake, knowledge, queue, tables
 from pipeline.edges.jobs import Claim, Jobs
 from pipeline.edges.living import TOOK_S
 from pipeline.errors import BadInput, Superseded
@@ -38,7 +38,7 @@ def add(home: Home, jobs: Jobs, *, enqueue: bool = True) -> str:
         state="in_custody", accepted_at=datetime.now(UTC),
     )  # fmt: skip
     with home.catalog.transaction() as connection:
-        home.catalog.add_original(connection, original, 1)
+        intake.add_original(connection, original, 1)
         jobs.plan(connection, new, ORDER)
         if enqueue:
             jobs.enqueue(connection, new, "light", kind="photo")
@@ -126,7 +126,7 @@ def test_what_a_fenced_worker_wanted_to_record_is_rolled_back(home: Home, jobs: 
     jobs.begin(original, "light", "probe")
     assert first
     with pytest.raises(Superseded), home.catalog.transaction() as connection:
-        home.catalog.set_state(connection, original, "ready")
+        knowledge.set_state(connection, original, "ready")
         jobs.finish(connection, first, "done")
     assert home.catalog.counts() == {"in_custody": 1}
 

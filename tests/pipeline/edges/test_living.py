@@ -216,7 +216,7 @@ import os, signal, sys
 import sqlalchemy as sa
 from filelock import FileLock
 from pipeline.edges import processes, tables
-from pipeline.edges.catalog import make_engine
+from pipeline.edges.engines import make_engine
 url, lock = sys.argv[1:]
 with make_engine(url, writes=True).begin() as connection, FileLock(lock):
     connection.execute(sa.select(tables.log_head).with_for_update()).all()
