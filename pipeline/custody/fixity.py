@@ -58,15 +58,17 @@ class Checked:
 class Pace:
     """Lets a reader use only a share of the time: told of bytes read, it waits for as long as the others are due."""
 
-    def __init__(self, share: float, wait: Callable[[float], Any] = time.sleep) -> None:
+    def __init__(
+        self, share: float, wait: Callable[[float], Any] = time.sleep, *, ticks_s: Callable[[], float] = time.monotonic
+    ) -> None:
         self._rest_per_work, self._wait = max(0.0, 1.0 / max(share, 0.001) - 1.0), wait
-        self._since = time.monotonic()
+        self._ticks_s, self._since = ticks_s, ticks_s()
 
     def __call__(self, _: int) -> None:
-        worked = time.monotonic() - self._since
+        worked = self._ticks_s() - self._since
         if self._rest_per_work and worked > 0.005:
             self._wait(min(worked * self._rest_per_work, 5.0))
-            self._since = time.monotonic()
+            self._since = self._ticks_s()
 
 
 class Fixity:

@@ -1,9 +1,9 @@
 """The catalog: what is known of every original, in SQLite or PostgreSQL; its transactions, and reading it.
 
 What is written within a transaction has its rooms: `intake` (originals, arrivals), `knowledge` (what turns found),
-`decisions` (what persons say), and those of the registers. Writing goes through `transaction`; on SQLite it takes the write lock at once, so a transaction never fails
-half-way for a lock. Every change of what can be found raises the original's change sequence, which is the
-number of the event that tells of it: the index follows that number.
+`decisions` (what persons say), and those of the registers. Writing goes through `transaction`; on SQLite it takes
+the write lock at once, so a transaction never fails half-way for a lock. Every change of what can be found raises the
+original's change sequence, which is the number of the event that tells of it: the index follows that number.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from pipeline.records import (
     Property,
     Relative,
     Restriction,
+    Stated,
     TimeClaim,
     TimeCorrection,
 )
@@ -518,7 +519,7 @@ def _told(connection: sa.Connection, ids: Sequence[str], is_wanted: Callable[[st
     arrivals: dict[str, list[Arrival]] = defaultdict(list)
     stated = sa.or_(*(arrival[f"stated_{name}"].is_not(None) for name in Stated.__dataclass_fields__))
     for row in connection.execute(sa.select(t.arrival).where(arrival.original.in_(every), stated).order_by(arrival.id)):
-        arrivals[row.original].append(_arrival(row))
+        arrivals[row.original].append(arrival_of(row))
     names = connection.execute(sa.select(found.name).where(found.original.in_(every)).distinct()).scalars()
     wanted = [name for name in names if is_wanted(name)]
     properties: dict[str, dict[str, Property]] = defaultdict(dict)

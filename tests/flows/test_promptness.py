@@ -108,7 +108,7 @@ def test_a_change_is_found_while_a_worker_works(home: Home, tmp_path: Path) -> N
                 change()
                 changed = time.monotonic()
                 while not finder.search(reviewer, word, Filters()).total:
-                    assert time.monotonic() - changed < 30
+                    assert time.monotonic() - changed < 60
                 waited.append(time.monotonic() - changed)
         wait_until(lambda: at_rest(home), 120, "everything is at rest")
     print(f"\nfrom changed to found, s: {[round(one, 2) for one in waited]}")

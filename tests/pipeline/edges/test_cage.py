@@ -107,8 +107,8 @@ def test_too_much_time_is_unreadable(cage: Cage) -> None:
     with pytest.raises(Unreadable, match="too long"):
         cage.call(never_end, limits=Limits(wall_s=1.0))
     with pytest.raises(Unreadable, match="too long"):
-        cage.call(never_end, limits=Limits(wall_s=30.0, cpu_s=1))
-    assert time.monotonic() - started < 30  # the second ended by its processor time, long before its wall time
+        cage.call(never_end, limits=Limits(wall_s=120.0, cpu_s=1))
+    assert time.monotonic() - started < 120  # the second ended by its processor time, long before its wall time
 
 
 def test_e14_a_program_that_says_much_does_not_block(cage: Cage) -> None:

@@ -15,8 +15,7 @@ from ulid import ULID
 
 from config.settings import Settings
 from indexer.document import officer_of
-from pipeline.edges import catalog as catalog_module
-from pipeline.edges import disposals, intake, knowledge, registers, tables
+from pipeline.edges import disposals, engines, intake, knowledge, registers, tables
 from pipeline.edges.audit import NewEvent
 from pipeline.edges.catalog import Catalog
 from pipeline.errors import BadInput, TryAgain
@@ -258,7 +257,7 @@ def test_postgres_ends_who_stands_still_within_a_transaction_unless_it_unlinks(
     settings = make_settings(catalog_url=fresh_database())
     make_home(settings)
     other = build_home(settings).catalog
-    monkeypatch.setattr(catalog_module, "IDLE_MS", 300)
+    monkeypatch.setattr(engines, "IDLE_MS", 300)
     still = Catalog(settings.catalog_url)
     lock = sa.select(tables.log_head).with_for_update()
     with contextlib.nullcontext() if disposes else pytest.raises(TryAgain), still.transaction() as connection:

@@ -263,7 +263,7 @@ def test_a_stopped_worker_of_this_host_is_ended_and_frees_what_it_holds_locked(
     with FileLock(tmp_path / "a.lock", timeout=60):
         pass
     assert stopped.wait(60) == -signal.SIGKILL
-    assert 1.0 < time.monotonic() - began_s < 10.0
+    assert 1.0 < time.monotonic() - began_s < 60.0
     one.close()
 
 
