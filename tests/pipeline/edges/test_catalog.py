@@ -94,7 +94,7 @@ def test_what_was_stated_is_told_with_the_wanted_properties_alone(home: Home) ->
     record(home, original, "light-probe", Facts(properties=(PROPERTY, officer)))
     record(home, beside, "light-probe", Facts(properties=(officer, PROPERTY)))
     with home.catalog.transaction() as connection:
-        home.catalog.adopt(connection, original, [beside], 3)
+        knowledge.adopt(connection, original, [beside], 3)
     for one, stated in ((original, {"stated_officer": "李四"}), (beside, {})):
         _arrive(home, one, "in", 1)
         with home.catalog.transaction() as connection:
