@@ -28,7 +28,6 @@ AT_ONCE: Final = 4
 ARGUMENTS: Final = (
     "--no-sandbox", "--mute-audio", "--autoplay-policy=no-user-gesture-required", "--disable-gpu",
     "--force-color-profile=srgb",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )  # fmt: skip
 MIMES: Final = {
     ".mp4": "video/mp4", ".m4a": "audio/mp4", ".jpg": "image/jpeg", ".webp": "image/webp", ".png": "image/png",
@@ -98,8 +97,11 @@ class Screen:
 
 
 @contextlib.contextmanager
-def chromium() -> Iterator[Any]:
-    """The running browser. The test is skipped where there is none, and fails in CI."""
+def chromium(*names: str) -> Iterator[Any]:
+    """The running browser. The test is skipped where there is none, and fails in CI.
+
+    names: what leads anywhere besides the address of loopback; no other name does.
+    """
     program = shutil.which(PROGRAM)
     if program is None:
         say = pytest.fail if os.environ.get("CI") else pytest.skip
@@ -107,7 +109,9 @@ def chromium() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=list(ARGUMENTS))
+        known = "".join(f", EXCLUDE {one}" for one in ("127.0.0.1", *names))
+        arguments = [*ARGUMENTS, f"--host-resolver-rules=MAP * ~NOTFOUND{known}"]
+        browser = driver.chromium.launch(executable_path=program, args=arguments)
         try:
             yield browser
         finally:

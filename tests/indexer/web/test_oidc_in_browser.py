@@ -45,7 +45,7 @@ def service(certified: Path) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with chromium() as found:
+    with chromium("localhost") as found:
         yield found
 
 
