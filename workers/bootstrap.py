@@ -118,13 +118,27 @@ class Home:
 
     def known_as_seen(self, original: str) -> Known:
         """What is known of it without originals and cases that the person may not know of."""
+        from indexer.unnamed import Unnamed
+
         known = self.catalog.known_of(original)
         seen, hidden = set(self.seen([one.original for one in known.relatives])), self.hidden_cases()
+        unnamed = Unnamed(self._names_hidden, hidden)
         return replace(
-            known,
+            known, caveats=unnamed.caveats(known.caveats), time=unnamed.time(known.time),
             relatives=tuple(one for one in known.relatives if one.original in seen),
-            links=tuple(one for one in known.links if hidden.isdisjoint({one.case_key, comparable(one.case)})),
-        )
+            links=tuple(
+                unnamed.link(one)
+                for one in known.links if hidden.isdisjoint({one.case_key, comparable(one.case)})
+            ),
+        )  # fmt: skip
+
+    def _names_hidden(self) -> frozenset[str]:
+        """The names of originals that the person may not know of."""
+        from pipeline.edges import restrictions
+
+        with self.catalog.snapshot() as connection:
+            restricted = restrictions.restricted_originals(connection)
+            return restrictions.names_of(connection, sorted(set(restricted) - set(self.seen(restricted))))
 
     @property
     def checkpoints(self) -> Checkpoints:

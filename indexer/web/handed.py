@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from indexer.document import device_of, officer_of, tells_maker
 from indexer.masking import masked
 from indexer.numbering import Numbering
+from indexer.unnamed import Unnamed
 from indexer.web.receiving import UPLOAD
 from pipeline.case_numbers import comparable, parse
 from pipeline.custody.refusals import Told, told_of
@@ -26,7 +27,7 @@ from pipeline.edges.drops import Drop
 from pipeline.edges.uploads import Upload
 from pipeline.errors import BadInput
 from pipeline.holes import Hole
-from pipeline.records import CaseLink
+from pipeline.records import CaseLink, Words
 from pipeline.rules import name_profiles
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ OF_INTAKE: Final = (
     "empty", "extension_mismatch", "hard_links", "holes", "incomplete", "mtime_in_future", "truncated", "zero_tail",
 )  # fmt: skip
 
+NOT_TOLD: Final = Words("the operators' log says why", "未能接收，原因见运维日志")
 KEPT_S: Final = 10.0
 MANY: Final = 5_000  # arrivals; fewer are counted anew each time
 CLOCKS: Final = ("clock_eight_hours", "clock_zone_other", "sequence_conflict", "mtime_in_future")
@@ -142,7 +144,10 @@ def screen(desk: Desk, which: Narrowed, kept: Kept, *, before: str | None, limit
     uploads = desk.uploads().unfinished(desk.actor)
     with desk.catalog.snapshot() as connection:
         refused = list(_refused(desk, arrivals.refused_since(connection, which.since, desk.settings.watched), hidden))
-        lists = [one for one in drops.drops(connection) if _needs(one, which.since) and not hidden.names(one.folder)]
+        lists = [
+            hidden.drop(one) for one in drops.drops(connection)
+            if _needs(one, which.since) and one.manifest not in hidden.of and not hidden.names(one.folder)
+        ]  # fmt: skip
         rows, after = _page(connection, which, before, limit, hidden)
         broken, _ = _page(connection, Narrowed(since=which.since, only="broken"), None, limit, hidden)
 
@@ -186,7 +191,7 @@ def unsafe(desk: Desk) -> Unsafe:
         refused = list(_refused(desk, arrivals.refused_since(connection, None, desk.settings.watched), hidden))
         found = drops.drops(connection)
     lists = [
-        (one, [masked(name) for name in one.told.get("missing_names", ()) if not hidden.names(name)],
+        (one, [masked(name) for name in one.told.get("missing_names", ()) if not hidden.is_named(name)],
          int(one.told.get("missing", 0)))
         for one in found
         if one.state != "complete" and one.manifest not in hidden.of and not hidden.names(f"{one.folder}/{one.name}")
@@ -269,7 +274,7 @@ def checks(desk: Desk, numbering: Numbering, since: datetime | None, limit: int)
     by_code: dict[str, list[tuple[str, str, str, str]]] = {}
     for one, name, code, text, zh in clocks:
         if one not in hidden.of:
-            by_code.setdefault(code, []).append((one, masked(name), text, zh))
+            by_code.setdefault(code, []).append((one, masked(name), *hidden.unnamed.caveat(code, text, zh)))
     return Checks(holes=found[:limit], clocks=by_code)
 
 
@@ -282,6 +287,17 @@ class _Hidden:
         self.of = frozenset(restricted) - frozenset(desk.seen(restricted))
         self.originals = sorted(self.of)
         self.cases = desk.hidden_cases()
+        self.unnamed = Unnamed(lambda: self._files(desk), self.cases)
+
+    def _files(self, desk: Desk) -> frozenset[str]:
+        if not self.of:
+            return frozenset()
+        with desk.catalog.snapshot() as connection:
+            return restrictions.names_of(connection, self.originals)
+
+    def is_named(self, path: str) -> bool:
+        """Whether the path, as a list writes it, is one of a file or a case that this person may not know of."""
+        return self.names(path) or self.unnamed.tells(path)
 
     def names(self, path: str) -> bool:
         """Whether the path names a hidden case."""
@@ -291,7 +307,20 @@ class _Hidden:
         return not self.cases.isdisjoint(keys)
 
     def links(self, links: Iterable[CaseLink]) -> tuple[CaseLink, ...]:
-        return tuple(one for one in links if self.cases.isdisjoint({one.case_key, comparable(one.case)}))
+        kept = (one for one in links if self.cases.isdisjoint({one.case_key, comparable(one.case)}))
+        return tuple(self.unnamed.link(one) for one in kept)
+
+    def caveat(self, caveat: tuple[str, str, str]) -> tuple[str, str, str]:
+        """Code, text, text in Chinese, as this person may read them."""
+        return (caveat[0], *self.unnamed.caveat(*caveat))
+
+    def drop(self, drop: Drop) -> Drop:
+        """The list without names of what this person may not know of."""
+        told = {
+            name: [one for one in value if not self.is_named(one)] if name.endswith("_names") else value
+            for name, value in drop.told.items()
+        }
+        return replace(drop, told=told)
 
 
 def _page(
@@ -316,7 +345,9 @@ def _rows(connection: Any, came: Sequence[Came], hidden: _Hidden) -> list[Row]:
         Row(
             came=one, name=masked(one.name), way=way_of(one.source),
             links=hidden.links(link for link in links.get(one.original, ()) if link.status != "refused"),
-            caveats=tuple(caveat for caveat in told.get(one.original, ()) if caveat[0].startswith(OF_INTAKE)),
+            caveats=tuple(
+                hidden.caveat(caveat) for caveat in told.get(one.original, ()) if caveat[0].startswith(OF_INTAKE)
+            ),
             twin=twins.get(one.original) if one.status == "duplicate" else None,
         )
         for one in came
@@ -328,10 +359,14 @@ def _refused(desk: Desk, found: Sequence[tuple[str, drops.Rejected]], hidden: _H
     for key, one in found:
         if one.path.startswith(sent) or hidden.names(one.path):
             continue
+        told = told_of(one.reason)
+        # A reason that has no words of ours is shown as it is, and may name another file.
+        if hidden.unnamed.tells(told.why):
+            told = told._replace(why=NOT_TOLD.en, why_zh=NOT_TOLD.zh)
         # A share that does not answer must not hold up the page: only the home's own inbox is looked into.
         near = Path(one.path).is_relative_to(desk.settings.inbox)
         yield Refused(
-            key=key, path=one.path, near=masked(_near(desk, one.path)), at=one.at, told=told_of(one.reason),
+            key=key, path=one.path, near=masked(_near(desk, one.path)), at=one.at, told=told,
             is_there=not near or os.path.lexists(one.path),
         )  # fmt: skip
 

@@ -73,6 +73,17 @@ def restricted_originals(connection: sa.Connection) -> list[str]:
     return sorted({*found, *isolations.among(connection)})
 
 
+def names_of(connection: sa.Connection, ids: Sequence[str]) -> frozenset[str]:
+    """All by which a text may name these originals: every name they came under, and their identifiers."""
+    original, arrival = t.original.c, t.arrival.c
+    found = set(ids)
+    for at in range(0, len(ids), 500):
+        some = ids[at : at + 500]
+        found.update(connection.execute(sa.select(original.name).where(original.id.in_(some))).scalars())
+        found.update(connection.execute(sa.select(arrival.name).where(arrival.original.in_(some))).scalars())
+    return frozenset(found - {""})
+
+
 def _families(connection: sa.Connection, ids: Sequence[str]) -> dict[str, list[str]]:
     """Original -> the recording it is or belongs to, with all its sidecars."""
     original = t.original.c

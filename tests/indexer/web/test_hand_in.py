@@ -7,6 +7,7 @@ import io
 import re
 import time
 import zlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,10 +18,14 @@ import pypdfium2 as pdfium
 import pytest
 from PIL import Image
 
-from pipeline.edges import knowledge
+from pipeline.case_numbers import comparable
+from pipeline.edges import drops, knowledge
 from pipeline.edges.audit import NewEvent
-from pipeline.records import Caveat, Facts
+from pipeline.edges.drops import Drop
+from pipeline.records import CaseLink, Caveat, Facts, Person
 from pipeline.restricting import Restricting
+from pipeline.timing.history import History, _by_order, _out_of_order
+from pipeline.timing.history import Neighbour as Stood
 from tests.flows.keeping import CASE, REVIEWER, filmed, link, take
 from tests.indexer.web.asking import Asking, person
 from workers.bootstrap import Home
@@ -320,3 +325,59 @@ def test_missing_numbers_stand_between_their_neighbours_and_hidden_ones_are_no_h
     assert "没有缺号" in page
     assert "没有时钟疑问" in page
     assert "GX0100" not in page
+
+
+def test_what_is_said_of_a_file_names_no_other_that_one_may_not_know_of(
+    sqlite_home: Home, clerk: Asking, tmp_path: Path
+) -> None:
+    at = datetime(2026, 8, 3, 1, tzinfo=UTC)
+    names = ["GX010012.MP4", "秘密约谈.MP4", "GX010015.MP4"]
+    ids = filmed(sqlite_home, tmp_path, *((name, at + timedelta(hours=n), 60.0) for n, name in enumerate(names)))
+    secret, beside = names[1], "GX010012.MP4 与 秘密约谈.MP4 同属一次记录"
+    history = History(
+        before=Stood(original=ids[1], name=secret, number=13, start_at=at, end_at=at, uncertainty_s=1.0), after=None
+    )
+    caveats = (
+        _out_of_order(history), _by_order(history),
+        Caveat(code="not_on_list", text=f"The list {secret}.txt does not name it", text_zh=f"清单 {secret}.txt 中没有"),
+        Caveat(code="late_upload", text="It was handed in late", text_zh="逾期入库"),
+        Caveat(code="missing_x", text=f"beside {ids[1]}", text_zh=f"在 {ids[1]} 旁"),
+    )  # fmt: skip
+    found = Facts(
+        caveats=tuple(replace(one, finder="test/1") for one in caveats),
+        links=(CaseLink(case=CASE, case_key=comparable(CASE), method="neighbour", score=0.8, why=beside, why_zh=beside,
+                        finder="test/1"),),
+    )  # fmt: skip
+    with sqlite_home.catalog.transaction() as connection:
+        [seq] = sqlite_home.audit.record(connection, [NewEvent(type="stage.x", actor="test", original=ids[2])])
+        knowledge.record(connection, ids[2], "test", found, seq)
+        drops.add_drop(connection, Drop(
+            id="D1", source="inbox", folder="AJ", name="list.txt", kind="sha256", manifest=None, listed=3,
+            stated_at=sqlite_home.catalog.now(), state="wrong",
+            told={"missing": 1, "wrong": 1, "missing_names": ["a.mp4"], "wrong_names": [f"sub/{secret}"]},
+        ))  # fmt: skip
+    reviewer = person(sqlite_home, "reviewer", "谢敏")
+    pages = {
+        "/hand-in?days=0": clerk, "/hand-in/checks?days=0": clerk, f"/api/hand-in?q={names[2]}": clerk,
+        f"/api/originals/{ids[2]}": reviewer,
+    }  # fmt: skip
+    for path, who in pages.items():
+        assert secret in who.page(path), path
+    with sqlite_home.isolating() as isolating:
+        isolating.report(Person(name="李四", role="reviewer"), ids[1])
+    for path, who in pages.items():
+        page = who.page(path)
+        assert not any(one in page for one in ("秘密约谈", ids[1], "09:00", "01:00:00Z")), path
+    page = clerk.page("/hand-in?days=0")
+    for said in (
+        "文件序号与判定的时间不符",
+        "仅能按文件序号推断",
+        "随附清单中没有该文件",
+        "逾期入库",
+        "您无权知悉",
+        "a.mp4",
+    ):
+        assert said in page, said
+    assert "文件序号与判定的时间不符" in clerk.page("/hand-in/checks?days=0")
+    # Who may know of all of it reads it as it is.
+    assert sqlite_home.catalog.known_of(ids[2]).caveats[0].text.count(secret) == 1
