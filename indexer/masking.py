@@ -16,11 +16,15 @@ _CARD: Final = rf"[1-9]\d{{5}}(?:19|20)\d\d{_BORN}\d{{3}}[\dXx]"
 _FORMER_CARD: Final = rf"[1-9]\d{{5}}\d\d{_BORN}\d{{3}}"
 _MOBILE: Final = r"1[3-9]\d{9}"
 _NUMBERS: Final = re.compile(rf"(?<!\d)(?:(?P<card>{_CARD}|{_FORMER_CARD})|(?P<mobile>{_MOBILE}))(?!\d)")
+# Shorter numbers are never hidden. What stands between U+3000 and U+9FFF becomes no digit: most texts are soon told.
+_MAY_HOLD: Final = re.compile(r"[^\x00-/:-\x7f\u3000-\u9fff]{11}")
 
 
 def masked(text: str) -> str:
     """The text with the middle of every such number hidden: `640103********1234`, `138****8000`."""
     # Full-width digits are digits to whoever reads them; only forms of one letter change, so places stay.
+    if not _MAY_HOLD.search(text):
+        return text
     plain = "".join(_narrow(letter) for letter in text)
     hidden = list(text)
     for match in _NUMBERS.finditer(plain):

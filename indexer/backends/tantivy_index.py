@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import re
 import threading
 import time
@@ -20,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import tantivy
 
@@ -62,11 +63,17 @@ _FACET_VALUES = 65_000
 _COUNTED_ALONE = 20_000
 # So many times as many values as are wanted are taken from each segment, for the commonest of all may be rare in some.
 _MORE_OF_SEGMENT = 10
+# The best of so many hits by their phrases are looked for among so many at first by one word of each; then among more.
+_NEAR, _NEAR_OF_WANTED, _NEARER = 200, 8, 10
+# Scores within this share of one another are taken for the same: the library has them in 32 bits.
+_SAME_SCORE = 1e-5
 # More audiences than these are looked for with each hit.
 _MOST_AUDIENCES = 500
 # How many answers are kept until the next commit.
 _REMEMBERED = 64
 _SPECIAL = re.compile(r"([^\w\s])")
+# How the number of all documents is named among the facets.
+_EVERY = "¶all"
 # How the library says that a list of deletions is there already, a file a segment.
 _LEFT = re.compile(r'FileAlreadyExists\("([0-9a-f]{32}\.\d+\.del)"\)')
 _MOST_LEFT = 1000
@@ -287,6 +294,14 @@ class _Session:
 
 
 _Facets = dict[str, dict[str, int]]
+_Hits = list[tuple[Any, tantivy.DocAddress]]
+
+
+class _Counted(NamedTuple):
+    """The facets, and how many documents they are of; None where nothing was counted."""
+
+    facets: _Facets
+    total: int | None = None
 
 
 class _View:
@@ -296,8 +311,15 @@ class _View:
         self.meta, self.searcher = meta, searcher
         self.mark: dict[str, Any] | None = None
         self.counts: dict[object, int] = {}
-        self.facets: dict[tuple[object, ...], _Facets] = {}
+        self.facets: dict[tuple[object, ...], _Counted] = {}
         self._audiences: list[str] | None = None
+        self._held: int | None = None
+
+    def held(self) -> int:
+        """How many documents the segments hold, deleted ones included: what the library's scores are worked out by."""
+        if self._held is None:
+            self._held = sum(one["max_doc"] for one in json.loads(self.meta)["segments"])
+        return self._held
 
     def audiences(self) -> list[str]:
         """Every audience that some document has, or had until lately."""
@@ -394,6 +416,9 @@ class TantivyIndex:
                 order = {"order_by_field": "earliest", "order": tantivy.Order.Asc}
             elif asked.sort == "-time":
                 order = {"order_by_field": "latest", "order": tantivy.Order.Desc}
+            if hits := self._best(view, query, asked):
+                matches = [_match(searcher.doc(address), float(score), None) for score, address in hits]
+                return _CountedLater(tuple(matches), facets)
             shown = (
                 query
                 if asked.from_place is None
@@ -409,18 +434,46 @@ class TantivyIndex:
                 facets=facets,
             )
 
+    def _best(self, view: _View, query: tantivy.Query, asked: Asked) -> _Hits | None:
+        """The best of very many hits, where they are soon told because others count them; else None.
+
+        No phrase stands in a document more often than any word of it does. So documents are looked at in the order of
+        the score they had if the rarest word of each phrase always stood in it, until no other can be among the best.
+        """
+        wanted = asked.offset + asked.limit
+        if asked.sort != "score" or not asked.facets or not wanted or asked.from_place is not None:
+            return None
+        if _Query(self._schema, view).at_most(asked.node) < _COUNTED_ALONE:
+            return None
+        bound = _bound_of(self._schema, view, asked.node)
+        if bound is None:
+            best: _Hits = view.searcher.search(query, wanted, count=False).hits
+            return best[asked.offset :]
+        near = max(_NEAR, wanted * _NEAR_OF_WANTED)
+        for reach in (near, near * _NEARER):
+            around: _Hits = view.searcher.search(bound.query, reach, count=False).hits
+            if len(around) < reach:
+                return None
+            places = view.searcher.fast_field_values("latest", [address for _, address in around])
+            chosen = tantivy.Query.term_set_query(self._schema, "latest", sorted({int(place or 0) for place in places}))
+            both = _boolean([(tantivy.Occur.Must, _plain(chosen)), (tantivy.Occur.Must, query)])
+            hits: _Hits = view.searcher.search(both, wanted, count=False).hits
+            if len(hits) == wanted and _stands_before(hits[-1], around[-1], bound.factor):
+                return hits[asked.offset :]
+        return None
+
     def _from_place(self, query: tantivy.Query, by: str, place: int) -> tantivy.Query:
         field, low, high = ("latest", -_FURTHEST, place) if by == "latest" else ("earliest", place, _FURTHEST)
         behind = tantivy.Query.range_query(self._schema, field, tantivy.FieldType.Integer, low, high)
         return _boolean([(tantivy.Occur.Must, query), (tantivy.Occur.Must, _plain(behind))])
 
-    def _facets(self, view: _View, query: tantivy.Query, asked: Asked) -> Callable[[], _Facets]:
+    def _facets(self, view: _View, query: tantivy.Query, asked: Asked) -> Callable[[], _Counted]:
         """Gives the facets when it is called; where there may be many hits, they are counted meanwhile.
 
         They are remembered as long as nothing is committed, for whoever turns pages asks for them again and again.
         """
         key = (asked.node, asked.facets, asked.most_values)
-        known = view.facets.get(key) if asked.facets else {}
+        known = view.facets.get(key) if asked.facets else _Counted({})
         if known is not None:
             found = known
             return lambda: found
@@ -428,13 +481,13 @@ class TantivyIndex:
         parts = [] if _Query(self._schema, view).at_most(asked.node) < _COUNTED_ALONE else _shared_out(asked)
         counting = [self._other_thread().submit(count, names) for names in parts]
 
-        def wait() -> _Facets:
-            counted = {name: counts for future in counting for name, counts in future.result().items()}
-            counted = counted or count(asked.facets)
-            facets = {name: counted[name] for name in asked.facets}
+        def wait() -> _Counted:
+            parts = [future.result() for future in counting] or [count(asked.facets)]
+            counted = {name: counts for part in parts for name, counts in part.facets.items()}
+            whole = _Counted({name: counted[name] for name in asked.facets}, parts[0].total)
             if asked.most_values is not None:
-                _remember(view.facets, key, facets)
-            return facets
+                _remember(view.facets, key, whole)
+            return whole
 
         return wait
 
@@ -466,15 +519,24 @@ class TantivyIndex:
 class _Later(Mapping[str, Mapping[str, int]]):
     """Facets that are still being counted, while the hits get their facts; whoever looks at them waits."""
 
-    def __init__(self, folder: Path, wait: Callable[[], _Facets]) -> None:
+    def __init__(self, folder: Path, wait: Callable[[], _Counted]) -> None:
         self._folder, self._wait = folder, wait
-        self._counted: _Facets | None = None
+        self._counted: _Counted | None = None
 
-    def _all(self) -> _Facets:
+    def _whole(self) -> _Counted:
         if self._counted is None:
             with _reading(self._folder):
                 self._counted = self._wait()
         return self._counted
+
+    def _all(self) -> _Facets:
+        return self._whole().facets
+
+    def total(self) -> int:
+        """How many documents there are, where any facet is counted."""
+        total = self._whole().total
+        assert total is not None
+        return total
 
     def __getitem__(self, name: str) -> Mapping[str, int]:
         return self._all()[name]
@@ -486,13 +548,26 @@ class _Later(Mapping[str, Mapping[str, int]]):
         return len(self._all())
 
 
+class _CountedLater(Found):
+    """Hits of which the total is counted with the facets."""
+
+    def __init__(self, hits: tuple[Match, ...], facets: _Later) -> None:
+        object.__setattr__(self, "hits", hits)
+        object.__setattr__(self, "facets", facets)
+
+    @property
+    def total(self) -> int:
+        return cast("_Later", self.facets).total()
+
+
 def _shared_out(asked: Asked) -> list[tuple[str, ...]]:
     """The fields counted by each of several threads.
 
     Each looks for the hits anew, so those that are dear to find, by several words or in a time, are looked for once.
     """
-    tokens = sum(2 if words.last_is_prefix else len(words.tokens) for words in words_of(asked.node))
-    if len(asked.facets) == 1 or tokens > 1 or times_of(asked.node):
+    words = words_of(asked.node)
+    is_dear = len(words) > 1 or any(one.last_is_prefix for one in words) or _has_phrase(asked.node)
+    if len(asked.facets) == 1 or is_dear or times_of(asked.node):
         return [asked.facets]
     half = (len(asked.facets) + 1) // 2
     return [asked.facets[:half], asked.facets[half:]]
@@ -504,10 +579,12 @@ def _counted(
     query: tantivy.Query,
     names: tuple[str, ...],
     most_values: int | None,
-) -> _Facets:
+) -> _Counted:
     """field -> value -> documents; of so many values of each field, those that are common in some segment."""
     size = min(most_values or _FACET_VALUES, _FACET_VALUES)
-    told = searcher.aggregate(query, {name: _terms(name, size) for name in names})
+    # Every document has this field, once.
+    every = {_EVERY: {"value_count": {"field": "latest"}}}
+    told = searcher.aggregate(query, {name: _terms(name, size) for name in names} | every)
     counted = {name: _buckets(told[name]) for name in names}
     for name in names:
         if told[name]["doc_count_error_upper_bound"]:
@@ -516,7 +593,7 @@ def _counted(
             both = _boolean([(tantivy.Occur.Must, query), (tantivy.Occur.Must, _plain(chosen))])
             exact = _buckets(searcher.aggregate(both, {name: _terms(name, _FACET_VALUES)})[name])
             counted[name] = {value: exact[value] for value in counted[name]}
-    return counted
+    return _Counted(counted, int(told[_EVERY]["value"]))
 
 
 def _terms(name: str, size: int) -> dict[str, Any]:
@@ -575,7 +652,7 @@ class _Query:
         flat = list(dict.fromkeys(_flat(parts)))
         audiences = [part for part in flat if _is_audience(part)]
         wanted = [self.of(part) for part in flat if part not in audiences and not isinstance(part, Not)]
-        barred = [self.of(part.part) for part in flat if isinstance(part, Not) and not self._is_nowhere(part.part)]
+        barred = [self.of(one) for one in self._barred(flat) if not self._is_nowhere(one)]
         for part in audiences:
             hidden = self._hidden_from(part)
             wanted += [self.of(part)] if hidden is None else []
@@ -586,6 +663,9 @@ class _Query:
         return _boolean(
             [*((tantivy.Occur.Must, one) for one in wanted), *((tantivy.Occur.MustNot, one) for one in barred)]
         )
+
+    def _barred(self, parts: Iterable[Node]) -> list[Node]:
+        return [part.part for part in parts if isinstance(part, Not)]
 
     def _hidden_from(self, audience: Node) -> list[tantivy.Query] | None:
         """The few documents that this audience may not see; None where not all others are known to be seen by it.
@@ -642,6 +722,84 @@ class _Query:
         starts = tantivy.Query.range_query(self.schema, "from_ms", integer, -_NEVER, high)
         ends = tantivy.Query.range_query(self.schema, "to_ms", integer, low, _NEVER)
         return _boolean([(tantivy.Occur.Must, starts), (tantivy.Occur.Must, ends)])
+
+
+class _Bound(NamedTuple):
+    """A query that finds at least as much and scores each document at least as high, once multiplied by the factor."""
+
+    query: tantivy.Query
+    factor: float
+
+
+def _bound_of(schema: tantivy.Schema, view: _View, node: Node) -> _Bound | None:
+    """None where no phrase is asked for."""
+    words = list(dict.fromkeys(words_of(node)))
+    if not any(len(one.tokens) > 1 for one in words):
+        return None
+    is_alone = len(words) == 1
+    wider = _Wider(schema, view, is_weighed=not is_alone)
+    return _Bound(wider.of(node), wider.weight(words[0]) if is_alone else 1.0)
+
+
+@dataclass(frozen=True)
+class _Wider(_Query):
+    """Asks for the rarest word of a phrase in its stead. is_weighed: and lets it score as all of them together would.
+
+    A query for one word alone, as it is, is answered by the library without a look at most of its documents.
+    """
+
+    is_weighed: bool = True
+
+    def _phrase(self, words: Words) -> tantivy.Query:
+        if len(words.tokens) == 1:
+            return super()._phrase(words)
+        one = super()._phrase(Words((self._rarest(words),), False, words.field))
+        return tantivy.Query.boost_query(one, self.weight(words)) if self.is_weighed else one
+
+    def weight(self, words: Words) -> float:
+        """How many times as much a phrase weighs as its rarest word; the library adds up what its words weigh.
+
+        A prefix at its end is weighed by its pattern, which no document holds.
+        """
+        weights = [self._weight(words.field, token) for token in words.tokens]
+        if words.last_is_prefix:
+            weights[-1] = self._weight(words.field, f"{_escaped(words.tokens[-1])}.*")
+        return sum(weights) / self._weight(words.field, self._rarest(words))
+
+    def _rarest(self, words: Words) -> str:
+        whole = words.tokens[:-1] if words.last_is_prefix else words.tokens
+        return min(whole, key=lambda token: self.view.searcher.doc_freq(f"w_{words.field}", token))
+
+    def _weight(self, field: str, token: str) -> float:
+        """What a word weighs by BM25, as the library has it."""
+        held, having = self.view.held(), self.view.searcher.doc_freq(f"w_{field}", token)
+        return math.log(1 + (held - having + 0.5) / (having + 0.5))
+
+    def _barred(self, parts: Iterable[Node]) -> list[Node]:
+        """Fewer are left out where phrases would have to be looked for."""
+        return [part for part in super()._barred(parts) if not _has_phrase(part)]
+
+
+def _has_phrase(node: Node) -> bool:
+    match node:
+        case Words(tokens):
+            return len(tokens) > 1
+        case All(parts) | Either(parts):
+            return any(map(_has_phrase, parts))
+        case Not(part):
+            return _has_phrase(part)
+        case _:
+            return False
+
+
+def _stands_before(hit: tuple[Any, tantivy.DocAddress], last: tuple[Any, tantivy.DocAddress], factor: float) -> bool:
+    """Whether the hit stands before all behind the last one, whose score times the factor none of them exceeds."""
+    (score, at), (bound, behind) = hit, last
+    margin = bound * factor * _SAME_SCORE
+    if score < bound * factor - margin:
+        return False
+    is_before = (at.segment_ord, at.doc) <= (behind.segment_ord, behind.doc)
+    return score > bound * factor + margin or is_before
 
 
 def _flat(parts: Iterable[Node]) -> Iterator[Node]:

@@ -780,6 +780,39 @@ def test_facets_that_were_counted_before_are_counted_anew_after_a_commit(
     assert counted == [1, 1, 2, 2, 3, 3]
 
 
+def test_the_best_of_many_are_told_by_a_word_of_each_phrase_as_by_the_phrases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from indexer.backends import tantivy_index
+
+    monkeypatch.setattr(tantivy_index, "_COUNTED_ALONE", 1)
+    for name, value in {"_NEAR": 10, "_NEAR_OF_WANTED": 1, "_NEARER": 6}.items():
+        monkeypatch.setattr(tantivy_index, name, value)
+    chance, letters = Random(11), "检查油罐车门"
+    index, soon = opened(backend_named("tantivy"), tmp_path), 0
+    for seq in range(3):
+        said = ("".join(chance.choices(letters, (9, 7, 5, 3, 2, 1), k=chance.randint(8, 60))) for _ in range(150))
+        drawn = (
+            document(f"d{chance.randint(0, 999)}", text, at_h=chance.randint(0, 9999), kind="video") for text in said
+        )
+        put(index, *drawn, seq=seq)
+
+    def some() -> Words:
+        found = words("".join(chance.choices(letters[:5], k=chance.randint(1, 3))))
+        return replace(found, last_is_prefix=found.last_is_prefix or chance.random() < 0.2)
+
+    for turn in range(100):
+        parts = [All((some(),)), All((some(), some())), All((Either((some(), some())), Not(some())))]
+        asked = Asked(node=parts[turn % 3], limit=3, offset=chance.choice([0, 2]), facets=("kind",))
+        # So many are looked for as they are, for all would be near.
+        whole = index.search(replace(asked, limit=1000, offset=0))
+        found = index.search(asked)
+        soon += type(found) is not type(whole)
+        assert [match.id for match in found.hits] == [match.id for match in whole.hits][asked.offset :][:3], asked
+        assert (found.total, found.facets) == (len(whole.hits), whole.facets), asked
+    assert soon > 20
+
+
 @pytest.mark.parametrize("backend", IN_FOLDERS, ids=lambda backend: backend.name)
 def test_what_a_writer_left_that_was_killed_just_before_its_commit_stops_nobody(
     backend: Backend, tmp_path: Path
