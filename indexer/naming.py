@@ -311,7 +311,7 @@ NAMES: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "signature": ("签名", "signature"),
         "told": ("已告知", "told"),
         "told_s": ("播放器报告（秒）", "seconds told by the player"),
-        "kept_s": ("其中计入（秒）", "seconds of it counted"),
+        "kept_s": ("计入（秒）", "seconds counted"),
         "approval_stands": ("批准仍然有效", "the approval still holds"),
         "at_s": ("位置（秒）", "at s"),
         "digest": ("摘要", "digest"),

@@ -32,7 +32,7 @@ export function inWords(watched, all, words) {
 // The strip alone, without the lane; its patterns keep their form however wide it is.
 export class Strip {
   constructor(svg) {
-    [this.svg, this.width, this.shown] = [svg, 1000, null];
+    [this.svg, this.width, this.shown, this.drawn, this.at] = [svg, 1000, null, "", null];
     new ResizeObserver(() => this.resize()).observe(svg);
   }
 
@@ -47,11 +47,17 @@ export class Strip {
   // all: seconds of the whole.
   show(stretches, all) {
     this.shown = [stretches, all];
-    this.svg.querySelector("g.watched").replaceChildren(...(all ? bars(stretches, (at) => at / all * this.width, 1) : []));
+    const x = (at) => Math.round(at / all * this.width * 2) / 2, drawn = all ? stretches.map(([from, to, rate]) => [x(from), x(to), rate]).join() : "";
+    // Several play at once: what would look the same is not drawn again.
+    if (drawn === this.drawn) return;
+    this.drawn = drawn;
+    this.svg.querySelector("g.watched").replaceChildren(...(all ? bars(stretches, x, 1) : []));
   }
 
   // Where it plays.
   point(at, all) {
-    this.svg.querySelector(".now").setAttribute("x", all ? Math.min(1, Math.max(0, at / all)) * this.width - 1 : 0);
+    const x = all ? Math.round(Math.min(1, Math.max(0, at / all)) * this.width) - 1 : 0;
+    if (x !== this.at) this.svg.querySelector(".now").setAttribute("x", x);
+    this.at = x;
   }
 }

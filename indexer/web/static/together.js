@@ -60,7 +60,8 @@ class Camera {
   // What of it this person has played so far, drawn and in words.
   paintWatched(words) {
     this.strip.show(this.watched.stretches, this.length);
-    this.$("watched").textContent = inWords(this.watched, this.length, words);
+    const said = inWords(this.watched, this.length, words), place = this.$("watched");
+    if (place.textContent !== said) place.textContent = said;
   }
 
   isPlaced(ms) { return Math.abs(this.media.currentTime - this.at(ms)) <= 2 * PLACED_S; }
