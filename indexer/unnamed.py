@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Final
 
 from pipeline.case_numbers import comparable, parse
+from pipeline.edges.registers import Proposal
 from pipeline.records import CaseLink, Caveat, DecidedTime, Words
 
 # What is said instead, by the caveat's code.
@@ -33,7 +34,6 @@ SAID: Final = {
     "drop_incomplete": Words("Not all files on this list arrived.", "清单所列文件没有全部收到。"),
     "missing_member": Words("Parts of this recording are missing.", "本次记录缺少分段。"),
 }  # fmt: skip
-REMARK: Final = Words("Part of this remark is not for you to know.", "本提示中有您无权知悉的内容。")
 WHY: Final = Words("for what was recorded beside it", "依据相邻的文件")
 
 
@@ -51,9 +51,9 @@ class Unnamed:
 
     def caveat(self, code: str, text: str, text_zh: str) -> tuple[str, str]:
         """What the caveat says to this person, in English and Chinese."""
-        if not (self.tells(text) or self.tells(text_zh)):
+        said = SAID.get(code)  # no other code names a file
+        if said is None or not (self.tells(text) or self.tells(text_zh)):
             return text, text_zh
-        said = SAID.get(code, REMARK)
         return said.en, said.zh
 
     def caveats(self, caveats: Collection[Caveat]) -> tuple[Caveat, ...]:
@@ -63,12 +63,22 @@ class Unnamed:
 
     def link(self, link: CaseLink) -> CaseLink:
         """The link with a reason that this person may read."""
-        is_told = self.tells(link.why) or self.tells(link.why_zh)
-        return replace(link, why=WHY.en, why_zh=WHY.zh) if is_told else link
+        why, why_zh = self.why(link.why, link.why_zh)
+        return replace(link, why=why, why_zh=why_zh)
+
+    def proposal(self, one: Proposal) -> Proposal:
+        """The same of a link that waits for a person's word."""
+        why, why_zh = self.why(one.why, one.why_zh)
+        return one._replace(why=why, why_zh=why_zh)
+
+    def why(self, why: str, why_zh: str) -> tuple[str, str]:
+        """A link's reason as this person may read it, in English and Chinese."""
+        return (WHY.en, WHY.zh) if self.tells(why) or self.tells(why_zh) else (why, why_zh)
 
     def time(self, time: DecidedTime | None) -> DecidedTime | None:
         """The decided time with a reason that this person may read."""
-        if time is None or not (self.tells(time.why) or self.tells(time.why_zh)):
+        # Only where the order of numbers told it does the reason name files.
+        if time is None or time.source != "sequence" or not (self.tells(time.why) or self.tells(time.why_zh)):
             return time
         said = SAID["time_by_order"]
         return replace(time, why=said.en, why_zh=said.zh)

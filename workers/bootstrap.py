@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from indexer.match import InFiles
     from indexer.oidc import OidcSignIns
     from indexer.packages import Packages
+    from indexer.unnamed import Unnamed
     from pipeline.clock import Reading
     from pipeline.custody.accession import Accession, Receipt
     from pipeline.custody.disposal import Retention
@@ -118,11 +119,9 @@ class Home:
 
     def known_as_seen(self, original: str) -> Known:
         """What is known of it without originals and cases that the person may not know of."""
-        from indexer.unnamed import Unnamed
-
         known = self.catalog.known_of(original)
         seen, hidden = set(self.seen([one.original for one in known.relatives])), self.hidden_cases()
-        unnamed = Unnamed(self._names_hidden, hidden)
+        unnamed = self.unnamed()
         return replace(
             known, caveats=unnamed.caveats(known.caveats), time=unnamed.time(known.time),
             relatives=tuple(one for one in known.relatives if one.original in seen),
@@ -131,6 +130,12 @@ class Home:
                 for one in known.links if hidden.isdisjoint({one.case_key, comparable(one.case)})
             ),
         )  # fmt: skip
+
+    def unnamed(self) -> Unnamed:
+        """What texts must not name before the person at this keyboard."""
+        from indexer.unnamed import Unnamed
+
+        return Unnamed(self._names_hidden, self.hidden_cases())
 
     def _names_hidden(self) -> frozenset[str]:
         """The names of originals that the person may not know of."""

@@ -24,8 +24,9 @@ def tell(number: str | None, limit: int) -> None:
         with built.catalog.snapshot() as connection:
             found = registers.proposals(connection, key=number and comparable(number), limit=limit)
         seen = set(built.seen([one.original for one in found]))
+        unnamed = built.unnamed()
         for one in (one for one in found if one.original in seen):
-            data = case_json.proposal(one, today)
+            data = case_json.proposal(unnamed.proposal(one), today)
             app.emit(data, _line(app, data))
 
 

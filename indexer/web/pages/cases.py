@@ -346,7 +346,8 @@ def _days_left(visit: Visit, review: Review) -> int | None:
 
 def _seen(visit: Visit, proposals: Sequence[Proposal]) -> list[Proposal]:
     seen = set(visit.desk.seen([one.original for one in proposals]))
-    return [one for one in proposals if one.original in seen]
+    unnamed = visit.desk.unnamed()
+    return [unnamed.proposal(one) for one in proposals if one.original in seen]
 
 
 def _posters(visit: Visit, review: Review) -> dict[str, str]:

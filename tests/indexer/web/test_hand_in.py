@@ -341,7 +341,7 @@ def test_what_is_said_of_a_file_names_no_other_that_one_may_not_know_of(
         _out_of_order(history), _by_order(history),
         Caveat(code="not_on_list", text=f"The list {secret}.txt does not name it", text_zh=f"清单 {secret}.txt 中没有"),
         Caveat(code="late_upload", text="It was handed in late", text_zh="逾期入库"),
-        Caveat(code="missing_x", text=f"beside {ids[1]}", text_zh=f"在 {ids[1]} 旁"),
+        Caveat(code="missing_member", text=f"beside {ids[1]}", text_zh=f"在 {ids[1]} 旁"),
     )  # fmt: skip
     found = Facts(
         caveats=tuple(replace(one, finder="test/1") for one in caveats),
@@ -359,7 +359,7 @@ def test_what_is_said_of_a_file_names_no_other_that_one_may_not_know_of(
     reviewer = person(sqlite_home, "reviewer", "谢敏")
     pages = {
         "/hand-in?days=0": clerk, "/hand-in/checks?days=0": clerk, f"/api/hand-in?q={names[2]}": clerk,
-        f"/api/originals/{ids[2]}": reviewer,
+        f"/api/originals/{ids[2]}": reviewer, f"/cases/{quote(CASE)}": reviewer,
     }  # fmt: skip
     for path, who in pages.items():
         assert secret in who.page(path), path
@@ -374,7 +374,7 @@ def test_what_is_said_of_a_file_names_no_other_that_one_may_not_know_of(
         "仅能按文件序号推断",
         "随附清单中没有该文件",
         "逾期入库",
-        "您无权知悉",
+        "本次记录缺少分段",
         "a.mp4",
     ):
         assert said in page, said

@@ -184,6 +184,7 @@ def test_what_played_is_drawn_under_each_and_told_in_words(
     for width in (1366, 390):
         page.set_viewport_size({"width": width, "height": 844})
         page.screenshot(path=tmp_path / f"strips-{width}.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1"), width
     page.context.close()
 
 
