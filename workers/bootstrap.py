@@ -201,8 +201,11 @@ class Home:
         finally:
             jobs.close()
 
-    def look_anew(self, originals: Sequence[str]) -> None:
-        """These are indexed anew, for a person changed their links, and what shows the same footage is linked anew."""
+    def look_anew(self, originals: Sequence[str], *, times_too: bool = False) -> None:
+        """These are indexed anew, for a person changed their links, and what shows the same footage is linked anew.
+
+        times_too: a person changed when they were recorded, so they are linked anew themselves.
+        """
         from pipeline.neighbours import Neighbours
 
         relatives = {one.original for known in self.catalog.known_of_many(originals) for one in known.relatives}
@@ -211,7 +214,8 @@ class Home:
         try:
             with self.catalog.transaction() as connection:
                 for one in originals:
-                    jobs.again(connection, one, "light", ("index",))
+                    stages = ("timestamps", "link", "index") if times_too else ("index",)
+                    jobs.again(connection, one, "light", stages)
                 for one in sorted(relatives - set(originals)):
                     jobs.again(connection, one, "light", ("link", "index"))
         finally:

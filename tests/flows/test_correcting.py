@@ -14,6 +14,7 @@ from pipeline.edges.dump import dump
 from pipeline.errors import BadInput
 from pipeline.records import DecidedTime, TimeCorrection
 from tests.flows.test_registers import EVERYTHING, links, recorded, take_in
+from tests.indexer.web.asking import person
 from workers.bootstrap import Home
 from workers.cli import App
 from workers.cli._registers import looked_at_anew
@@ -70,6 +71,48 @@ def test_links_follow_a_correction_and_its_withdrawal(home: Home, tmp_path: Path
     assert [actor for actor, _ in told] == ["李法制", "王审计"]
     assert told[0][1]["by_rules"]["start_at"] == DURING.isoformat()
     assert (told[0][1]["correction"]["reason"], told[1][1]["reason"]) == ("与笔录核对", "依据有误")
+
+
+def done_with(home: Home, original: str) -> list[str]:
+    """What waited of it, which is then taken for done."""
+    waiting = f"SELECT stage FROM cr_job WHERE original = '{original}' AND state = 'waiting' ORDER BY place"
+    with home.catalog.transaction() as connection:
+        waited = list(connection.exec_driver_sql(waiting).scalars())
+        connection.exec_driver_sql(f"UPDATE cr_job SET state = 'done' WHERE original = '{original}'")
+    return waited
+
+
+def test_the_page_tells_how_a_time_was_decided_and_takes_a_correction(sqlite_home: Home, tmp_path: Path) -> None:
+    [one] = recorded(sqlite_home, tmp_path / "card", NAME)
+    by_rules = decided_anew(sqlite_home, one)
+    assert by_rules is not None
+    reviewer, at = person(sqlite_home, "reviewer"), f"/originals/{one}"
+    reviewer.send(f"{at}/looks", purpose="决定前审核")
+    page = reviewer.page(at)
+    decided = page.split("该时间的判定依据")[1].split("</li>")[0]
+    assert f"✓ {by_rules.source} 2026-03-02 16:00:00 +08:00" in decided
+    assert "采用" in decided
+    assert "file_name/" in decided  # the source's rule and its version
+    assert f"判定规则 {by_rules.finder}" in page
+    for wrong in ({"start": "昨天", "reason": "与笔录核对"}, {"start": "2026-02-28T09:00"}):
+        assert reviewer.send(f"{at}/time", **wrong).status_code == 400
+    done_with(sqlite_home, one)
+    told = reviewer.send(f"{at}/time", start="2026-02-28T09:00", uncertainty_s="90", reason="与笔录核对")
+    assert told.status_code == 303
+    assert "后台处理后生效" in reviewer.page(at)
+    assert done_with(sqlite_home, one) == ["timestamps", "link", "index"]
+    corrected = decided_anew(sqlite_home, one)
+    assert corrected is not None
+    assert (corrected.start_at, corrected.uncertainty_s, corrected.method) == (BEFORE, 90.0, "by_hand")
+    page = reviewer.page(at)
+    assert "按规则判定：2026-03-02 16:00:00 +08:00" in page
+    assert "已由人工更正" in page
+    clerk = person(sqlite_home, "clerk")
+    clerk.send(f"{at}/looks", purpose="核对")
+    assert clerk.send(f"{at}/time", start="2026-02-28T09:00", reason="核对").status_code in (403, 404)
+    reviewer.send(f"{at}/time", act="withdraw", reason="依据有误")
+    done_with(sqlite_home, one)
+    assert decided_anew(sqlite_home, one) == by_rules
 
 
 def test_the_latest_correction_comes_back_with_a_rebuilt_catalog(

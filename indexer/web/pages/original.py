@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Form
@@ -50,6 +51,7 @@ def page(visit: Inside, original: str, t: float = 0.0) -> Response:
         player={**player_of(known, zone=visit.zone, may_take=may_take), "watched": as_data(played)},
         own=own_address(known) if may_take and own_mime(known) else None, granted=granted, texts=_texts(known),
         pages=[one.parameters.get("page") for one in known.derivatives if one.role == "page"] or [1],
+        claims=_claims(known, visit.lang), by_rules_at=_by_rules_at(known),
         is_recognized=any(one.code == RECOGNIZED for one in known.caveats),
         **_facts(known),
     )  # fmt: skip
@@ -175,6 +177,29 @@ def _facts(known: Known) -> dict[str, Any]:
         "media": by_role,
         "shown": next((by_role[role] for role in SHOWN.get(known.original.kind, ()) if role in by_role), []),
     }
+
+
+def _claims(known: Known, lang: str) -> list[dict[str, Any]]:
+    """What every source says of when it was recorded: the chosen one first, the others with why they lost."""
+    lost: dict[str, list[str]] = defaultdict(list)
+    for source, reason, reason_zh in known.time.losers if known.time else ():
+        lost[source].append((reason_zh or reason) if lang == "zh" else reason)
+    told: list[dict[str, Any]] = []
+    for one in sorted(known.time_claims, key=lambda one: -one.trust):
+        left = lost[one.source]
+        is_chosen = known.time is not None and one.source == known.time.source and one.at is not None
+        is_chosen = is_chosen and not any(other["chosen"] for other in told)
+        told.append({
+            "source": one.source, "at": one.at, "found": masked(one.found), "chosen": is_chosen, "rule": one.finder,
+            "reason": "" if is_chosen else left.pop(0) if left else "",
+        })  # fmt: skip
+    return sorted(told, key=lambda one: not one["chosen"])
+
+
+def _by_rules_at(known: Known) -> datetime | None:
+    """When it began by the rules, where a person corrected that."""
+    told = (known.time.by_rules or {}).get("start_at") if known.time else None
+    return None if told is None else datetime.fromisoformat(told)
 
 
 def _texts(known: Known) -> dict[int, str]:
