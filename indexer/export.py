@@ -170,8 +170,10 @@ class Exporter(Approvals):
             made = self._written(reviewer, work, facts["purpose"], moved)
         except BaseException as error:
             shutil.rmtree(partial_of(final), ignore_errors=True)
+            # Where its place is away, or something of it is left, somebody may have the package.
+            is_nowhere = final.parent.is_dir() and not partial_of(final).exists()
             if not final.exists():
-                self._fail(reviewer.name, identifier, error, stands=approved is not None)
+                self._fail(reviewer.name, identifier, error, stands=approved is not None and is_nowhere)
             raise
         self._tell("export.finished", reviewer, {"export": identifier, "bag": str(final)})
         failpoint.at("export.finished")

@@ -223,8 +223,8 @@ class Living:
                 if self._queue.runs:
                     self._reap()
                     if time.monotonic() - cared > CARE_EVERY_S:
+                        cared = time.monotonic()  # before, so that care that fails is not taken anew at every beat
                         care()
-                        cared = time.monotonic()
             except Exception:
                 logger.warning("no sign of life could be written", exc_info=True)
                 if self._role == "work" and time.monotonic() - last_ok > self._settings.lease_s * 0.8:

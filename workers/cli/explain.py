@@ -67,7 +67,7 @@ def explain(path_or_id: str) -> None:
 def _known(app: App, built: Home, original: str, path: Path) -> tuple[dict[str, Any], str]:
     from workers.bootstrap import build_jobs
 
-    known = built.catalog.known_of(original)
+    known = built.known_as_seen(original)
     jobs = build_jobs(built).listed(original=original)
     failed = [job for job in jobs if job.state == "failed"]
     why = [app.in_words(*WORDS[known.original.state][:2])]
