@@ -24,6 +24,8 @@ from pipeline.timing import lateness
 
 # Where more than so many changed, all is read again: that asks less.
 MANY: Final = 5_000
+# So many days are read at once.
+_TOGETHER: Final = 31
 
 
 class Sort(NamedTuple):
@@ -228,10 +230,10 @@ def _days(from_on: date, to_on: date) -> Iterator[date]:
 
 
 def _stretches(days: Iterable[date]) -> Iterator[tuple[date, date]]:
-    """(first, last) of each run of days that follow one another."""
+    """(first, last) of each run of days that follow one another, a month at most: so little is held at once."""
     first = last = None
     for day in days:
-        if first is None or last is None or (day - last).days > 1:
+        if first is None or last is None or (day - last).days > 1 or (day - first).days >= _TOGETHER:
             if first is not None and last is not None:
                 yield first, last
             first = day

@@ -51,11 +51,12 @@ def _tell_cut_off(home: Home) -> None:
 
 def _look(home: Home, house: House) -> None:
     """What takes seconds with many originals when it is first asked for was looked at before anybody asks: missing
-    numbers, and the statistics of the days that the page shows first."""
+    numbers, and the statistics of this year, of which the page shows the last days first."""
     numbering: Numbering = house.parts.setdefault("numbering", Numbering())
     kept: Kept = house.parts.setdefault("evaluation", Kept())
     time, today = home.settings.time, home.catalog.now().astimezone(zone_of(home.settings)).date()
     from_on, to_on = interval_said("", "", today)
+    from_on = min(from_on, today.replace(month=1, day=1))
     # Whoever asks is told what is wrong.
     with contextlib.suppress(CasereelError):
         numbering.holes(home.catalog, name_profiles(home.settings.home))

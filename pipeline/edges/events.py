@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -18,13 +19,16 @@ from pipeline.edges.rows import in_pieces
 TOGETHER: Final = timedelta(seconds=10)
 # So many entries are read at once.
 FEW: Final = 500
+# So many entries of the log are looked through for words at once, and for so long.
+STRETCH: Final = 50_000
+LOOKING_S: Final = 0.04
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
     """Which entries. types: these, or those that begin with one that ends in a point; empty for all. before: only
-    entries that stand below the one with this number where the latest stands first. words: of each,
-    one of its writings stands in the entry.
+    entries that stand below the one with this number where the latest stands first; down_to: only those that stand
+    above the one with this number, and itself. words: of each, one of its writings stands in the entry.
     """
 
     actor: str = ""
@@ -33,6 +37,7 @@ class Wanted:
     from_at: datetime | None = None
     to_at: datetime | None = None
     before: int | None = None
+    down_to: int | None = None
     words: tuple[tuple[str, ...], ...] = ()
 
 
@@ -71,6 +76,38 @@ def find(catalog: Catalog, wanted: Wanted, limit: int) -> list[Entry]:
             for some_numbers in in_pieces(numbers)
             for row in connection.execute(query.where(c.seq.in_(some_numbers)))
         ]
+
+
+def find_back(
+    catalog: Catalog, wanted: Wanted, limit: int, *, stretch: int = STRETCH, looking_s: float = LOOKING_S
+) -> tuple[list[Entry], Deed | None]:  # fmt: skip
+    """(the same for words, the entry down to which they were looked for; None: there is no need to look further).
+
+    No index leads to words: the log is looked through from its end in stretches of so many entries, until there are
+    enough or the time is over. Those of one original or person are few, and all are looked through.
+    """
+    if wanted.original or wanted.actor:
+        return find(catalog, wanted, limit), None
+    found, until_s = list[Entry](), time.monotonic() + looking_s
+    while True:
+        last = _so_far_below(catalog, wanted.before, stretch)
+        down_to = None if last is None else last.seq
+        found += find(catalog, replace(wanted, down_to=down_to), limit - len(found))
+        if len(found) >= limit or last is None or (wanted.from_at is not None and last.at < wanted.from_at):
+            return found, None
+        if time.monotonic() > until_s:
+            return found, last
+        wanted = replace(wanted, before=last.seq)
+
+
+def _so_far_below(catalog: Catalog, before: int | None, places: int) -> Deed | None:
+    """The entry that stands so many places below this one, or below the end; None where the log begins above it."""
+    c = t.event.c
+    with catalog.snapshot() as connection:
+        query = _latest(_within(connection, Wanted(before=before)), 1, (c.seq,)).offset(places - 1)
+        its = sa.select(c.seq, c.at, c.type, c.actor, c.original).where(c.seq == query.scalar_subquery())
+        row = connection.execute(its).one_or_none()
+    return None if row is None else Deed(**row._mapping)
 
 
 def find_deeds(catalog: Catalog, wanted: Wanted, limit: int) -> list[Deed]:
@@ -124,6 +161,9 @@ def _within(connection: sa.Connection, wanted: Wanted) -> list[sa.ColumnElement[
     if wanted.before is not None:
         at = connection.execute(sa.select(c.at).where(c.seq == wanted.before)).scalar()
         where += [c.seq < wanted.before] if at is None else [c.at <= at, sa.or_(c.at < at, c.seq < wanted.before)]
+    if wanted.down_to is not None:
+        at = connection.execute(sa.select(c.at).where(c.seq == wanted.down_to)).scalar_one()
+        where += [c.at >= at, sa.or_(c.at > at, c.seq >= wanted.down_to)]
     for writings in wanted.words:
         # Lines are JSON in ASCII: a word stands there as it is escaped.
         where.append(sa.or_(*(c.line.icontains(json.dumps(one)[1:-1], autoescape=True) for one in writings)))

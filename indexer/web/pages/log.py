@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -28,6 +28,7 @@ from indexer.web.visits import Inside
 from pipeline.case_numbers import comparable, parse
 from pipeline.custody.refusals import told_of
 from pipeline.edges import events, restrictions
+from pipeline.edges.catalog import Catalog
 from pipeline.edges.events import Entry, Wanted
 from pipeline.errors import BadInput
 from pipeline.records import worded
@@ -55,6 +56,14 @@ Short = Annotated[str, Query(max_length=120)]
 Before = Annotated[int | None, Query(ge=1, le=2**53)]
 
 
+class Found(NamedTuple):
+    """A page of the log. more: where the next begins; looked_to: since when words were looked for, None for all."""
+
+    entries: Sequence[Entry] = ()
+    more: int | None = None
+    looked_to: datetime | None = None
+
+
 @ROUTES.get("/log", include_in_schema=False)
 def page(
     visit: Inside, show: Short = "acts", person: Short = "", type: Short = "", original: Short = "", since: Short = "",
@@ -64,17 +73,18 @@ def page(
     visit.require("read_events")
     given = {"show": show, "person": person, "type": type, "original": original, "since": since, "until": until,
              "words": words}  # fmt: skip
-    said, entries, more = "", list[Entry](), None
+    said, found = "", Found()
     try:
-        entries, more = _found(visit, given, before)
+        found = _found(visit, given, before)
     except BadInput as error:
         said = visit.words_of(error)
-    desk = visit.desk
+    desk, entries = visit.desk, found.entries
     types = sorted(events.types(desk.catalog), key=lambda one: named(visit.lang, "event", one))
     names = {one: masked(name) for one, name in desk.catalog.names({e.original for e in entries if e.original}).items()}
     watched = events.watched_s(desk.catalog, [one for one in entries if one.type == "view.original"])
     return visit.page(
-        "log.html", status=400 if said else 200, entries=entries, given=given, more=more, said=said, names=names,
+        "log.html", status=400 if said else 200, entries=entries, given=given, more=found.more, said=said,
+        looked_to=found.looked_to, names=names,
         watched=watched, groups=list(GROUPS), types=types,
         told=lambda one: _told(visit, one), whole=_whole,
         people=[one.name for one in visit.house.accounts.listed()],
@@ -87,11 +97,12 @@ def api(
     visit: Inside, show: Short = "all", person: Short = "", type: Short = "", original: Short = "", since: Short = "",
     until: Short = "", words: Short = "", before: Before = None,
 ) -> Response:  # fmt: skip
-    """The same as data; `before` of the answer asks for the next page."""
+    """The same as data; `before` of the answer asks for the next page. `looked_back_to`: since when words were looked
+    for; null where all of the log was looked through, or the page is full."""
     visit.require("read_events")
     given = {"show": show, "person": person, "type": type, "original": original, "since": since, "until": until,
              "words": words}  # fmt: skip
-    entries, more = _found(visit, given, before)
+    entries, more, looked_to = _found(visit, given, before)
     watched = events.watched_s(visit.desk.catalog, [one for one in entries if one.type == "view.original"])
     return JSONResponse({
         "entries": [
@@ -100,6 +111,7 @@ def api(
             for one in entries
         ],
         "before": more,
+        "looked_back_to": looked_to and looked_to.isoformat(),
     })  # fmt: skip
 
 
@@ -151,8 +163,8 @@ def _chain(visit: Visit, report: Any) -> Response:
     )  # fmt: skip
 
 
-def _found(visit: Visit, given: dict[str, str], before: int | None) -> tuple[list[Entry], int | None]:
-    """The page's entries, and where the next begins; reading the log is an entry too."""
+def _found(visit: Visit, given: dict[str, str], before: int | None) -> Found:
+    """The page's entries; reading the log is an entry too."""
     if given["show"] not in GROUPS:
         raise BadInput(f"There is no group '{given['show']}'", zh="没有此分组", found=given["show"])
     zone = ZoneInfo(visit.zone)
@@ -162,12 +174,18 @@ def _found(visit: Visit, given: dict[str, str], before: int | None) -> tuple[lis
         to_at=_day(given["until"], zone, days=1), before=before,
         words=_writings(given["words"]),
     )  # fmt: skip
-    found = events.find(visit.desk.catalog, wanted, PAGE + 1)
-    more = found[PAGE - 1].seq if len(found) > PAGE else None
+    find = events.find_back if wanted.words else _find
+    found, last = find(visit.desk.catalog, wanted, PAGE + 1)
+    more = found[PAGE - 1].seq if len(found) > PAGE else last.seq if last else None
     asked = {name: value for name, value in given.items() if value and value not in ("all", "acts")}
     visit.desk.tell("view.log", facts={**asked, **({"before": before} if before else {})})
     # Were an entry found by words that are then left out, it would tell that they stand there.
-    return list(_as_seen(visit, found[:PAGE], only_whole=bool(wanted.words))), more
+    entries = list(_as_seen(visit, found[:PAGE], only_whole=bool(wanted.words)))
+    return Found(entries, more, last.at if last and len(found) <= PAGE else None)
+
+
+def _find(catalog: Catalog, wanted: Wanted, limit: int) -> tuple[list[Entry], None]:
+    return events.find(catalog, wanted, limit), None
 
 
 def _writings(said: str) -> tuple[tuple[str, ...], ...]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import html
+import re
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from indexer import unusual
+from pipeline.edges import events
 from pipeline.edges.events import Entry
 from pipeline.restricting import Restricting
 from tests.flows.keeping import REVIEWER, take
@@ -122,6 +126,27 @@ def test_entries_are_found_by_words_and_by_a_case_in_any_writing(sqlite_home: Ho
         found = auditor.client.get("/api/log", params={"words": words, "type": "card.made"}).json()["entries"]
         assert [one["actor"] for one in found] == actors, words
     assert "甲" in auditor.page("/log?words=平商务罚字[2021]3号")
+
+
+def test_how_far_back_words_were_looked_for_is_told_and_goes_on(
+    sqlite_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sqlite_home.tell("card.made", actor="甲", facts={"reason": "出境"})
+    for _ in range(12):
+        sqlite_home.tell("card.made", actor="乙")
+    auditor = person(sqlite_home, "auditor")
+    monkeypatch.setattr(events, "find_back", partial(events.find_back, stretch=5, looking_s=0))
+    address, steps, page = "/log?type=card.made&words=出境", 0, ""
+    while "甲" not in page:
+        page, steps = auditor.page(address), steps + 1
+        if "甲" not in page:
+            assert "以来没有此类条目" in page
+            assert "已查至" in page
+            [link] = re.findall(r'href="([^"]+)">继续往前查', page)
+            address = html.unescape(link)
+    assert steps >= 3
+    assert auditor.client.get("/api/log?type=card.made&words=出境").json()["looked_back_to"] is not None
+    assert auditor.client.get("/api/log?type=card.made").json()["looked_back_to"] is None
 
 
 def test_the_chain_is_computed_again_on_request_and_a_changed_line_is_named(sqlite_home: Home) -> None:

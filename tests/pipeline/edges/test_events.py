@@ -67,3 +67,22 @@ def test_pages_hold_every_entry_once_the_latest_first(logged: Home) -> None:
             before = page[-1].seq
         assert [one.seq for one in chain(*pages)] == [row.seq for row in meant], wanted
     assert events.types(logged.catalog) == sorted({row.type for row in every})
+
+
+@pytest.mark.parametrize(
+    "wanted", [Wanted(), Wanted(types=("search", "export.")), Wanted(from_at=DAY + timedelta(hours=6))]
+)
+def test_words_are_looked_for_in_stretches_without_a_hole_whatever_the_clock_did(logged: Home, wanted: Wanted) -> None:
+    wanted = replace(wanted, words=(("xport", "sear"),))
+    whole = [one.seq for one in events.find(logged.catalog, wanted, 100)]
+    assert len(whole) >= 10
+    found, before, steps = list[int](), None, 0
+    while True:
+        some, last = events.find_back(logged.catalog, replace(wanted, before=before), 100, stretch=7, looking_s=0)
+        found, steps = [*found, *(one.seq for one in some)], steps + 1
+        if last is None:
+            break
+        before = last.seq
+    assert found == whole
+    assert steps >= 3
+    assert [one.seq for one in events.find_back(logged.catalog, wanted, 4, stretch=3, looking_s=60)[0]] == whole[:4]
