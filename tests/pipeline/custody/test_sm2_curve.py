@@ -42,7 +42,8 @@ def test_what_is_no_point_of_the_curve_is_refused(wrong: bytes) -> None:
 
 def test_signatures_are_judged_as_openssl_and_another_library_judge_them(tmp_path: Path) -> None:
     chance = random.Random(32918)
-    public = sm2.public_of(tmp_path)
+    public = sm2.make(tmp_path)
+    assert sm2.public_of(tmp_path) == public
     key = Sm2Key(public)
     (tmp_path / "key.pem").write_bytes(sm2.public_pem(public))
     for number in range(4):
