@@ -1,8 +1,9 @@
 """What the statistics count of each recording, kept in memory by day and brought up to date with what changed.
 
-Read are the days that somebody asks for, once. Whoever asks sees the catalog as it stands: every change of an original
-has its place in the catalog's change sequence, and what changed since the last asking is read before the answer. What
-raises no such number, registers, incidents and who may know of what, is asked for each time and not kept.
+Read are the days that somebody asks for, once; kept are those that hold something. Whoever asks sees the catalog as it
+stands: every change of an original has its place in the catalog's change sequence, and what changed since the last
+asking is read before the answer. What raises no such number, registers, incidents and who may know of what, is asked
+for each time and not kept.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,7 @@ from pipeline.timing import lateness
 MANY: Final = 5_000
 # So many days are read at once.
 _TOGETHER: Final = 31
+_DAY: Final = timedelta(days=1)
 
 
 class Sort(NamedTuple):
@@ -64,7 +66,9 @@ class Tallies:
         self._forget()
 
     def _forget(self) -> None:
+        # Only those that hold something; which days were read, (first, last), stands in `_known`.
         self._days: dict[date, Counter[Sort]] = {}
+        self._known: list[tuple[date, date]] = []
         self._films: dict[str, tuple[date, Sort]] = {}
         self._sounds: dict[str, _Sound] = {}
         self._of_case: dict[str, set[str]] = defaultdict(set)
@@ -84,8 +88,9 @@ class Tallies:
             self._read_days(connection, from_on, to_on)
             broken = evaluation.broken(connection)
             found: Counter[Sort] = Counter()
-            for day in _days(from_on, to_on):
-                found.update(self._days[day])
+            for day, counted in self._days.items():
+                if from_on <= day <= to_on:
+                    found.update(counted)
             for one, sort in self._told_otherwise(unseen, broken):
                 day, its = self._films[one]
                 if from_on <= day <= to_on:
@@ -113,14 +118,14 @@ class Tallies:
         """What changed is known as far as its days were read."""
         # The number before what it numbers, and all is read before anything is forgotten, for reading may fail.
         head = evaluation.head(connection)
-        changed = evaluation.changed_since(connection, self._up_to) if self._days else {}
+        changed = evaluation.changed_since(connection, self._up_to) if self._known else {}
         if ruled != self._ruled or len(changed) > MANY:
             self._forget()
             self._ruled = ruled
         elif changed:
             again = self._again(connection, changed)
             found = [one for one in self._read(connection, evaluation.recorded_among(connection, again))
-                     if one.day in self._days]  # fmt: skip
+                     if any(first <= one.day <= last for first, last in self._known)]  # fmt: skip
             sidecars = evaluation.sidecars(connection, again)
             self._drop(again)
             self._parents |= sidecars
@@ -140,13 +145,26 @@ class Tallies:
         })  # fmt: skip
 
     def _read_days(self, connection: sa.Connection, from_on: date, to_on: date) -> None:
-        """Every day of these is known."""
-        for first, last in _stretches(day for day in _days(from_on, to_on) if day not in self._days):
-            found = self._read(connection, evaluation.recorded(connection, *interval_of(first, last, self._ruled[0])))
-            sidecars = evaluation.sidecars(connection, [one.original for one in found])
-            self._days |= {day: Counter() for day in _days(first, last)}
-            self._parents |= sidecars
-            self._keep(found)
+        """Every day of these is known. Days without anything are passed over, a month at most is held at once."""
+        for first, last in list(_without(self._known, from_on, to_on)):
+            begin = first
+            while begin <= last:
+                day = self._day_with_any(connection, begin, last) or last
+                end = min(day + timedelta(days=_TOGETHER - 1), last)
+                found = self._read(connection, evaluation.recorded(connection, *self._interval(day, end)))
+                sidecars = evaluation.sidecars(connection, [one.original for one in found])
+                self._parents |= sidecars
+                self._keep(found)
+                self._known = _with(self._known, begin, end)
+                begin = end + _DAY
+
+    def _day_with_any(self, connection: sa.Connection, from_on: date, to_on: date) -> date | None:
+        """No earlier day of these holds anything."""
+        at = evaluation.first_recorded(connection, *self._interval(from_on, to_on))
+        return at and at.astimezone(ZoneInfo(self._ruled[0])).date()
+
+    def _interval(self, from_on: date, to_on: date) -> tuple[datetime, datetime]:
+        return interval_of(from_on, to_on, self._ruled[0])
 
     def _read(self, connection: sa.Connection, listed: Sequence[Recorded]) -> list[_Read]:
         zone, most_s = self._ruled
@@ -180,7 +198,9 @@ class Tallies:
             if (film := self._films.pop(one, None)) is None:
                 continue
             day, sort = film
-            self._days[day][sort] -= 1
+            self._days[day] -= Counter([sort])
+            if not self._days[day]:
+                del self._days[day]
             if (sound := self._sounds.pop(one, None)) is not None:
                 for case in sound.cases:
                     self._of_case[case].discard(one)
@@ -191,7 +211,7 @@ class Tallies:
         for one in found:
             self._drop([one.original])
             self._films[one.original] = one.day, one.sort
-            self._days[one.day][one.sort] += 1
+            self._days.setdefault(one.day, Counter())[one.sort] += 1
             if one.sound is not None:
                 self._sounds[one.original] = one.sound
                 for case in one.sound.cases:
@@ -224,19 +244,22 @@ def _is_sure(one: Recorded, most_s: float) -> bool:
     return one.uncertainty_s is not None and one.uncertainty_s <= most_s
 
 
-def _days(from_on: date, to_on: date) -> Iterator[date]:
-    for past in range((to_on - from_on).days + 1):
-        yield from_on + timedelta(days=past)
+def _without(known: Iterable[tuple[date, date]], from_on: date, to_on: date) -> Iterator[tuple[date, date]]:
+    """(first, last) of each run of these days that is not among the known ones, which are in order and do not touch."""
+    for first, last in known:
+        if from_on < first and from_on <= to_on:
+            yield from_on, min(first - _DAY, to_on)
+        from_on = max(from_on, last + _DAY)
+    if from_on <= to_on:
+        yield from_on, to_on
 
 
-def _stretches(days: Iterable[date]) -> Iterator[tuple[date, date]]:
-    """(first, last) of each run of days that follow one another, a month at most: so little is held at once."""
-    first = last = None
-    for day in days:
-        if first is None or last is None or (day - last).days > 1 or (day - first).days >= _TOGETHER:
-            if first is not None and last is not None:
-                yield first, last
-            first = day
-        last = day
-    if first is not None and last is not None:
-        yield first, last
+def _with(known: Iterable[tuple[date, date]], from_on: date, to_on: date) -> list[tuple[date, date]]:
+    """The known days and these, in order; what touches is one."""
+    joined: list[tuple[date, date]] = []
+    for first, last in sorted([*known, (from_on, to_on)]):
+        if joined and first <= joined[-1][1] + _DAY:
+            joined[-1] = joined[-1][0], max(joined[-1][1], last)
+        else:
+            joined.append((first, last))
+    return joined

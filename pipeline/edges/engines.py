@@ -17,7 +17,7 @@ BUSY_MS: Final = 30_000
 # Nor longer does PostgreSQL keep a writing session open whose process stands still within a transaction. Below a lease.
 IDLE_MS: Final = 30_000
 # The last of the numbered steps in `migrations/`.
-REVISION: Final = "0020"
+REVISION: Final = "0021"
 
 
 def make_engine(url: str, *, writes: bool) -> sa.Engine:

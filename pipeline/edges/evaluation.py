@@ -49,6 +49,15 @@ def recorded(connection: sa.Connection, from_at: datetime, to_at: datetime) -> l
     return [Recorded(*row) for query in (timed, untimed) for row in connection.execute(query)]
 
 
+def first_recorded(connection: sa.Connection, from_at: datetime, to_at: datetime) -> datetime | None:
+    """A moment before which `recorded` finds nothing from from_at on; None where it finds nothing until to_at."""
+    found = [
+        connection.execute(sa.select(sa.func.min(at, type_=t.Instant())).where(at >= from_at, at < to_at)).scalar()
+        for at in (t.decided_time.c.start_at, t.original.c.accepted_at)
+    ]
+    return min((at for at in found if at is not None), default=None)
+
+
 def recorded_among(connection: sa.Connection, ids: Sequence[str]) -> list[Recorded]:
     """Those of these originals that are recordings or photos."""
     return [

@@ -188,6 +188,8 @@ decided_time = sa.Table(
     _finder(),
     sa.Column("by_rules", sa.JSON(none_as_null=True)),
     sa.Column("why_zh", sa.Text, nullable=False, server_default=""),
+    # What was recorded of some days, and what lies near a recording in time.
+    sa.Index("ix_cr_decided_time_start_at", "start_at", "end_at", "original"),
 )
 
 time_correction = sa.Table(

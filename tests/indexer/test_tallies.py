@@ -10,7 +10,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from indexer.coverage import unexplained_of
 from indexer.evaluation import Kept, evaluated
+from indexer.review import review_of, rules_in
 from indexer.statistics import Statistics
 from pipeline.edges import knowledge, registers
 from pipeline.edges import tables as t
@@ -24,7 +26,7 @@ from tests.flows.keeping import REVIEWER, filmed, link
 from tests.indexer.archive import decided
 from workers.bootstrap import Home
 
-CASE, OTHER = "平商务罚字〔2026〕第3号", "平商务罚字〔2026〕第4号"
+CASE, OTHER, THIRD = (f"平商务罚字〔2026〕第{number}号" for number in (3, 4, 5))
 TEN = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)  # ten o'clock in the bureau
 MARCH = date(2026, 3, 1), date(2026, 3, 31)
 
@@ -117,6 +119,20 @@ def test_figures_follow_times_links_lateness_incidents_restrictions_and_disposal
     assert (asked.all("films"), asked.hidden("films")) == ([1], [0])
 
 
+def test_days_without_anything_cost_nothing_however_many_are_asked_for(home: Home, tmp_path: Path) -> None:
+    asked, ever = _Asked(home), (date(1970, 1, 1), date(8999, 12, 31))
+    filmed(home, tmp_path / "a", ("a.jpg", TEN, 60.0), ("b.jpg", TEN + timedelta(days=700), 60.0),
+           ("c.jpg", TEN.replace(year=1999), 60.0))  # fmt: skip
+    assert asked.all("films") == [1]
+    put_to = []
+    sa.event.listen(home.catalog.reading, "before_cursor_execute", lambda *said: put_to.append(said[2]))
+    assert asked.all("films", days=ever) == [3]
+    assert len(put_to) < 150, "each month of seven thousand years was asked for"
+    filmed(home, tmp_path / "b", ("d.jpg", TEN - timedelta(days=9), 60.0))
+    assert asked.all("films", days=(date(2026, 2, 1), date(2026, 3, 31))) == [2]
+    assert asked.all("films", days=ever) == [4]
+
+
 def test_a_sound_is_in_writing_by_its_sidecar_or_by_a_document_that_one_may_know_of(home: Home, tmp_path: Path) -> None:
     asked = _Asked(home)
     [sound, text, paper] = filmed(home, tmp_path / "a", ("talk.jpg", TEN, 60.0), ("talk2.jpg", TEN, 60.0),
@@ -163,3 +179,24 @@ def test_duties_follow_recordings_activities_reasons_and_restrictions(home: Home
     assert asked.all("shown_s", "gap_s") == [1200.0, 600.0]
     Linking(home.catalog, home.audit).refuse("李法制", film, CASE, "不是")
     assert asked.all("shown_s", "gap_s") == [0.0, 1800.0]
+
+
+def test_duties_are_those_of_the_cases_also_where_the_clock_of_a_file_leaves_a_hole(home: Home, tmp_path: Path) -> None:
+    hour, rules = timedelta(hours=1), rules_in(home.settings.home)
+    steps = {CASE: [[120.0, 90.0]], OTHER: [[60.0, -30.0], [300.0, 200.0]], THIRD: []}
+    for number, (case, said) in enumerate(steps.items()):
+        at = TEN + number * hour
+        act = Activity(code=f"A{number}", case=case, step="查封", people=("王强", "赵六"), place="城关镇", from_at=at,
+                       to_at=at + timedelta(minutes=10))  # fmt: skip
+        put(home, Case(numbers=((case, None),)), act)
+        [film] = filmed(home, tmp_path / str(number), (f"{number}.jpg", at, 600.0), container__clock_steps=said)
+        link(home, film, case)
+    reviews = [review_of(home.catalog, home.audit, rules, case, zone="Asia/Shanghai") for case in steps]
+    told = [duty for one in reviews for duty in one.duties]
+    holes = [sum(gap.length_s for gap in unexplained_of(one, rules.steps)) for one in told]
+    assert holes == [90.0, 200.0, 0.0]
+    asked = _Asked(home)
+    assert asked.all("duties", "kept", "shown_s", "gap_s", "gaps") == [
+        3, sum(one.fulfilled for one in told), sum(one.covered_s for one in told), sum(holes),
+        sum(len(unexplained_of(one, rules.steps)) for one in told),
+    ]  # fmt: skip
