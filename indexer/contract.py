@@ -24,8 +24,8 @@ from pipeline.errors import BadInput, TryAgain
 if TYPE_CHECKING:
     from indexer.document import Document
 
-# Goes up when documents get other fields.
-SCHEMA_VERSION = 3
+# Goes up when documents get other fields, or other texts in them.
+SCHEMA_VERSION = 4
 # Goes up when `analysis.py` would now give other tokens or keys for the same text.
 ANALYSIS_VERSION = 2
 # An index of another version is built anew.

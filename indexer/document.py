@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from indexer import analysis, pinyin
 from indexer.access import audience_of
 from indexer.tree import DOCUMENT_FLAG, WORD_FIELDS, All, During, Either, Exact, Node, Not, Words
+from indexer.unnamed import caveat_for_all, link_for_all, time_for_all
 from pipeline import case_numbers
 from pipeline.case_numbers import CaseNumber
 from pipeline.records import Case, CaseLink, Device, Filed, Known, Property
@@ -212,7 +213,7 @@ def _passages(known: Known, said: _Said) -> Iterator[Passage]:
         yield from _written_in(owner)
         yield from _by_second(owner)
     yield from (Passage("note", why) for why in _distinct(_reasons_of(known)))
-    told = (text for caveat in known.caveats for text in (caveat.text_zh, caveat.text))
+    told = (text for caveat in known.caveats for text in reversed(caveat_for_all(caveat)))
     yield from (Passage("caveat", text) for text in _distinct(told))
 
 
@@ -368,10 +369,11 @@ def ms_of(at: datetime) -> int:
 
 
 def _reasons_of(known: Known) -> Iterable[str]:
-    """Why it is linked and timed as it is, and what to bear in mind."""
-    yield from (why for link in links_of(known) for why in (link.why_zh, link.why) if why)
+    """Why it is linked and timed as it is; nothing that may name other files, which not all who see it may know of."""
+    for link in links_of(known):
+        yield from reversed(link_for_all(link))
     if known.time is not None:
-        yield from (why for why in (known.time.why_zh, known.time.why) if why)
+        yield from reversed(time_for_all(known.time))
 
 
 def _filed(known: Known) -> Filed:

@@ -402,20 +402,32 @@ class _Hits:
         wanted = list(dict.fromkeys([*others, *(other.id for found in others.values() for other in found)]))
         knowns = {one.original.id: one for one in self._catalog.known_of_many(wanted, filed=True)} if wanted else {}
         seen = {name for name, known in knowns.items() if access.may(self._reviewer, "view", known)}
+        named = self._recordings([knowns[one] for one in wanted if one in seen])
         return tuple(
             replace(
-                self._hit(knowns[match.id], match.score),
-                others=tuple(self._hit(knowns[one.id], one.score) for one in others[match.id] if one.id in seen),
+                self._hit(knowns[match.id], match.score, named),
+                others=tuple(self._hit(knowns[one.id], one.score, named) for one in others[match.id] if one.id in seen),
                 found=max(1, len(rest.get(match.recording, ()))),
             )
             for match in first
             if match.id in seen
         )
 
+    def _recordings(self, knowns: Sequence[Known]) -> dict[str, str]:
+        """Recording -> how it is called here: after its first file that this person may know of."""
+        files: dict[str, list[str]] = {}
+        for one in knowns:
+            files.setdefault(recording_of(one), []).append(one.original.id)
+        # A recording is called after a file of its own.
+        elsewhere = sorted(name for name, its in files.items() if name not in its)
+        closed = self._catalog.restrictions_on(elsewhere) if elsewhere else {}
+        hidden = {name for name, its in closed.items() if not access.sees(self._reviewer, its)}
+        return {name: min(its) if name in hidden else name for name, its in files.items()}
+
     def _others(self, match: Match, found: Sequence[Match]) -> list[Match]:
         return [one for one in found if one.id != match.id][:MOST_OTHERS]
 
-    def _hit(self, known: Known, score: float) -> Hit:
+    def _hit(self, known: Known, score: float, named: Mapping[str, str]) -> Hit:
         moments = self._moments(known)
         best = max(moments, key=lambda moment: len(moment.marks), default=None)
         timed = [moment for moment in moments if moment.at_s is not None or moment.page is not None]
@@ -438,7 +450,7 @@ class _Hits:
             at_s=next((one.at_s for one in timed if one.at_s is not None), self._asked_second(known)),
             page=next((one.page for one in timed if one.page is not None), None),
             moments=tuple(timed[:MOST_MOMENTS]),
-            recording=recording_of(known),
+            recording=named[recording_of(known)],
         )
 
     def _asked_second(self, known: Known) -> float | None:

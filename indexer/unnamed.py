@@ -1,7 +1,9 @@
 """Texts about an original that name other files, as somebody may read them who may not know of all of those. Pure.
 
-Caveats, reasons of links and of decided times name the files beside, the list or archive they came with. Where one of
-these is not for whoever reads, the text says the same without any name, time or count of another file.
+Caveats, reasons of links and of decided times name the files beside, the list or archive they came with, and those by
+which a clock was measured; what persons wrote may name anything. Where one of these is not for whoever reads, the text
+says the same without any name, time or count of another file. What the index holds is for all who may see the original,
+so it holds no such text (`*_for_all`).
 """
 
 from __future__ import annotations
@@ -9,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pipeline.case_numbers import comparable, parse
-from pipeline.edges.registers import Proposal
 from pipeline.records import CaseLink, Caveat, DecidedTime, Words
 
-# What is said instead, by the caveat's code.
+if TYPE_CHECKING:
+    from pipeline.edges.registers import Proposal
+
+# What is said instead, by the caveat's code: every code whose text may name another file, or holds what a person wrote.
 SAID: Final = {
     "time_by_order": Words(
         "No clock tells when it was recorded; its number alone does.", "没有可信的时间来源，仅能按文件序号推断。"
@@ -33,8 +37,52 @@ SAID: Final = {
     ),
     "drop_incomplete": Words("Not all files on this list arrived.", "清单所列文件没有全部收到。"),
     "missing_member": Words("Parts of this recording are missing.", "本次记录缺少分段。"),
+    "filmed_clock_unused": Words(
+        "A clock card is seen in it, and no time was put right by it.", "画面中出现了时钟卡，但未据此校正时间。"
+    ),
+    "time_corrected": Words("A person corrected the time by hand.", "时间由人工更正。"),
+    "rescued": Words(
+        "Its index (moov) is missing. The pictures that stand in it were put together for viewing: a reconstruction, "
+        "the original is kept unchanged.",
+        "其索引（moov）缺失。现将文件中留存的画面拼合供查看：此为重建副本，原件未作任何改动。",
+    ),
 }  # fmt: skip
+# Of a caveat of any other code that names such a file all the same.
+LOOK: Final = Words("Bear in mind what the original itself shows.", "请以原件内容为准。")
 WHY: Final = Words("for what was recorded beside it", "依据相邻的文件")
+# Linkers whose reasons name other files, and the links for which a person gave the reason.
+_LINKED_BY: Final = frozenset(("same_recording", "same_source", "person"))
+# A decided time's reason, by what decided it: the order of numbers, a person, or a clock that others measured.
+TIME: Final = Words("Its own sources tell it.", "依据文件自身的时间来源判定。")
+BY_CLOCK: Final = Words(
+    "Its own sources tell it; the device's clock was off, which was put right.",
+    "依据文件自身的时间来源判定，并已按设备时钟偏差校正。",
+)
+LOST: Final = Words("it is trusted less", "可信度较低")
+
+
+def _time_said(source: str, method: str) -> Words:
+    if source == "sequence":
+        return SAID["time_by_order"]
+    if source == "person":
+        return SAID["time_corrected"]
+    return BY_CLOCK if "clock" in method.split("+") else TIME
+
+
+def caveat_for_all(caveat: Caveat) -> tuple[str, str]:
+    """What the caveat says to all who may see its original, in English and Chinese."""
+    said = SAID.get(caveat.code)
+    return (caveat.text, caveat.text_zh) if said is None else (said.en, said.zh)
+
+
+def link_for_all(link: CaseLink) -> tuple[str, str]:
+    """A link's reason, as above; nothing of one that may name other files."""
+    return ("", "") if link.method in _LINKED_BY else (link.why, link.why_zh)
+
+
+def time_for_all(time: DecidedTime) -> tuple[str, str]:
+    """A decided time's reason, as above."""
+    return (time.why, time.why_zh) if (said := _time_said(time.source, time.method)) is TIME else (said.en, said.zh)
 
 
 class Unnamed:
@@ -51,10 +99,7 @@ class Unnamed:
 
     def caveat(self, code: str, text: str, text_zh: str) -> tuple[str, str]:
         """What the caveat says to this person, in English and Chinese."""
-        said = SAID.get(code)  # no other code names a file
-        if said is None or not (self.tells(text) or self.tells(text_zh)):
-            return text, text_zh
-        return said.en, said.zh
+        return self._told(text, text_zh, SAID.get(code, LOOK))
 
     def caveats(self, caveats: Collection[Caveat]) -> tuple[Caveat, ...]:
         """The same of several."""
@@ -73,15 +118,25 @@ class Unnamed:
 
     def why(self, why: str, why_zh: str) -> tuple[str, str]:
         """A link's reason as this person may read it, in English and Chinese."""
-        return (WHY.en, WHY.zh) if self.tells(why) or self.tells(why_zh) else (why, why_zh)
+        return self._told(why, why_zh, WHY)
 
     def time(self, time: DecidedTime | None) -> DecidedTime | None:
-        """The decided time with a reason that this person may read."""
-        # Only where the order of numbers told it does the reason name files.
-        if time is None or time.source != "sequence" or not (self.tells(time.why) or self.tells(time.why_zh)):
-            return time
-        said = SAID["time_by_order"]
-        return replace(time, why=said.en, why_zh=said.zh)
+        """The decided time with reasons that this person may read, those of the rules beneath a correction too."""
+        if time is None:
+            return None
+        why, why_zh = self._time_why(time.source, time.method, time.why, time.why_zh)
+        lost = tuple((source, *self._told(en, zh, LOST)) for source, en, zh in time.losers)
+        rules = time.by_rules
+        if rules and "why" in rules:
+            said = (str(rules.get(name, "")) for name in ("source", "method", "why", "why_zh"))
+            rules = {**rules, **dict(zip(("why", "why_zh"), self._time_why(*said), strict=True))}
+        return replace(time, why=why, why_zh=why_zh, losers=lost, by_rules=rules)
+
+    def _time_why(self, source: str, method: str, why: str, why_zh: str) -> tuple[str, str]:
+        return self._told(why, why_zh, _time_said(source, method))
+
+    def _told(self, text: str, text_zh: str, instead: Words) -> tuple[str, str]:
+        return (instead.en, instead.zh) if self.tells(text) or self.tells(text_zh) else (text, text_zh)
 
     @cached_property
     def _names(self) -> Collection[str]:

@@ -161,7 +161,7 @@ class Archive:
 
     def restrictions_on(self, ids: Sequence[str]) -> dict[str, tuple[Restriction, ...]]:
         with self._lock:
-            return {one: found for one in ids if (found := self._knowns[one].restrictions)}
+            return {one: found for one in ids if one in self._knowns and (found := self._knowns[one].restrictions)}
 
     def _whole(self, one: Known) -> Known:
         sidecars = [self._knowns[name] for name in sorted(self._sidecars[one.original.id]) if name in self._knowns]

@@ -21,9 +21,10 @@ from indexer.follower import Follower
 from indexer.search import Filters, Page, search
 from indexer.suggesting import suggest
 from indexer.tree import FACET_FIELDS
+from indexer.unnamed import SAID
 from pipeline.kinds import kinds_in
-from pipeline.records import Known, Restriction
-from tests.indexer.archive import TAKEN_AT, Archive, known, link
+from pipeline.records import Caveat, DecidedTime, Known, Restriction
+from tests.indexer.archive import TAKEN_AT, Archive, decided, known, link
 
 NAMES = [backend.name for backend in kinds_in(indexer.backends.__name__, "BACKEND")]
 BACKENDS = pytest.mark.parametrize(
@@ -82,6 +83,46 @@ def some_archive(rng: random.Random, count: int) -> list[Known]:
     return found
 
 
+NEIGHBOURS = ("鹿鸣仓", "青石埠", "BRKX7719", "云泽市监罚字〔2025〕第77号")
+
+
+def naming(one: Known, neighbour: str, way: int) -> Known:
+    """The same with something said of it that names another file, as linkers, clocks, lists and persons do."""
+    told = f"与 {neighbour}.mp4 有关", f"it goes with {neighbour}.mp4"
+    time = replace(decided(TAKEN_AT), why_zh=told[0], why=told[1])
+    times: dict[int, DecidedTime] = {
+        3: replace(time, source="sequence", method="between_neighbours"), 4: replace(time, method="utc+clock"),
+        5: replace(time, source="person", method="by_hand", by_rules={"why": told[1], "why_zh": told[0]}),
+    }  # fmt: skip
+    if way < 3:
+        made = replace(link("云泽市监罚字〔2025〕第3号"), why_zh=told[0], why=told[1])
+        method = ("same_source", "same_recording", "person")[way]
+        return replace(one, links=(*one.links, replace(made, method=method)))
+    if way in times:
+        return replace(one, time=times[way])
+    code = sorted(SAID)[way - 6]
+    return replace(one, caveats=(*one.caveats, Caveat(code=code, text_zh=told[0], text=told[1])))
+
+
+@BACKENDS
+def test_nothing_is_found_by_the_name_of_a_file_that_only_reasons_tell_of(
+    backend: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Beside what is hidden or not: the index is one for all who may see a file."""
+    ways = range(6 + len(SAID))
+    knowns = [naming(known(f"{way:02}"), NEIGHBOURS[way % 4], way) for way in ways]
+    plain = [naming(known(f"{way:02}"), "无名", way) for way in ways]
+    follower = opened(Archive(knowns), tmp_path / "named", backend, request)
+    oracle = opened(Archive(plain), tmp_path / "plain", backend, request)
+    reviewer = REVIEWERS[0]
+    for text in (*NEIGHBOURS, "与", "goes", "brkx*", "云泽市监罚字〔2025〕第3号", "人工更正", "清单"):
+        found = asked(reviewer, text, follower, Archive(knowns))
+        assert shown(found) == shown(asked(reviewer, text, oracle, Archive(plain))), text
+        assert not any(one in repr(found.hits) for one in NEIGHBOURS), text
+    assert asked(reviewer, "人工更正", follower, Archive(knowns)).total == 2
+    assert suggested(reviewer, follower) == suggested(reviewer, oracle)
+
+
 def opened(catalog: Archive, folder: Path, backend: str, request: pytest.FixtureRequest) -> Follower:
     database = request.getfixturevalue("postgres") if backend == "postgresql" else ""
     return Follower(catalog, folder, backend, database=database)
@@ -124,6 +165,18 @@ def test_answers_are_those_of_an_archive_without_what_is_hidden(
             assert shown(asked(reviewer, text, follower, whole)) == shown(expected), (reviewer, text)
         assert suggested(reviewer, follower) == suggested(reviewer, oracle)
     assert hidden > 10 * len(reviewers)
+
+
+def test_a_recording_is_not_called_after_a_file_that_is_hidden(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    first = known("01", recording__id="01", restrictions=[restriction(1)])
+    catalog = Archive([first, *(known(name, recording__id="01") for name in ("02", "03")), known("04")])
+    follower = opened(catalog, tmp_path, "tantivy", request)
+    called = {
+        reviewer.role: {hit.original: hit.recording for hit in asked(reviewer, "", follower, catalog).hits}
+        for reviewer in (REVIEWERS[0], Reviewer("韩梅", "auditor"))
+    }
+    assert called["reviewer"] == {"02": "02", "03": "02", "04": "04"}
+    assert called["auditor"] == {"01": "01", "02": "01", "03": "01", "04": "04"}
 
 
 @BACKENDS
