@@ -44,6 +44,7 @@ ISO_FORMATS: Final = frozenset(("mov", "mp4", "m4a", "3gp"))
 
 FOLLOW_CPU_S: Final = 10.0  # following packets: two hours of 30 pictures a second take about five
 FOLLOW_WALL_S: Final = 30.0  # the same on a slow disk; then the end is looked for by seeking
+FOLLOW_LOOKS: Final = 256  # packets between two looks at how long it took
 TRIES_MAX: Final = (
     120  # packets given to a decoder before it counts as unable: a few seconds, more than any first group
 )
@@ -88,6 +89,23 @@ CLOCK_HOLES: Final = (
     "Inside the file the pictures or sounds stop and go on later ({where}): nothing was recorded meanwhile, data were "
     "lost, or the recorder's clock was set.",
     "文件内部画面或声音中断后继续（{where_zh}）：其间未记录、数据丢失，或设备校过时。",
+)
+# Of a file that was not followed whole, for what lies between and after is not known.
+CLOCK_JUMPS_SO_FAR: Final = (
+    "clock_jumps",
+    "The recording's own clock jumps inside the file ({where}): parts may have been joined, or data were lost. "
+    "Its length is not known for sure.",
+    "文件内部时间码出现跳变（{where_zh}）：可能由多段拼接而成或存在数据丢失，时长无法确定。",
+)
+CLOCK_UNSEARCHED: Final = (
+    "clock_unsearched",
+    "The file is too long to be looked through whole: steps of its own clock are told up to second {at_s:.0f}, and not "
+    "beyond{late}.",
+    "文件过长，未能逐帧检查到底：仅检查到第 {at_s:.0f} 秒，其后的时间码跳变未予列出{late_zh}。",
+)
+LATE_STEP: Final = (
+    "; near its end it steps by {by_s:+.1f} s, at a second that is not known",
+    "；接近末尾处另有 {by_s:+.1f} 秒的跳变，具体在第几秒不详",
 )
 PICTURE_UNDECODABLE: Final = (
     "picture_undecodable",
@@ -201,12 +219,18 @@ class _Track:
 
 @dataclass
 class _Seen:
-    """video, audio: the streams a viewer would see and hear; None without. whole: whether every packet went by."""
+    """video, audio: the streams a viewer would see and hear; None without. whole: whether every packet went by.
+
+    searched_s: else the second of the recording up to which they did; late_s: by how much the clock first steps in what
+    was seen of its end, None where it does not.
+    """
 
     tracks: dict[int, _Track] = field(default_factory=dict)
     video: _Track | None = None
     audio: _Track | None = None
     whole: bool = True
+    searched_s: float = 0.0
+    late_s: float | None = None
 
     @property
     def jumps(self) -> int:
@@ -223,8 +247,8 @@ class _Seen:
     @property
     def data_s(self) -> float | None:
         """Seconds from the first packet to the end of the last; where the clock jumps, the length of the parts."""
-        if self.whole and self.jumps:
-            return max(track.run_s for track in self.tracks.values())
+        if self.jumps:
+            return max(track.run_s for track in self.tracks.values()) if self.whole else None
         ends = [track.end_s for track in self.tracks.values() if track.end_s > float("-inf")]
         return max(ends) - min(track.first_s for track in self.tracks.values()) if ends else None
 
@@ -255,16 +279,30 @@ def _followed(container: Any) -> _Seen:
             track.stream.codec_context.thread_count = 1
             track.stream.codec_context.options = KNOWN_DECODERS
     _follow(container, seen, stop=True)
-    if not seen.whole and container.duration:
-        for track in seen.tracks.values():
-            track.last_s = None  # what is left out between is no jump
-        with contextlib.suppress(av.FFmpegError):
-            container.seek(max(0, container.duration + (container.start_time or 0) - 10 * av.time_base))
-            _follow(container, seen, stop=False)
+    if not seen.whole:
+        seen.searched_s = max((track.run_s for track in seen.tracks.values()), default=0.0)
+        if container.duration:
+            _look_at_the_end(container, seen)
     for track in (seen.video, seen.audio):
         if track is not None:
             track.flush()
     return seen
+
+
+def _look_at_the_end(container: Any, seen: _Seen) -> None:
+    """Its last seconds, whose place in the recording is not known: clocks may have stepped in what was left out."""
+    told = {index: len(track.steps) for index, track in seen.tracks.items()}
+    for track in seen.tracks.values():
+        track.last_s = None  # what is left out between is no jump
+    with contextlib.suppress(av.FFmpegError):
+        container.seek(max(0, container.duration + (container.start_time or 0) - 10 * av.time_base))
+        _follow(container, seen, stop=False)
+    late = []
+    for index, track in seen.tracks.items():
+        if track is seen.video or track is seen.audio:
+            late += [by_s for _, by_s in track.steps[told[index] :]]
+        del track.steps[told[index] :]
+    seen.late_s = late[0] if late else None
 
 
 def _follow(container: Any, seen: _Seen, *, stop: bool) -> None:
@@ -278,7 +316,8 @@ def _follow(container: Any, seen: _Seen, *, stop: bool) -> None:
             track.take(packet)
             if track is seen.video or track is seen.audio:
                 track.try_decoding(packet)
-            if stop and count % 256 == 0 and (time.process_time() > cpu_s or time.monotonic() > wall_s):
+            looks = stop and count and count % FOLLOW_LOOKS == 0
+            if looks and (time.process_time() > cpu_s or time.monotonic() > wall_s):
                 seen.whole = False
                 return
             if count > PACKETS_MAX:
@@ -321,8 +360,11 @@ def _warnings(format_name: str, body: bytes, container: Any, seen: _Seen) -> Ite
         yield UNDECODABLE
     elif seen.video is not None and seen.video.frame is None:
         yield PICTURE_UNDECODABLE
-    if seen.whole and seen.jumps:
-        yield _placed(CLOCK_JUMPS, [one for one in seen.steps if _is_jump(one)])
+    jumps = [one for one in seen.steps if _is_jump(one)]
+    if jumps or (seen.whole and seen.jumps):
+        yield _placed(CLOCK_JUMPS if seen.whole else CLOCK_JUMPS_SO_FAR, jumps)
+    if not seen.whole:
+        yield _unsearched(seen)
     if holes := [one for one in seen.steps if not _is_jump(one)]:
         yield _placed(CLOCK_HOLES, holes)
     stated = format_name in LENGTH_STATED or (format_name == "mp3" and re.search(rb"Xing|Info|VBRI", body[:2048]))
@@ -344,6 +386,13 @@ def _placed(caveat: CaveatRow, steps: Sequence[tuple[float, float]]) -> CaveatRo
     return code, text.format(where=where or "in its sound"), text_zh.format(where_zh=where_zh or "声音")
 
 
+def _unsearched(seen: _Seen) -> CaveatRow:
+    """How far the file was looked through for steps of its clock, and that it steps near its end where it does."""
+    code, text, text_zh = CLOCK_UNSEARCHED
+    late, late_zh = (form.format(by_s=seen.late_s) if seen.late_s is not None else "" for form in LATE_STEP)
+    return code, text.format(at_s=seen.searched_s, late=late), text_zh.format(at_s=seen.searched_s, late_zh=late_zh)
+
+
 def _declared_s(container: Any) -> float | None:
     return container.duration / av.time_base if container.duration and container.duration > 0 else None
 
@@ -353,7 +402,8 @@ def _container_rows(format_name: str, container: Any, seen: _Seen) -> Iterator[R
     yield from fact("container.duration_s", _declared_s(container))
     yield from fact("container.data_end_s", None if seen.data_s is None else round(seen.data_s, 6))
     yield from fact("container.bit_rate", container.bit_rate or None)
-    yield from fact("container.clock_jumps", seen.jumps if seen.whole and seen.jumps else None)
+    yield from fact("container.clock_jumps", seen.jumps or None)
+    yield from fact("container.clock_searched_s", None if seen.whole else round(seen.searched_s, 3))
     if seen.steps:
         found = ", ".join(f"{at_s:g}: {by_s:+g}" for at_s, by_s in seen.steps)
         yield CLOCK_STEPS, found, [list(one) for one in seen.steps]
@@ -385,7 +435,7 @@ def _stream_rows(seen: _Seen, begins_s: float) -> Iterator[Row]:
     if seen.video is not None:
         yield from _video_rows(seen.video, seen.whole, begins_s)
     if seen.audio is not None:
-        yield from _audio_rows(seen.audio)
+        yield from _audio_rows(seen.audio, seen.whole)
 
 
 def _video_rows(track: _Track, whole: bool, begins_s: float) -> Iterator[Row]:
@@ -408,7 +458,7 @@ def _video_rows(track: _Track, whole: bool, begins_s: float) -> Iterator[Row]:
     if whole:
         yield from fact("video.frames", track.packets or None)
         yield from _key_frame_rows(track, begins_s)
-    yield from fact("video.bit_rate", stream.bit_rate or context.bit_rate or _bit_rate(track))
+    yield from fact("video.bit_rate", stream.bit_rate or context.bit_rate or (_bit_rate(track) if whole else None))
 
 
 def _key_frame_rows(track: _Track, begins_s: float) -> Iterator[Row]:
@@ -431,12 +481,13 @@ def _bit_rate(track: _Track) -> int | None:
     return int(track.size_bytes * 8 / length_s) if 0 < length_s < float("inf") else None
 
 
-def _audio_rows(track: _Track) -> Iterator[Row]:
+def _audio_rows(track: _Track, whole: bool) -> Iterator[Row]:
     context = track.stream.codec_context
     yield from fact("audio.codec", _codec(track.stream))
     yield from fact("audio.sample_rate_hz", context.sample_rate or None)
     yield from fact("audio.channels", context.channels or None)
-    yield from fact("audio.bit_rate", track.stream.bit_rate or context.bit_rate or _bit_rate(track))
+    reckoned = _bit_rate(track) if whole else None  # its bytes were counted of what went by alone
+    yield from fact("audio.bit_rate", track.stream.bit_rate or context.bit_rate or reckoned)
 
 
 # -- tags
@@ -600,4 +651,4 @@ def _reads(original: Original) -> bool:
     return original.format in FORMATS_READ
 
 
-EXTRACTOR = Extractor(name="container", version=4, reads=_reads, extract=extract)
+EXTRACTOR = Extractor(name="container", version=5, reads=_reads, extract=extract)

@@ -7,6 +7,7 @@ import imageio_ffmpeg
 import pytest
 
 from pipeline.errors import Unreadable
+from pipeline.extractors import container
 from pipeline.extractors.container import _degrees, extract
 from tests.pipeline.extractors.reading import found, understood, warned
 from tests.samples.making import film, photo, sound
@@ -235,6 +236,33 @@ def test_where_a_clock_steps_inside_a_file_and_by_how_much_is_told(
     answer = extract(str(glued))
     assert warned(answer) == {code}
     assert understood(answer)["container.clock_steps"] == [[pytest.approx(2.0, abs=0.1), pytest.approx(by_s, abs=0.2)]]
+
+
+def test_what_was_not_followed_whole_tells_how_far_it_was_and_no_second_beyond(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three parts of 136 packets, ten minutes apart each: of the first 256 packets the first step is known."""
+    monkeypatch.setattr(container, "FOLLOW_CPU_S", -1.0)
+    parts = []
+    for number in range(3):
+        part = tmp_path / f"{number}.ts"
+        ffmpeg("-i", clip, "-c", "copy", "-output_ts_offset", 100.0 + 602.0 * number, part)
+        parts.append(part.read_bytes())
+    glued = tmp_path / "glued.ts"
+    glued.write_bytes(b"".join(parts))
+    answer = extract(str(glued))
+    values = understood(answer)
+    assert values["container.clock_steps"] == [[pytest.approx(2.0, abs=0.1), pytest.approx(600.0, abs=0.2)]]
+    assert 602.0 < values["container.clock_searched_s"] < 604.1  # the hole counts
+    texts = {code: (text, text_zh) for code, text, text_zh in answer["caveats"]}
+    assert set(texts) == {"clock_holes", "clock_unsearched"}
+    text, text_zh = texts["clock_unsearched"]
+    assert "near its end it steps by +600" in text
+    assert "接近末尾处另有 +600" in text_zh
+
+
+def test_a_file_followed_whole_says_nothing_of_a_search(clip: Path) -> None:
+    assert "container.clock_searched_s" not in understood(extract(str(clip)))
 
 
 def test_a_film_of_one_picture_in_fifteen_seconds_has_no_hole(clip: Path, tmp_path: Path) -> None:
