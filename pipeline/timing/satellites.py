@@ -112,7 +112,7 @@ def _tracks(known: Known, duration_s: float | None) -> Iterator[_Fix | Unfit]:
             yield Unfit(*(form.format(beside.original.name, longer_s) for form in (_LONGER.en, _LONGER.zh)))
         elif first_at <= last_at:
             words = f"{beside.original.name} {beside.properties['sidecar.start'].found}"
-            yield _Fix(min(began_at, first_at), first_at, TRACK_STEP_S, words)
+            yield _Fix(min(began_at, first_at), max(began_at, first_at), TRACK_STEP_S, words)
 
 
 def _by_itself(found: ClockOffset, around: Around) -> ClockOffset | Unfit:
