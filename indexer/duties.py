@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from indexer.case_file import clock_steps, shown_of
+from indexer.case_file import shown_of
 from indexer.coverage import Steps, coverage_of
 from indexer.statistics import Duty, duty_of
 from indexer.tallies import MANY
@@ -94,13 +94,12 @@ class Duties:
         files = {one.original: one for one in segments.segments(
             connection, sorted({one.original for its in linked.values() for one in its} - hidden)
         )}  # fmt: skip
-        stepped = clock_steps(connection, sorted(files))
         for case in cases:
             activities, stated = wanted[case]
             originals = frozenset(one.original for one in linked.get(case, ()))
             its = [one for one in linked.get(case, ()) if one.original not in hidden]
             recordings = recordings_of([files[one.original] for one in its if one.original in files])
-            shown = shown_of(recordings, its, stepped)
+            shown = shown_of(recordings, its)
             seams = {(seam.before, seam.after): seam.kind for one in recordings for seam in one.seams}
             found = {}
             for one in activities:

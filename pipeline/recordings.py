@@ -46,8 +46,8 @@ class Segment:
 
     place: the source and folder it came from; device: by the register, else as files or names say; None unknown.
     view: what tells several pictures of one device apart (channel, camera, lens, stream). codec: its parameters by
-    name. start_at, end_at: decided; None unknown. set_at: when the device's clock was set. kind photo: it only
-    accounts for its number.
+    name. start_at, end_at: decided; None unknown. set_at: when the device's clock was set. steps: where its
+    own clock steps inside the file. kind photo: it only accounts for its number.
     """
 
     original: str
@@ -65,6 +65,7 @@ class Segment:
     end_at: datetime | None = None
     uncertainty_s: float = 0.0
     set_at: tuple[datetime, ...] = ()
+    steps: ClockSteps = ()
 
     @property
     def number(self) -> int | None:
@@ -123,7 +124,9 @@ class Recording:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing in it is known to be missing or unsure."""
+        """Whether nothing in it is known to be missing or unsure, between its files or inside one."""
+        if any(one.steps for one in self.segments):
+            return False
         return not self.remarks and all(one.kind in ("file_split", "overlap") for one in self.seams)
 
     def place_of(self, original: str) -> int:

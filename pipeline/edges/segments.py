@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from pipeline.edges import tables as t
 from pipeline.edges.rows import in_pieces
 from pipeline.holes import Numbered
-from pipeline.recordings import Segment
+from pipeline.recordings import CLOCK_STEPS, Segment, clock_steps_of
 
 # Neighbours of one file are looked for so far before and after it; longer files are rare.
 REACH: Final = timedelta(hours=1)
@@ -30,7 +30,7 @@ _DEVICES: Final = (
     "file_name.device",
 )  # fmt: skip
 _WANTED: Final = (
-    *(f"file_name.{mark}" for mark in _NAME_MARKS), "register.device", *_DEVICES, *_CODEC,
+    *(f"file_name.{mark}" for mark in _NAME_MARKS), "register.device", *_DEVICES, *_CODEC, CLOCK_STEPS,
 )  # fmt: skip
 _OF_NUMBERS: Final = ("file_name.profile", "file_name.device", "file_name.sequence", "register.device", *_DEVICES)
 _KINDS: Final = ("video", "audio", "photo")
@@ -195,4 +195,5 @@ def _segment(
         sequence=facts.get("file_name.sequence"), part=facts.get("file_name.part"),
         codec={name: facts[name] for name in _CODEC if name in facts},
         start_at=start_at, end_at=end_at, uncertainty_s=uncertainty_s, set_at=set_at.get(device or "", ()),
+        steps=clock_steps_of(facts.get(CLOCK_STEPS)),
     )  # fmt: skip

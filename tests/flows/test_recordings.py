@@ -146,6 +146,9 @@ def test_a_clock_that_steps_inside_a_file_is_told_by_the_coverage_of_its_case(
     ]  # fmt: skip
     [shown] = run("show", one)
     assert shown["properties"]["container.clock_steps"] == [[600.0, -30.0], [900.0, 120.0]]
+    [faulty] = run("recording", "list", "--faulty")
+    assert (faulty["recording"], faulty["whole"]) == (one, False)
+    assert faulty["members"][0]["clock_steps"] == [[600.0, -30.0], [900.0, 120.0]]
 
 
 def test_a_checklist_says_what_is_missing_is_signed_and_opened_again_by_what_changes(

@@ -38,7 +38,7 @@ def _member(one: Segment, zone: str) -> dict[str, Any]:
     return {
         "original": one.original, "name": masked(one.name), "sha256": one.sha256, "start": times(one.start_at, zone),
         "end": times(one.end_at, zone), "length_s": round(one.length_s, 3), "sequence": one.sequence,
-        "chapter": one.part,
+        "chapter": one.part, "clock_steps": [list(step) for step in one.steps],
     }  # fmt: skip
 
 
@@ -54,7 +54,8 @@ def in_one_line(app: App, data: dict[str, Any]) -> str:
     """For a list."""
     faults = [seam["class"] for seam in data["seams"] if seam["class"] not in ("file_split", "overlap")]
     faults += [said["code"] for said in data["remarks"]]
-    words = {**KINDS, "first_missing": "缺首段", "may_go_on": "可能未完"}
+    faults += ["clock_inside" for member in data["members"] if member["clock_steps"]]
+    words = {**KINDS, "clock_inside": "文件内时钟跳变", "first_missing": "缺首段", "may_go_on": "可能未完"}
     told = [app.in_words(words[one], one) for one in dict.fromkeys(faults)]
     count = app.in_words(f"{len(data['members'])} 个文件", f"{len(data['members'])} files")
     return f"{data['recording']}  {(data['start'] or '-')[:19]}  {count}  {data['device'] or '-'}  {' '.join(told)}"
@@ -70,8 +71,16 @@ def page(app: App, data: dict[str, Any]) -> str:
         lines.append(
             f"  {member['original']}  {(member['start'] or '-')[:19]}  {member['length_s']:9.1f} s  {member['name']}"
         )
+        lines += [f"      {_step_line(app, at_s, by_s)}" for at_s, by_s in member["clock_steps"]]
     lines += [f"  ! {said['text_zh'] if app.lang == 'zh' else said['text']}" for said in data["remarks"]]
     return "\n".join(lines)
+
+
+def _step_line(app: App, at_s: float, by_s: float) -> str:
+    return app.in_words(
+        f"第 {at_s:.1f} 秒处：文件内部时间码跳变 {by_s:+.1f} 秒",
+        f"at {at_s:.1f} s: its clock steps by {by_s:+.1f} s inside the file",
+    )
 
 
 def seam_line(app: App, seam: dict[str, Any]) -> str:

@@ -19,7 +19,9 @@ def recording() -> None:
 @click.option("--case", "number", help="Of this case, in any writing of its number.")
 @click.option("--device", help="Of this registered device.")
 @click.option("--all", "everything", is_flag=True, help="Recordings of one file too.")
-@click.option("--faulty", is_flag=True, help="Only those with a gap, a missing file or a doubtful clock.")
+@click.option(
+    "--faulty", is_flag=True, help="Only those with a gap, a missing file or a doubtful clock, inside a file too."
+)
 def list_(number: str | None, device: str | None, everything: bool, faulty: bool) -> None:
     """A recording is named by the file of it that was taken in first.
 
