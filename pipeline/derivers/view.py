@@ -84,7 +84,7 @@ def _drawn(shown: Path, known: Known, scratch: Path, context: Context) -> list[M
 
 DERIVER = Deriver(
     name="view",
-    version=2,
+    version=3,
     roles=("view", "poster"),
     wants=lambda known: kind_of(known) == "photo",
     derive=derive,

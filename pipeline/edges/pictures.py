@@ -1,8 +1,8 @@
 """Still pictures, read upright: the functions here run in the cage, for every picture is hostile until read.
 
-Covered: what Pillow and pi_heif decode (JPEG, PNG, GIF, BMP, TIFF, WebP, JPEG 2000, AVIF, HEIC, ICO, Photoshop), and of
-camera raw formats the JPEG preview inside them. Not covered: developing raw sensor data, vector graphics, page formats,
-the brighter light of gain maps.
+Covered: what Pillow and pi_heif decode (JPEG, PNG, GIF, BMP, TIFF, WebP, JPEG 2000, AVIF, HEIC, ICO, Photoshop), what
+FFmpeg's libraries decode where those refuse (stills.py), and of camera raw formats the JPEG preview inside them. Not
+covered: developing raw sensor data, vector graphics, page formats, the brighter light of gain maps.
 Source: Exif 2.32, tag 0x0112 (orientation); DCF 2.0, interoperability index; ICC.1:2022; ISO/IEC 23008-12 (nclx).
 """
 
@@ -17,7 +17,7 @@ import warnings
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.edges import colours
+from pipeline.edges import colours, stills
 from pipeline.errors import Unreadable
 
 # Twice the largest common phone picture (200 Mpx) would not fit the memory limit; bombs lie far above.
@@ -88,7 +88,7 @@ def page_of_tiff(source: Path, number: int, side_px: int) -> Any:
         picture, _ = _decoded(source, side_px, number - 1)
         return _no_larger(_in_srgb(_turned(picture, None), _meaning_of(picture, source), side_px), side_px)
     except (
-        OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombWarning, Image.DecompressionBombError,
+        *stills.FAULTS, Image.DecompressionBombWarning, Image.DecompressionBombError,
     ) as error:  # fmt: skip
         raise Unreadable(f"The page cannot be read: {error}"[:300], zh=f"无法读取该页：{error}") from error
 
@@ -99,7 +99,7 @@ def upright(source: Path, orientation: int | None, wanted_px: int) -> Any:
 
 
 def _upright(source: Path, orientation: int | None, wanted_px: int) -> tuple[Any, dict[str, Any]]:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     _prepare()
     try:
@@ -110,24 +110,44 @@ def _upright(source: Path, orientation: int | None, wanted_px: int) -> tuple[Any
             picture = preview
         else:
             from_preview = False
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        preview = _largest_preview(source)
-        if preview is None:
-            reason = (
-                "its data are of a kind that no reader here knows"
-                if isinstance(error, UnidentifiedImageError)
-                else error
-            )
-            raise Unreadable(f"The picture cannot be read: {reason}"[:300], zh=f"无法读取图片：{reason}") from error
-        picture, cut_off, from_preview = preview, False, True
+        has_own = not from_preview
+    except (*stills.FAULTS, Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        picture, cut_off, from_preview, has_own = stills.decoded(source), False, False, False
+        if picture is None:
+            picture, from_preview = _largest_preview(source), True
+        if picture is None:
+            raise _unreadable(error) from error
     read_as = picture.format or ""
-    frames = int(getattr(picture, "n_frames", 1)) if read_as in MOVING else 1
+    frames = _frames_of(picture) if read_as in MOVING else 1
     meaning = _meaning_of(picture, source)
-    picture = _turned(picture, orientation if from_preview else None)
+    picture = _turned(picture, None if has_own else orientation)
     about = {
         "format": read_as, "from_preview": from_preview, "cut_off": cut_off, "frames": frames, "hdr": meaning.is_hdr,
     }  # fmt: skip
     return _in_srgb(picture, meaning, _side_for(picture.size, wanted_px)), about
+
+
+def _frames_of(picture: Any) -> int:
+    """1 where they cannot be counted."""
+    try:
+        return int(getattr(picture, "n_frames", 1))
+    except stills.FAULTS:
+        return 1
+
+
+def _unreadable(error: Exception) -> Unreadable:
+    from PIL import UnidentifiedImageError
+
+    if isinstance(error, UnidentifiedImageError):
+        return Unreadable(
+            "The picture cannot be read: its data are of a kind that no reader here knows",
+            zh="无法读取图片：其数据不属于任何可识别的格式",
+        )
+    said = str(error)[:200]
+    return Unreadable(
+        f"The picture cannot be read: its data are damaged, or coded in a way that no reader here knows ({said})",
+        zh=f"无法读取图片：数据已损坏，或编码方式不受支持（{said}）",
+    )
 
 
 def _side_for(size: tuple[int, int], side_px: int) -> int:

@@ -1,7 +1,7 @@
 """Still pictures: their stored and upright sizes, whether they decode to the end, how many there are in one file.
 
-Decoded by Pillow, HEIF and AVIF by libheif through it. Not covered: camera raw (its sizes come with
-the EXIF), PSD, JPEG XL.
+Decoded by Pillow, HEIF and AVIF by libheif through it, by FFmpeg's libraries what Pillow does not even open. Not
+covered: camera raw (its sizes come with the EXIF), PSD, JPEG XL.
 libheif turns and mirrors as the file's own boxes say, so a HEIF picture's size here is already the upright one. Pillow
 tells the boxes of an AVIF as an Exif orientation.
 Source: Pillow's and libheif's documentation; ISO/IEC 23008-12 (irot, imir).
@@ -19,7 +19,9 @@ import pi_heif
 from PIL import Image
 
 from pipeline.custody.sniff import sniff
+from pipeline.edges import stills
 from pipeline.edges.reading import JPEG_SCAN, Row, answer, boxes_in, chunks_in, ends_of, fact, segments_in
+from pipeline.edges.stills import FAULTS
 from pipeline.errors import Unreadable
 from pipeline.records import Original
 from pipeline.stage import Extractor
@@ -48,11 +50,6 @@ TOO_LARGE: Final = (
     f"The picture claims more than {PIXELS_MAX // 1_000_000} million pixels and was not decoded.",
     f"图像声明的像素超过 {PIXELS_MAX // 1_000_000} 百万，未予解码。",
 )
-# What Pillow and libheif raise for damaged pictures, found by feeding them damaged ones.
-FAULTS: Final = (
-    OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, EOFError, RuntimeError, AttributeError,
-    OverflowError, ZeroDivisionError, NotImplementedError,
-)  # fmt: skip
 
 
 def extract(path: str) -> dict[str, Any]:
@@ -69,7 +66,10 @@ def extract(path: str) -> dict[str, Any]:
     try:
         picture = Image.open(path, formats=PILLOW_NAMES[format_name])
     except FAULTS:
-        return answer([("picture.decodes", "false", False)], [fault])
+        borne = stills.decoded(Path(path))
+        if borne is None:
+            return answer([("picture.decodes", "false", False)], [fault])
+        picture = borne
     with picture:
         if picture.width * picture.height > PIXELS_MAX:
             return answer([], [TOO_LARGE])
@@ -142,4 +142,4 @@ def _reads(original: Original) -> bool:
     return original.format in PILLOW_NAMES
 
 
-EXTRACTOR = Extractor(name="picture", version=2, reads=_reads, extract=extract)
+EXTRACTOR = Extractor(name="picture", version=3, reads=_reads, extract=extract)

@@ -7,9 +7,10 @@ import subprocess
 import numpy as np
 import piexif
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 
 from pipeline.derivers.view import DERIVER, POSTER_PX, VIEW_PX
+from pipeline.edges import stills
 from pipeline.errors import Unreadable
 from pipeline.records import Known, Property
 from pipeline.stages import derive
@@ -44,6 +45,7 @@ def _named(pixel):
     return names[tuple(value > 128 for value in pixel)]
 
 
+TURNED = Property(name="picture.orientation", found="6", value=6)
 # Exif 2.32, tag 0x0112: where row 0 and column 0 of what is stored lie when seen upright.
 ABOVE_LEFT_ONCE_UPRIGHT = {1: "red", 2: "green", 3: "white", 4: "blue", 5: "red", 6: "blue", 7: "white", 8: "green"}
 
@@ -57,6 +59,46 @@ def test_a_photo_stands_upright_whatever_its_orientation(tmp_path, orientation):
     assert shown.size == ((400, 200) if orientation < 5 else (200, 400))
     assert _named(shown.getpixel((20, 20))) == ABOVE_LEFT_ONCE_UPRIGHT[orientation]
     assert 0x0112 not in shown.getexif()
+
+
+# Pillow 13: "Decompressed data too large for PngImagePlugin.MAX_TEXT_CHUNK".
+def test_a_picture_is_shown_and_turned_whatever_pillow_thinks_of_its_texts(tmp_path):
+    source = tmp_path / "a.png"
+    texts = PngImagePlugin.PngInfo()
+    texts.add_itxt("XML:com.example", " " * 3_000_000, zip=True)
+    _corners().save(source, pnginfo=texts)
+    known = Known(original=original_of(source), properties={"picture.orientation": TURNED})
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    made = DERIVER.derive(source, known, scratch, context_of(source, scratch)).made
+    shown = Image.open(of_role(made, "view").path)
+    assert shown.size == (200, 400)
+    assert _named(shown.getpixel((20, 20))) == ABOVE_LEFT_ONCE_UPRIGHT[6]
+
+
+def test_a_moving_picture_that_breaks_off_in_its_second_frame_shows_the_first(tmp_path):
+    source = tmp_path / "a.gif"
+    _corners().save(source, save_all=True, append_images=[Image.new("RGB", (400, 200))])
+    data = source.read_bytes()
+    source.write_bytes(data[: data.rindex(b",\0\0\0\0") + 9])
+    assert _named(_view(source, tmp_path).getpixel((20, 20))) == "red"
+
+
+def test_the_libraries_of_ffmpeg_keep_what_is_transparent(tmp_path):
+    picture = Image.new("RGBA", (60, 40), (0, 0, 255, 0))
+    picture.paste((0, 0, 255, 255), (0, 0, 30, 40))
+    picture.save(tmp_path / "a.png")
+    drawn = stills.decoded(tmp_path / "a.png")
+    assert [drawn.getpixel(place)[3] for place in ((10, 20), (50, 20))] == [255, 0]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "JPEG", "WEBP"])
+def test_the_libraries_of_ffmpeg_draw_nothing_that_is_cut_short(tmp_path, kind):
+    source = tmp_path / "a"
+    Image.effect_noise((200, 150), 60).convert("RGB").save(source, kind)
+    assert stills.decoded(source).size == (200, 150)
+    source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
+    assert stills.decoded(source) is None
 
 
 def test_large_is_made_smaller_and_small_is_never_enlarged(tmp_path):

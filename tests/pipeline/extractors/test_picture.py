@@ -5,7 +5,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from pipeline.errors import Unreadable
 from pipeline.extractors import header
@@ -45,6 +45,16 @@ def test_pictures_cut_short_are_truncated_and_keep_their_size(tmp_path: Path, ki
     assert warned(answer) == {"truncated"}
     assert understood(answer)["picture.decodes"] is False
     assert understood(header.extract(str(cut)))["picture.width"] == 200
+
+
+def test_texts_without_end_hide_no_picture(tmp_path: Path) -> None:
+    texts = PngImagePlugin.PngInfo()
+    texts.add_itxt("XML:com.example", " " * 3_000_000, zip=True)
+    Image.effect_noise((48, 32), 60).convert("RGB").save(tmp_path / "a.png", pnginfo=texts)
+    answer = extract(str(tmp_path / "a.png"))
+    values = understood(answer)
+    assert (values["picture.width"], values["picture.height"], values["picture.decodes"]) == (48, 32, True)
+    assert warned(answer) == set()
 
 
 def test_a_thumbnails_end_mark_is_not_the_pictures(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_a_broken_photo_becomes_a_caveat_in_plain_words(tmp_path):
     assert caveat.code == "no_preview"
     assert "kept unchanged" in caveat.text
     assert "原件完好" in caveat.text_zh
-    assert caveat.finder == "view/2"
+    assert caveat.finder == "view/3"
 
 
 def test_one_that_fails_does_not_stop_the_others(tmp_path, monkeypatch):
