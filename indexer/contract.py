@@ -95,12 +95,14 @@ class Place:
 
     folder: its own; what lies in a database is named like it. lock: keeps other writers out. database: the catalog's
     address. is_building: nobody searches it before `finish`, so what serves searching alone may be made there.
+    meanwhile: called now and then, in another thread, as long as this index keeps other processes from writing.
     """
 
     folder: Path
     lock: BaseFileLock
     database: str = ""
     is_building: bool = False
+    meanwhile: Callable[[], None] = lambda: None
 
 
 class SearchIndex(Protocol):

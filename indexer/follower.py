@@ -11,7 +11,9 @@ import logging
 import os
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -33,7 +35,7 @@ from indexer.contract import (
 from indexer.tree import All, Either, Exact, Node
 from pipeline.edges import failpoint
 from pipeline.edges.disk import sync_folder
-from pipeline.errors import TryAgain
+from pipeline.errors import CasereelError, TryAgain
 
 if TYPE_CHECKING:
     from indexer.document import Document
@@ -47,10 +49,14 @@ BATCH = 500
 _MOST_COUNTED = 100_000
 # A search follows so many changes and waits so long for other writers; the rest is the workers' and it says so.
 _FOLLOWED_AT_ONCE, _PATIENCE_S = 100, 1.0
+# Another process that merges follows for all; after so long whoever must follow waits for it to end. How often to look.
+_MERGE_PATIENCE_S, _LOOK_EVERY_S = 20.0, 0.05
 # An archive of so many originals is indexed within seconds: whoever misses its index builds it.
 _BUILT_AT_ONCE = 2_000
 # So often a catalog that changes meanwhile is counted anew.
 _LOOKS = 3
+# Further than any catalog has come.
+_FURTHEST = 1 << 62
 _CURRENT = "current"
 _BUILDING = ".building"
 
@@ -134,15 +140,36 @@ class Follower:
 
     def _follow_in_turn(self) -> None:
         """The latest changes are in the index, or others have been writing for too long."""
+        until_s = time.monotonic() + _PATIENCE_S
         if not self._turn.acquire(timeout=_PATIENCE_S):
             return
         try:
-            with self._writing.acquire(timeout=_PATIENCE_S):
-                index = self._index()
-                if index.seq() <= self._catalog.head() and index.is_free():
-                    self._catch_up(index)
+            while (left_s := until_s - time.monotonic()) > 0:
+                with self._writing.acquire(timeout=left_s):
+                    index = self._index()
+                    seq, head = index.seq(), self._catalog.head()
+                    if seq < head and index.is_free():
+                        self._catch_up(index)
+                        return
+                if seq >= head:
+                    return
+                time.sleep(_LOOK_EVERY_S)
         except Timeout:
             return
+        finally:
+            self._turn.release()
+
+    def _follow_for_others(self) -> None:
+        """The latest changes are in the index that this process keeps the others from writing."""
+        opened = self._opened
+        if opened is None or not self._turn.acquire(blocking=False):
+            return
+        try:
+            if opened[1].seq() < self._catalog.head():
+                with self._writing.acquire(timeout=_PATIENCE_S):
+                    self._catch_up(opened[1])
+        except (CasereelError, Timeout) as error:
+            logger.info("the index could not be followed while it is merged: %s", error)
         finally:
             self._turn.release()
 
@@ -172,8 +199,7 @@ class Follower:
     def _bring_up(self, wanted: int) -> int:
         for _ in range(2):
             try:
-                with self._writing:
-                    index = self._index()
+                with self._writable(wanted) as index:
                     seen = index.seq()
                     if seen <= wanted or seen <= self._catalog.head():
                         return seen if seen >= wanted else self._catch_up(index)
@@ -183,6 +209,21 @@ class Follower:
                 logger.log(level, "the index is built anew: %s", error)
             self._rebuild(lambda _done, _behind: None, only_if_needed=True)
         return self._index().seq()
+
+    @contextmanager
+    def _writable(self, wanted: int) -> Iterator[SearchIndex]:
+        """The index, under the writing lock; it holds what is wanted, or no other process keeps this one from writing.
+
+        After a while it is given all the same: then a commit waits.
+        """
+        until_s = time.monotonic() + _MERGE_PATIENCE_S
+        while True:
+            with self._writing:
+                index = self._index()
+                if index.seq() >= wanted or index.is_free() or time.monotonic() > until_s:
+                    yield index
+                    return
+            time.sleep(_LOOK_EVERY_S)
 
     def _catch_up(self, index: SearchIndex, progress: Callable[[int], None] = lambda _: None, together: int = 0) -> int:
         """Batches are committed until the catalog tells of no further change; only under the writing lock.
@@ -308,7 +349,7 @@ class Follower:
 
     def _restore(self) -> int:
         """How many documents an index that has followed to the end had lost; they are there again."""
-        with self._turn, self._writing:
+        with self._turn, self._writable(_FURTHEST):
             lacking = self._lacking()
             restored = self._put_lost() if lacking > 0 else 0
         if lacking < 0:
@@ -410,7 +451,10 @@ class Follower:
         return self._opened_at(name, lock, is_building=True)
 
     def _opened_at(self, name: str, lock: BaseFileLock, *, is_building: bool = False) -> SearchIndex:
-        place = Place(folder=self._folder / name, lock=lock, database=self._database, is_building=is_building)
+        place = Place(
+            folder=self._folder / name, lock=lock, database=self._database, is_building=is_building,
+            meanwhile=self._follow_for_others,
+        )  # fmt: skip
         return backend_named(_kind_of(name)).open(place)
 
     def _put_in_place(self, name: str) -> None:

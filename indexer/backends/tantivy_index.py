@@ -77,13 +77,14 @@ _EVERY = "¶all"
 # How the library says that a list of deletions is there already, a file a segment.
 _LEFT = re.compile(r'FileAlreadyExists\("([0-9a-f]{32}\.\d+\.del)"\)')
 _MOST_LEFT = 1000
-# From so many segments of fewer documents than this the library merges them, in threads of its own (its log policy).
-_MERGED_FROM, _SMALL = 8, 10_000
+# The library merges so many segments of about one size, in threads of its own: sizes below the smallest are one, others
+# where the logarithm is not further than this below the largest (LogMergePolicy of 0.25, which cannot be set).
+_MERGED_FROM, _SMALL, _MOST_MERGED, _SAME_SIZE = 8, 10_000, 10_000_000, 0.75
 # How often it is looked whether a merge has ended, and how long a writer is kept open for one that writes nothing: what
 # a killed writer left looks like a merge, until another one commits.
-_LOOK_EVERY_S, _STILL_S = 0.2, 5.0
-# How long another process's merge is waited for.
-_PATIENCE_S = 60.0
+_LOOK_EVERY_S, _STILL_S = 0.1, 20.0
+# How long another process's merge is waited for; and a merge of this one, by who closes the index.
+_PATIENCE_S, _CLOSING_S = 60.0, 3.0
 _BUSY = "LockBusy"
 _SEGMENT = re.compile(r"[0-9a-f]{32}")
 
@@ -117,7 +118,7 @@ def _reading(folder: Path) -> Iterator[None]:
 
 def _make(folder: Path) -> None:
     tantivy.Index(_schema(), path=str(folder))
-    session = _Session(folder)
+    session = _Session(folder, lambda: None)
     session.write(0, {}, clear=False)
     session.close()
 
@@ -157,18 +158,45 @@ def _commit(writer: tantivy.IndexWriter, seq: int, staged: Mapping[str, Document
 
 
 def _merging(folder: Path) -> tuple[object, ...]:
-    """How far the library is with merging segments in this folder; empty where nothing looks like that.
+    """How far the library is with merging segments in this folder; empty where it merges none.
 
-    By the number of segments, and by files that none of them names yet.
+    By what it is about to merge, and by files that no segment names yet.
     """
     try:
         named = json.loads((folder / "meta.json").read_bytes())["segments"]
-        there = sorted((path.name, path.stat().st_size) for path in folder.iterdir() if _SEGMENT.match(path.name))
+        names = sorted(path.name for path in folder.iterdir() if _SEGMENT.match(path.name))
     except (OSError, ValueError, KeyError):
         return ()
-    small = [one for one in named if one["max_doc"] < _SMALL]
     known = {one["segment_id"].replace("-", "") for one in named}
-    return tuple(there) if len(small) >= _MERGED_FROM or any(name[:32] not in known for name, _ in there) else ()
+    if not merges_are_due(_sizes(named)) and all(name[:32] in known for name in names):
+        return ()
+    return tuple((name, _size(folder / name)) for name in names)
+
+
+def _sizes(named: Sequence[Mapping[str, Any]]) -> list[int]:
+    """How many documents each segment holds that were not deleted."""
+    return [one["max_doc"] - (one["deletes"] or {}).get("num_deleted_docs", 0) for one in named]
+
+
+def merges_are_due(sizes: Iterable[int]) -> bool:
+    """Whether the library merges some of the segments that hold so many documents."""
+    largest, together = math.inf, 0
+    for size in sorted((one for one in sizes if one <= _MOST_MERGED), reverse=True):
+        weight = math.log2(max(size, _SMALL))
+        if weight < largest - _SAME_SIZE:
+            largest, together = weight, 0
+        together += 1
+        if together >= _MERGED_FROM:
+            return True
+    return False
+
+
+def _size(path: Path) -> int:
+    """The bytes of a file that may vanish meanwhile."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _drop_left(folder: Path) -> None:
@@ -183,18 +211,20 @@ def _drop_left(folder: Path) -> None:
 
 
 class _Session:
-    """The library's writer, kept open while it merges, so that nobody of this process waits for a merge.
+    """The library's writer, kept open while it merges, so that nobody waits for a merge.
 
-    Merging thousands of documents takes seconds, and comes every few commits. Other processes wait: the library lets
-    only one process write.
+    Merging thousands of documents takes seconds to minutes, and comes every few commits. The library lets only one
+    process write: `meanwhile` is called now and then while this one keeps out the others.
     """
 
-    def __init__(self, folder: Path, *, is_building: bool = False) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, meanwhile: Callable[[], None], *, is_building: bool = False) -> None:
+        self._folder, self._meanwhile = folder, meanwhile
         # Nobody searches or writes here but this session: it stays until it is ended.
         self._is_building = is_building
         self._guard = threading.Lock()
         self._writer: tantivy.IndexWriter | None = None
+        # Whether a thread looks after the writer.
+        self._is_kept = self._is_closed = False
 
     def put(self, staged: Mapping[str, Document | None]) -> None:
         """These are written, and found after the next `write`; an error forgets all that was not committed."""
@@ -202,7 +232,7 @@ class _Session:
             try:
                 _put(self._begun(), staged)
             except (ValueError, OSError, RuntimeError) as error:
-                self._end()
+                self._end_merging()
                 raise self._refused(error) from error
 
     def write(self, seq: int, staged: Mapping[str, Document | None], *, clear: bool) -> None:
@@ -214,7 +244,8 @@ class _Session:
                         self._end_soon()
                     return
                 except (ValueError, OSError, RuntimeError) as error:
-                    self._end()
+                    # Given up it would stay open as long as somebody holds the error.
+                    self._end_merging()
                     left = _LEFT.search(str(error))
                     if left is None or self._is_building:
                         raise self._refused(error) from error
@@ -259,24 +290,39 @@ class _Session:
     def _end_soon(self) -> None:
         if not _merging(self._folder):
             self._end()
-        elif self._writer is not None:
-            threading.Thread(target=self._end_after_merging, args=(self._writer,), daemon=True).start()
+        elif not self._is_kept:
+            self._is_kept = True
+            threading.Thread(target=self._keep, daemon=True).start()
 
-    def _end_after_merging(self, writer: tantivy.IndexWriter) -> None:
-        seen, since_s = _merging(self._folder), time.monotonic()
-        while True:
-            time.sleep(_LOOK_EVERY_S)
+    def _keep(self) -> None:
+        """The writer is ended when it merges no more."""
+        try:
+            self._keep_while_merging()
+        finally:
             with self._guard:
-                if self._writer is not writer:
+                self._is_kept = False
+                self._end()
+
+    def _keep_while_merging(self) -> None:
+        seen, since_s = _merging(self._folder), time.monotonic()
+        while seen and not self._is_closed and time.monotonic() - since_s < _STILL_S:
+            time.sleep(_LOOK_EVERY_S)
+            self._meanwhile()
+            with self._guard:
+                if self._writer is None:
                     return
                 before, seen = seen, _merging(self._folder)
-                if seen != before:
-                    since_s = time.monotonic()
-                if not seen or time.monotonic() - since_s > _STILL_S:
-                    self._end()
-                    return
+            if seen != before:
+                since_s = time.monotonic()
 
     def _end(self) -> None:
+        """Others may write. A merge under way is given up, and begun anew by the next that commits."""
+        if _merging(self._folder):
+            self._writer = None
+        self._end_merging()
+
+    def _end_merging(self) -> None:
+        """All merges are done and others may write."""
         writer, self._writer = self._writer, None
         if writer is not None:
             with contextlib.suppress(ValueError, OSError, RuntimeError):
@@ -285,10 +331,15 @@ class _Session:
     def end_building(self) -> None:
         """All merges are done, and from now on it writes as others do."""
         with self._guard:
-            self._end()
+            self._end_merging()
             self._is_building = False
 
     def close(self) -> None:
+        """Merges under way have had a moment to end; nothing is written any more."""
+        until_s = time.monotonic() + _CLOSING_S
+        while self._is_kept and time.monotonic() < until_s:
+            time.sleep(_LOOK_EVERY_S)
+        self._is_closed = True
         with self._guard:
             self._end()
 
@@ -305,21 +356,23 @@ class _Counted(NamedTuple):
 
 
 class _View:
-    """The index as one commit left it, and what was asked of it since then."""
+    """The index as one commit left it, and what was asked of it since then.
 
-    def __init__(self, meta: bytes, searcher: tantivy.Searcher) -> None:
+    before: the view until now; where segments were merged since then and nothing was committed, what was counted holds.
+    """
+
+    def __init__(self, meta: bytes, searcher: tantivy.Searcher, before: _View | None) -> None:
         self.meta, self.searcher = meta, searcher
-        self.mark: dict[str, Any] | None = None
-        self.counts: dict[object, int] = {}
-        self.facets: dict[tuple[object, ...], _Counted] = {}
+        told = json.loads(meta)
+        # Of the last commit: merges leave it as it is.
+        self._commit = told["opstamp"]
+        # How many documents the segments hold, deleted ones included: what the library's scores are worked out by.
+        self.held = sum(one["max_doc"] for one in told["segments"])
+        kept = before if before is not None and before._commit == self._commit else None
+        self.mark: dict[str, Any] | None = kept.mark if kept else None
+        self.counts: dict[object, int] = kept.counts if kept else {}
+        self.facets: dict[tuple[object, ...], _Counted] = kept.facets if kept else {}
         self._audiences: list[str] | None = None
-        self._held: int | None = None
-
-    def held(self) -> int:
-        """How many documents the segments hold, deleted ones included: what the library's scores are worked out by."""
-        if self._held is None:
-            self._held = sum(one["max_doc"] for one in json.loads(self.meta)["segments"])
-        return self._held
 
     def audiences(self) -> list[str]:
         """Every audience that some document has, or had until lately."""
@@ -339,7 +392,7 @@ class TantivyIndex:
         self._counting: ThreadPoolExecutor | None = None
         self._staged: dict[str, Document | None] = {}
         self._is_building = place.is_building
-        self._session = _Session(self._folder, is_building=place.is_building)
+        self._session = _Session(self._folder, place.meanwhile, is_building=place.is_building)
         make_once(place, _make)
         with _reading(folder):
             self._index = _opened(folder)
@@ -389,7 +442,7 @@ class TantivyIndex:
             meta = (self._folder / "meta.json").read_bytes()
             if self._view is None or self._view.meta != meta:
                 self._index.reload()
-                self._view = _View(meta, self._index.searcher())
+                self._view = _View(meta, self._index.searcher(), self._view)
             return self._view
 
     def _mark(self) -> dict[str, Any]:
@@ -772,7 +825,7 @@ class _Wider(_Query):
 
     def _weight(self, field: str, token: str) -> float:
         """What a word weighs by BM25, as the library has it."""
-        held, having = self.view.held(), self.view.searcher.doc_freq(f"w_{field}", token)
+        held, having = self.view.held, self.view.searcher.doc_freq(f"w_{field}", token)
         return math.log(1 + (held - having + 0.5) / (having + 0.5))
 
     def _barred(self, parts: Iterable[Node]) -> list[Node]:

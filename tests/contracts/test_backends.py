@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import shutil
 import signal
@@ -849,6 +850,50 @@ def test_what_a_killed_merge_left_keeps_nobody_else_from_writing(
     put(one, document("b", "检查"), seq=2)
     put(other, document("c", "检查"), seq=3)
     assert one.count(words("检查")) == 3
+
+
+def test_merges_are_foreseen_and_what_was_counted_holds_after_them(tmp_path: Path) -> None:
+    """The library says neither that it merges nor that it is about to."""
+    from indexer.backends import tantivy_index
+
+    index, folder, most = opened(backend_named("tantivy"), tmp_path), folder_in(tmp_path), 0
+    for seq in range(20):
+        put(index, document(f"d{seq}", "检查", kind="video"), seq=seq)
+        asked = Asked(node=words("检查"), facets=("kind",), most_values=9)
+        assert (index.search(asked).facets["kind"]["video"], index.count(words("检查")), index.seq()) == (
+            seq + 1, seq + 1, seq,
+        )  # fmt: skip
+        deadline = time.monotonic() + 60
+        while tantivy_index._merging(folder):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        named = json.loads((folder / "meta.json").read_bytes())["segments"]
+        assert not tantivy_index.merges_are_due(tantivy_index._sizes(named)), named
+        most = max(most, len(named))
+        assert (index.search(asked).facets["kind"]["video"], index.count(words("检查")), index.seq()) == (
+            seq + 1, seq + 1, seq,
+        )  # fmt: skip
+    assert most == 7
+
+
+@pytest.mark.parametrize(
+    ("sizes", "due"),
+    [
+        ([1] * 7, False),
+        ([1] * 8, True),
+        ([58_000, *[9_000] * 7], False),
+        ([58_000, *[9_000] * 7, 2], True),
+        ([100_000] * 4 + [60_000] * 4, True),
+        ([100_000] * 4 + [50_000] * 4, False),
+        ([20_000_000] * 8, False),
+        ([], False),
+    ],
+)
+def test_segments_of_about_one_size_are_merged(sizes: list[int], due: bool) -> None:
+    """By LogMergePolicy::compute_merge_candidates with its defaults."""
+    from indexer.backends.tantivy_index import merges_are_due
+
+    assert merges_are_due(sizes) is due
 
 
 def sql(tmp_path: Path, statement: str) -> Any:

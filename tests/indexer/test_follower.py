@@ -447,6 +447,31 @@ def test_a_search_does_not_wait_for_a_writer_who_will_not_end(
     assert found(follower, "检查") == ["a", "c"]
 
 
+def test_what_changes_while_another_process_merges_is_found(
+    catalog: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexer.follower, "_PATIENCE_S", 60.0)
+    monkeypatch.setattr(indexer.follower, "_MERGE_PATIENCE_S", 60.0)
+    monkeypatch.setattr("indexer.backends.tantivy_index._STILL_S", 600.0)
+    monkeypatch.setattr("indexer.backends.tantivy_index._CLOSING_S", 0.0)
+    # To the library each of them is a process.
+    merging, other = (Follower(catalog, tmp_path / "index", "tantivy") for _ in range(2))
+    merging.follow()
+    name = (tmp_path / "index" / "current").read_text()
+    (tmp_path / "index" / name / f"{'0' * 32}.store").write_bytes(b"half a segment")
+    catalog.put(known("c", folder="检查"))
+    merging.follow()
+    assert not other._index().is_free()
+    catalog.put(known("d", folder="检查"))
+    other.follow_for_search()
+    assert found(other, "检查") == ["a", "c", "d"]
+    catalog.put(known("e", folder="检查"))
+    assert other.follow() == catalog.head()
+    assert found(other, "检查") == ["a", "c", "d", "e"]
+    merging.close()
+    assert other._index().is_free()
+
+
 def test_what_an_index_far_behind_does_not_hold_at_all_is_counted(
     follower: Follower, catalog: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
