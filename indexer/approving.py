@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+import sqlalchemy as sa
 from ulid import ULID
 
 from indexer import access
@@ -231,10 +232,11 @@ class Approvals:
         self._tell_as(reviewer.name, type, facts, original=original)
 
     def _tell_as(
-        self, actor: str, type: str, facts: dict[str, Any], outcome: str = "done", original: str | None = None
-    ) -> None:
+        self, actor: str, type: str, facts: dict[str, Any], outcome: str = "done", original: str | None = None,
+        first: Callable[[sa.Connection], None] = lambda _: None, last: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
         event = NewEvent(type=type, actor=actor, original=original, facts=facts, outcome=outcome)
-        exports.tell(self._catalog, self._audit, [event])
+        exports.tell(self._catalog, self._audit, [event], first, last)
 
 
 def _filming(known: Known, bureau: Bureau) -> Filming:

@@ -8,7 +8,9 @@
     finished, received            events too
 
 What dies on the way leaves a hidden `.partial` folder and a row that the next export, or the patrol, clears away. An
-approval lets one package out: where one died before anybody could take it, the same may be written once more.
+approval lets one package out: where one died before anybody could take it, the same may be written once more. Who
+writes shows signs of life in the catalog, so that no other host takes its package for dead; one that was taken for
+dead all the same tells nothing more of it and gives it no name.
 """
 
 from __future__ import annotations
@@ -18,12 +20,13 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import sqlalchemy as sa
 from filelock import FileLock, Timeout
 from ulid import ULID
 
@@ -34,19 +37,21 @@ from indexer.approving import APPROVED_D, Approvals, login, nothing_of, purpose_
 from indexer.exporting import listing, printed, proofs, report, selection
 from indexer.exporting.listing import Held, Way
 from indexer.exporting.selection import Missing, Part, Selection, What
-from pipeline.edges import disk, exports, failpoint
+from pipeline.edges import disk, exports, failpoint, living
 from pipeline.edges.attested import Attested
 from pipeline.edges.audit import AuditLog, NewEvent
-from pipeline.edges.bag import TAG_MANIFEST, Bag, pack, partial_of, read_back
+from pipeline.edges.bag import MANIFEST, TAG_MANIFEST, Bag, pack, partial_of, read_back
 from pipeline.edges.catalog import Catalog
 from pipeline.edges.checkpoints import Checkpoints
 from pipeline.edges.exports import Export
 from pipeline.edges.keys import Signer
+from pipeline.edges.living import Living
 from pipeline.edges.vault import Vault
-from pipeline.errors import BadInput, CasereelError, CustodyBroken, NotAllowed
+from pipeline.errors import BadInput, CasereelError, CustodyBroken, NotAllowed, Superseded, TryAgain
 
 # Where packages lie that are taken through the pages, below the home.
 FOLDER: Final = "packages"
+_UNDER_WAY: Final = ("writing", "sealed")
 PAYLOAD_ROOM: Final = 8 << 20  # beside the originals: list, report with its font, records, proofs
 
 
@@ -87,7 +92,7 @@ class Made:
 
 @dataclass
 class _Work:
-    """One export on its way."""
+    """One export on its way. alive: raises Superseded in a transaction where others took its writer for dead."""
 
     id: str
     asked: Asked
@@ -95,6 +100,7 @@ class _Work:
     bag: Bag
     way: Way
     approved: Export | None
+    alive: Callable[[sa.Connection], None]
     began_at: datetime
     held: list[Held] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
@@ -114,10 +120,10 @@ class Exporter(Approvals):
 
     def __init__(
         self, settings: Settings, vault: Vault, catalog: Catalog, audit: AuditLog, checkpoints: Checkpoints,
-        units: Callable[[], Mapping[str, str]] = dict,
+        units: Callable[[], Mapping[str, str]], sign_of_life: Callable[[], Living],
     ) -> None:  # fmt: skip
         super().__init__(catalog, audit, vault, units)
-        self._settings, self._checkpoints = settings, checkpoints
+        self._settings, self._checkpoints, self._sign_of_life = settings, checkpoints, sign_of_life
         self._locks = settings.home / "scratch"
 
     # -- making
@@ -138,8 +144,8 @@ class Exporter(Approvals):
         copies = 2 if asked.as_zip else 1
         disk.require_room(_folder(asked.to), copies * chosen.size_bytes + PAYLOAD_ROOM, 0.0)
         identifier = approved.id if approved else str(ULID())
-        with self._owned(identifier):
-            return self._make(reviewer, identifier, asked, chosen, approved, moved)
+        with self._owned(identifier), self._living(identifier) as alive:
+            return self._make(reviewer, identifier, asked, chosen, approved, alive, moved)
 
     def _chosen(self, reviewer: Reviewer, asked: Asked) -> Selection:
         """What goes into it. What was approved with unconfirmed links need not be asked for with them once more."""
@@ -155,27 +161,31 @@ class Exporter(Approvals):
 
     def _make(
         self, reviewer: Reviewer, identifier: str, asked: Asked, chosen: Selection, approved: Export | None,
-        moved: Callable[[int], None],
+        alive: Callable[[sa.Connection], None], moved: Callable[[int], None],
     ) -> Made:  # fmt: skip
         final = asked.to.absolute() / f"export-{identifier}"
         facts = self._asked_facts(identifier, chosen, approved.purpose if approved else purpose_of(asked.purpose))
-        self._tell("export.begun", reviewer, {**facts, "folder": str(final)})
+        self._tell_as(reviewer.name, "export.begun", {**facts, "folder": str(final)}, first=alive)
         failpoint.at("export.begun")
+        # Of one that was taken for dead and went on all the same.
+        shutil.rmtree(partial_of(final), ignore_errors=True)
         try:
             work = _Work(
-                id=identifier, asked=asked, chosen=chosen, bag=Bag(final), approved=approved,
+                id=identifier, asked=asked, chosen=chosen, bag=Bag(final), approved=approved, alive=alive,
                 began_at=self._catalog.now(),
                 way=Way(asked.lang, ZoneInfo(self._settings.time.zone)), missing=list(chosen.missing),
             )  # fmt: skip
             made = self._written(reviewer, work, facts["purpose"], moved)
         except BaseException as error:
+            # Else what lies there may be another's by now.
+            with self._catalog.snapshot() as connection:
+                alive(connection)
             shutil.rmtree(partial_of(final), ignore_errors=True)
-            # Where its place is away, or something of it is left, somebody may have the package.
-            is_nowhere = final.parent.is_dir() and not partial_of(final).exists()
-            if not final.exists():
-                self._fail(reviewer.name, identifier, error, stands=approved is not None and is_nowhere)
+            # Where its place is away, or it has its name, what became of it is for `clear` to see.
+            if final.parent.is_dir() and not final.exists():
+                stands = approved is not None and not partial_of(final).exists()
+                self._fail(reviewer.name, identifier, error, stands=stands, first=alive)
             raise
-        self._tell("export.finished", reviewer, {"export": identifier, "bag": str(final)})
         failpoint.at("export.finished")
         if not asked.as_zip:
             return made
@@ -211,7 +221,9 @@ class Exporter(Approvals):
         self._prove(work)
         self._sign(work, _info(told, key), key)
         failpoint.at("export.signed")
-        work.bag.place()
+        work.bag.finish()
+        finished = {"export": work.id, "bag": str(work.bag.final)}
+        self._tell_as(reviewer.name, "export.finished", finished, first=work.alive, last=work.bag.place)
         return Made(
             export=work.id, bag=work.bag.final, archive=None, files=len(work.held), manifest=manifest,
             size_bytes=sum(held.part.known.original.size_bytes for held in work.held), missing=tuple(work.missing),
@@ -283,7 +295,7 @@ class Exporter(Approvals):
             "missing": len(work.missing), "second_party": [head.size for head in work.heads],
         }  # fmt: skip
         sealed = NewEvent(type="export.sealed", actor=reviewer.name, facts=facts)
-        exports.tell(self._catalog, self._audit, [*copied, sealed])
+        exports.tell(self._catalog, self._audit, [*copied, sealed], work.alive)
 
     def _prove(self, work: _Work) -> None:
         """Event lines, their proofs, the checkpoint, keys and the means to check are in the bag."""
@@ -356,7 +368,7 @@ class Exporter(Approvals):
                 path=str(bag),
                 found=given.state,
             )
-        if read_back(bag / "manifest-sha256.txt") != given.manifest:
+        if read_back(bag / MANIFEST) != given.manifest:
             raise CustodyBroken(
                 f"{bag} is not the package that was sealed: its manifest was changed",
                 zh=f"{bag} 不是当时封存的导出包：清单已被改动",
@@ -368,35 +380,54 @@ class Exporter(Approvals):
     def clear(self) -> list[str]:
         """Packages whose export died are finished where they lie whole, else gone and told as failed; their numbers."""
         cleared = []
-        for one in exports.listed(self._catalog, states=("writing", "sealed")):
-            final = Path(one.folder or "")
-            with contextlib.suppress(Timeout), self._owned(one.id):
-                if one.manifest and (final / TAG_MANIFEST).is_file():
-                    found = read_back(final / "manifest-sha256.txt")
-                    if found == one.manifest:
-                        self._tell_as(
-                            "casereel", "export.finished", {"export": one.id, "bag": str(final), "late": True}
-                        )
-                        cleared.append(one.id)
-                        continue
-                if not final.parent.is_dir() and one.manifest:
-                    continue  # its disk is not here; whether it lies there whole is not known
-                stands = one.decided_by is not None and self._is_untaken(one, final)
-                shutil.rmtree(partial_of(final), ignore_errors=True)
-                self._tell_failed("casereel", one.id, "it was cut off", stands=stands)
-                cleared.append(one.id)
+        for one in exports.listed(self._catalog, states=_UNDER_WAY):
+            with contextlib.suppress(Timeout, TryAgain), self._owned(one.id):
+                # Whoever held it until now may have gone on with it.
+                now = self._found(one.id)
+                if now.state in _UNDER_WAY and not self._is_written(one.id) and self._clear(now):
+                    cleared.append(one.id)
         return cleared
 
+    def _clear(self, one: Export) -> bool:
+        """What became of it is told, where that can be seen. Raises TryAgain where somebody went on with it."""
+        final = Path(one.folder or "")
+
+        def still(connection: sa.Connection) -> None:
+            if one.id in living.are_written(connection):
+                raise TryAgain(f"The export {one.id} is being written again", zh=f"申请 {one.id} 正在重新生成")
+
+        if one.manifest and (final / TAG_MANIFEST).is_file():
+            if read_back(final / MANIFEST) == one.manifest:
+                facts = {"export": one.id, "bag": str(final), "late": True}
+                self._tell_as("casereel", "export.finished", facts, first=still)
+                return True
+        elif not final.parent.is_dir() and self._catalog.now() - (one.decided_at or one.asked_at) < timedelta(
+            days=APPROVED_D
+        ):
+            # Its disk is not here, or it is another host's: whether it lies there whole is not known.
+            return False
+        stands = one.decided_by is not None and self._is_untaken(one, final)
+        shutil.rmtree(partial_of(final), ignore_errors=True)
+        self._tell_failed("casereel", one.id, "it was cut off", stands=stands, first=still)
+        return True
+
     def _is_untaken(self, one: Export, final: Path) -> bool:
-        """Whether nobody can have taken it whole: it had not got its name yet, or got it in our own folder, where it is
-        given to nobody before it is finished."""
-        is_ours = final.is_relative_to(self._settings.home.absolute() / FOLDER)
-        return one.state == "writing" or partial_of(final).is_dir() or (is_ours and not final.exists())
+        """Whether nobody can have taken it whole: it lies here without its name, just as far as it got; or it was for
+        our own folder, where it is given to nobody before it is finished."""
+        if final.exists() or not final.parent.is_dir():
+            return False
+        if final.is_relative_to(self._settings.home.absolute() / FOLDER) or not one.manifest:
+            return True
+        with contextlib.suppress(OSError):
+            return read_back(partial_of(final) / MANIFEST) == one.manifest
+        return False
 
     def _drop_unfinished_zips(self, folder: Path) -> None:
         for partial in folder.glob(".export-*.zip.partial"):
-            with contextlib.suppress(Timeout), self._owned(partial.name[len(".export-") : -len(".zip.partial")]):
-                partial.unlink(missing_ok=True)
+            its = partial.name[len(".export-") : -len(".zip.partial")]
+            with contextlib.suppress(Timeout), self._owned(its):
+                if not self._is_written(its):
+                    partial.unlink(missing_ok=True)
 
     # -- what all of them need
 
@@ -404,6 +435,13 @@ class Exporter(Approvals):
         """The approval that this export uses; None where none is asked for. Raises NotAllowed."""
         if asked.request:
             found = self._found(asked.request)
+            if found.state in _UNDER_WAY:
+                raise NotAllowed(
+                    f"The export {found.id} was begun and did not end yet. Where it was cut off, connect the disk of "
+                    f"{found.folder} again; or ask anew with `casereel export request`",
+                    zh=f"导出 {found.id} 已开始生成，尚未结束。如已中断，请重新连接 {found.folder} 所在磁盘，"
+                    "或用 casereel export request 重新申请", found=found.state,
+                )  # fmt: skip
             if found.state != "approved":
                 raise NotAllowed(
                     f"The export {found.id} is not approved: it is {found.state}",
@@ -436,14 +474,44 @@ class Exporter(Approvals):
             zh="此处导出须经第二人批准（export.approval）：请先用 casereel export request 申请，再用 --request 导出",
         )
 
-    def _fail(self, actor: str, identifier: str, error: BaseException, *, stands: bool) -> None:
+    def _fail(
+        self, actor: str, identifier: str, error: BaseException, *, stands: bool, first: Callable[[sa.Connection], None]
+    ) -> None:
         why = error.sentence if isinstance(error, CasereelError) else type(error).__name__
         with contextlib.suppress(CasereelError):
-            self._tell_failed(actor, identifier, why, stands=stands)
+            self._tell_failed(actor, identifier, why, stands=stands, first=first)
 
-    def _tell_failed(self, actor: str, identifier: str, why: str, *, stands: bool) -> None:
+    def _tell_failed(
+        self, actor: str, identifier: str, why: str, *, stands: bool, first: Callable[[sa.Connection], None]
+    ) -> None:
         facts = {"export": identifier, "why": why, **({exports.STANDS: True} if stands else {})}
-        self._tell_as(actor, "export.failed", facts, outcome="failed")
+        self._tell_as(actor, "export.failed", facts, outcome="failed", first=first)
+
+    def _is_written(self, identifier: str) -> bool:
+        """Whether a process on whatever host writes it, and nobody took that for dead."""
+        with self._catalog.snapshot() as connection:
+            return identifier in living.are_written(connection)
+
+    @contextlib.contextmanager
+    def _living(self, identifier: str) -> Iterator[Callable[[sa.Connection], None]]:
+        """While the block runs, every host sees that this process works on this export.
+
+        Gives what raises Superseded, in a transaction that holds the log's head, where one took it for dead.
+        """
+        sign = self._sign_of_life()
+
+        def alive(connection: sa.Connection) -> None:
+            if not sign.is_alive(connection):
+                raise Superseded(
+                    "This process stood still for so long that another took its package for cut off: export it anew",
+                    zh="本程序停顿过久，其导出包已按中断处理：请重新导出", found=identifier,
+                )  # fmt: skip
+
+        sign.show(**{living.EXPORT: identifier})
+        try:
+            yield alive
+        finally:
+            sign.end()
 
     @contextlib.contextmanager
     def _owned(self, identifier: str) -> Iterator[None]:

@@ -396,10 +396,12 @@ def build_marked(home: Home) -> InFiles:
 def build_exporter(home: Home) -> Exporter:
     """What makes export packages."""
     from indexer.export import Exporter
+    from pipeline.edges.living import EXPORT
 
     return Exporter(
-        home.settings, home.vault, home.catalog, home.audit, home.checkpoints, lambda: home.roles_and_units()[1]
-    )
+        home.settings, home.vault, home.catalog, home.audit, home.checkpoints, lambda: home.roles_and_units()[1],
+        lambda: build_jobs(home, role=EXPORT).living,
+    )  # fmt: skip
 
 
 def build_packages(home: Home) -> Packages:

@@ -1,7 +1,7 @@
 """Writes a BagIt bag that is on the disk, whole and read back, before its name appears.
 
-A bag grows in a hidden folder beside its place; `place` syncs everything, reads every file back, renames the folder
-and syncs the parent. What dies before the rename is no bag by its name, and lacks `bagit.txt` besides.
+A bag grows in a hidden folder beside its place; `finish` syncs everything and reads every file back, `place` renames
+the folder and syncs the parent. What dies before the rename is no bag by its name, and lacks `bagit.txt` besides.
 Names are plain ASCII without `%`, so that every implementation and every list of digests agrees on them.
 Source: RFC 8493 (BagIt 1.0). Not used: fetch.txt, holey bags.
 """
@@ -56,7 +56,8 @@ class Bag:
         """
         self._claim(name)
         digest, size = hashlib.sha256(), 0
-        path = self._path(name)
+        with translated(self.final):
+            path = self._path(name)
         try:
             with translated(self.final), disk.opened(source) as reading:
                 fd = os.open(path, disk.OPEN_NEW, disk.READ_ONLY_BITS)
@@ -96,8 +97,8 @@ class Bag:
         self.write(TAG_MANIFEST, tags)
         return tags
 
-    def place(self) -> None:
-        """The bag lies at its final place, durable. Raises CustodyBroken where a file does not read back equal."""
+    def finish(self) -> None:
+        """The bag is durable, and lacks its name alone. Raises CustodyBroken where a file does not read back equal."""
         with translated(self.final):
             self._sync()
             failpoint.at("export.synced")
@@ -109,6 +110,10 @@ class Bag:
                         zh=f"{name} 读回的内容与写入的不一致：请换一块磁盘",
                         path=name, expected=expected, found=found,
                     )  # fmt: skip
+
+    def place(self) -> None:
+        """What was finished lies at its final place."""
+        with translated(self.final):
             self.folder.rename(self.final)
             failpoint.at("export.renamed")
             disk.sync_folder(self.final.parent)
@@ -123,6 +128,8 @@ class Bag:
 
     def _path(self, name: str) -> Path:
         path = self.folder / name
+        # What somebody took away is not begun again in the middle.
+        self.folder.stat()
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 

@@ -8,7 +8,7 @@ export.failed where its approval stands -> export.begun, the same package once m
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -19,6 +19,7 @@ from pipeline.edges import tables
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
 from pipeline.edges.rows import record_of
+from pipeline.errors import TryAgain
 from pipeline.states import EXPORT_STATES, may_move
 
 _STATE_OF: Final = {
@@ -70,15 +71,24 @@ class Export:
     received_at: datetime | None
 
 
-def tell(catalog: Catalog, audit: AuditLog, events: list[NewEvent]) -> None:
-    """The events are durable and their exports' rows say so."""
+def tell(
+    catalog: Catalog, audit: AuditLog, events: list[NewEvent],
+    first: Callable[[sa.Connection], None] = lambda _: None, last: Callable[[], None] = lambda: None,
+) -> None:  # fmt: skip
+    """The events are durable and their exports' rows say so.
+
+    first, last: done in their transaction, while nobody else can change these rows, before and after the rows say so;
+    where one raises, nothing is told. Raises TryAgain where somebody else went on with one of these exports.
+    """
     with catalog.transaction() as connection:
         numbers = audit.record(connection, events)
+        first(connection)
         lines = connection.execute(
             sa.select(tables.event.c.line).where(tables.event.c.seq.in_(numbers)).order_by(tables.event.c.seq)
         ).scalars()
         for line in list(lines):
             apply(connection, json.loads(line))
+        last()
     audit.make_durable(numbers[-1])
 
 
@@ -122,7 +132,11 @@ def _move(connection: sa.Connection, event: Mapping[str, Any], values: dict[str,
     identifier, after = event["facts"]["export"], _STATE_OF[event["type"]]
     after = "approved" if event["facts"].get(STANDS) else after
     before = connection.execute(sa.select(tables.export.c.state).where(tables.export.c.id == identifier)).scalar_one()
-    assert may_move(EXPORT_STATES, before, after), f"an export that is {before} cannot be {after}"
+    if not may_move(EXPORT_STATES, before, after):
+        raise TryAgain(
+            f"Somebody else went on with the export {identifier} at this moment: it is {before}. Look at it again",
+            zh=f"他人刚刚处理了申请 {identifier}（现为 {before}）：请刷新后再看", expected=after, found=before,
+        )  # fmt: skip
     connection.execute(_row(identifier).values(state=after, **values))
 
 

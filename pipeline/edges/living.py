@@ -27,6 +27,10 @@ from pipeline.edges.queue import GENERATION, Queue
 
 logger = logging.getLogger(__name__)
 
+# Of a process that writes a package, while it does; it says which under `export`.
+EXPORT: Final = "export"
+# Whom others may take for dead for good: what they were at is somebody else's then.
+_NEVER_BACK: Final = ("work", EXPORT)
 CARE_EVERY_S: Final = 30.0
 # Light stages take milliseconds, a long film's proxy takes hours.
 TOOK_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0, 600.0, 3600.0, 14400.0)
@@ -182,6 +186,12 @@ class Living:
             with contextlib.suppress(Exception), self._catalog.transaction() as connection:
                 connection.execute(sa.update(t.worker).where(t.worker.c.id == self.worker_id).values(seen_s=0.0))
 
+    def is_alive(self, connection: sa.Connection) -> bool:
+        """Whether nobody took this process for dead; where its transaction holds the log's head, nobody does meanwhile
+        and acts on it."""
+        mine = sa.select(t.worker.c.state).where(t.worker.c.id == self.worker_id)
+        return connection.execute(mine).scalar() == "alive"
+
     def workers(self) -> list[dict[str, Any]]:
         """Every process that shows life or whose work is not yet taken over: `worker role host pid seen_s_ago said`.
 
@@ -233,7 +243,7 @@ class Living:
     def _beat(self) -> bool:
         """A sign of life. False where another worker took this one's turns over; without turns it lives again."""
         mine = sa.update(t.worker).where(t.worker.c.id == self.worker_id)
-        if self._role == "work":
+        if self._role in _NEVER_BACK:
             mine = mine.where(t.worker.c.state == "alive")
         says = self._says()
         with self._catalog.transaction() as connection:
@@ -311,6 +321,15 @@ class Living:
             connection.execute(sa.insert(t.lock).values(name=name, **values))
             return True
         return False
+
+
+def are_written(connection: sa.Connection) -> set[str]:
+    """The exports that some process writes which nobody took for dead, on whatever host, and did not see end."""
+    alive = sa.select(t.worker).where(t.worker.c.role == EXPORT, t.worker.c.state == "alive", t.worker.c.seen_s > 0)
+    return {
+        row.said[EXPORT] for row in connection.execute(alive)
+        if EXPORT in row.said and not processes.is_gone(row.host, row.pid)
+    }  # fmt: skip
 
 
 def _beat_after(connection: sa.Connection, last: sa.ColumnElement[float]) -> sa.ColumnElement[float]:

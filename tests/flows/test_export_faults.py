@@ -10,20 +10,23 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from indexer.export import PAYLOAD_ROOM, Asked
+from indexer.export import PAYLOAD_ROOM, Asked, Exporter
 from indexer.exporting import printed
 from indexer.exporting.package import verify
-from pipeline.edges import disk, exports
-from pipeline.errors import TryAgain
+from pipeline.edges import disk, exports, failpoint, tables
+from pipeline.edges.living import EXPORT
+from pipeline.errors import NotAllowed, Superseded, TryAgain
 from tests.conftest import QUICK
 from tests.flows.running import ROOT
-from tests.indexer.packages import CASE, CLERK, make, with_photos
-from workers.bootstrap import Home, build_exporter
+from tests.indexer.packages import CASE, CLERK, SECOND, make, with_photos
+from workers.bootstrap import Home, build_exporter, build_jobs
 from workers.patrol import round_of
 
 STEPS = (
@@ -111,6 +114,108 @@ def test_an_export_that_runs_is_not_cleared_away(sqlite_home: Home, tmp_path: Pa
     assert seen
     assert seen[0] == []
     assert [one.state for one in exports.listed(sqlite_home.catalog)] == ["finished"]
+
+
+def approved(home: Home) -> str:
+    """The number of a request for the case, which a second person approved."""
+    exporter = build_exporter(home)
+    asked = exporter.request(CLERK, CASE, "行政复议答复")
+    return exporter.decide(SECOND, asked.id, approve=True).id
+
+
+def elsewhere(home: Home, folder: Path) -> Exporter:
+    """The same home's exporter as it runs on another host, whose files lie elsewhere."""
+    settings = replace(home.settings, home=folder)
+    living = build_jobs(home, role=EXPORT).living
+    return Exporter(settings, home.vault, home.catalog, home.audit, home.checkpoints, dict, lambda: living)
+
+
+def state_of(home: Home, identifier: str) -> str:
+    found = exports.found(home.catalog, identifier)
+    assert found is not None
+    return found.state
+
+
+def test_no_other_host_takes_for_dead_what_is_being_written(home: Home, tmp_path: Path) -> None:
+    with_photos(home, tmp_path / "card", 1)
+    other, seen = elsewhere(home, tmp_path / "other"), []
+    asked = approved(home)
+
+    def look(_: int) -> None:
+        seen.append((other.clear(), state_of(home, asked)))
+
+    to_it = Asked(case=CASE, to=tmp_path, purpose="x", request=asked)
+    assert verify.check(str(build_exporter(home).make(CLERK, to_it, look).bag)).whole
+    assert seen
+    assert set(map(repr, seen)) == {"([], 'writing')"}
+    assert state_of(home, asked) == "finished"
+
+
+def test_who_was_taken_for_dead_gives_its_package_no_name(home: Home, tmp_path: Path) -> None:
+    with_photos(home, tmp_path / "card", 1)
+    other, asked = elsewhere(home, tmp_path / "other"), approved(home)
+
+    def stand_still(_: int) -> None:
+        with home.catalog.transaction() as connection:
+            connection.execute(sa.update(tables.worker).where(tables.worker.c.role == EXPORT).values(state="dead"))
+        other.clear()
+
+    to_it = Asked(case=CASE, to=tmp_path, purpose="x", request=asked)
+    with pytest.raises(Superseded, match="export it anew"):
+        build_exporter(home).make(CLERK, to_it, stand_still)
+    assert state_of(home, asked) == "approved"
+    assert not (tmp_path / f"export-{asked}").exists()
+    assert build_exporter(home).make(CLERK, to_it).export == asked
+    assert state_of(home, asked) == "finished"
+
+
+def test_what_was_cleared_since_it_was_listed_is_left_alone(sqlite_home: Home, tmp_path: Path) -> None:
+    with_photos(sqlite_home, tmp_path / "card", 1)
+    (tmp_path / "out").mkdir()
+    assert killed_at(sqlite_home, tmp_path / "out", "export.copied") == -signal.SIGKILL
+    first, second = build_exporter(sqlite_home), build_exporter(sqlite_home)
+    really, cleared = second._owned, []
+
+    def owned(identifier: str) -> Any:
+        cleared.extend(first.clear())
+        return really(identifier)
+
+    second._owned = owned  # type: ignore[method-assign]
+    assert second.clear() == []
+    assert len(cleared) == 1
+    assert len(sqlite_home.catalog.events_of_type(["export.failed"])) == 1
+
+
+@pytest.mark.parametrize(("left", "then"), [("whole", "approved"), ("empty", "failed")])
+def test_a_sealed_package_whose_disk_is_away_waits_for_it(
+    sqlite_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str, then: str
+) -> None:
+    with_photos(sqlite_home, tmp_path / "card", 1)
+    disk_, away, asked = tmp_path / "disk", tmp_path / "away", approved(sqlite_home)
+    disk_.mkdir()
+
+    def pulled(place: str) -> None:
+        if place == "export.sealed":
+            disk_.rename(away)
+            raise KeyboardInterrupt
+
+    to_it = Asked(case=CASE, to=disk_, purpose="x", request=asked)
+    with monkeypatch.context() as patch:
+        patch.setattr(failpoint, "at", pulled)
+        with pytest.raises(KeyboardInterrupt):
+            build_exporter(sqlite_home).make(CLERK, to_it)
+    assert build_exporter(sqlite_home).clear() == []
+    assert state_of(sqlite_home, asked) == "sealed"
+    with pytest.raises(NotAllowed, match="connect the disk"):
+        build_exporter(sqlite_home).make(CLERK, replace(to_it, to=tmp_path))
+    if left == "empty":
+        [partial] = away.iterdir()
+        shutil.rmtree(partial)
+        partial.mkdir()
+    away.rename(disk_)
+    assert build_exporter(sqlite_home).clear() == [asked]
+    assert state_of(sqlite_home, asked) == then
+    assert list(disk_.iterdir()) == []
 
 
 def test_stopped_by_ctrl_c_it_leaves_nothing_and_says_so(sqlite_home: Home, tmp_path: Path) -> None:
