@@ -1,9 +1,11 @@
 """What a camera wrote of a photo: when, where, which device, which way up.
 
-The EXIF block is cut out of its wrapping here (JPEG, PNG, WebP, HEIF, RAF) or lies open (TIFF and most camera raw)
-and is read by exifread without maker notes: a count in a maker note cost 100 s of one 1 KB file (exifread 3.5.1).
-Not covered: maker notes, CRW, BigTIFF, positions in CR3.
-Sources: CIPA DC-008 (Exif 2.32); PNG extensions (eXIf); WebP container; ISO/IEC 23008-12 (HEIF).
+The EXIF block is cut out of its wrapping here (JPEG, PNG, WebP, HEIF, JPEG 2000, JPEG XL, Photoshop, RAF, MRW, X3F) or
+lies open (TIFF and most camera raw) and is read by exifread without maker notes: a count in a maker note cost 100 s of
+one 1 KB file (exifread 3.5.1).
+Not covered: maker notes, CRW, BigTIFF, positions in CR3, compressed boxes of JPEG XL.
+Sources: CIPA DC-008 (Exif 2.32); PNG extensions (eXIf); WebP container; ISO/IEC 23008-12 (HEIF); ISO/IEC 18181-2 (JPEG
+XL); Adobe Photoshop File Formats, image resource 1058; what Photoshop and Exiv2 write into JPEG 2000.
 """
 
 from __future__ import annotations
@@ -28,10 +30,14 @@ from pipeline.stage import Extractor
 
 BLOCK_MAX_BYTES: Final = 32 << 20  # of a wrapped block; the standard's own limit in JPEG is 64 KiB
 PLAIN_TIFF: Final = frozenset(("tiff", "nef", "arw", "dng", "cr2", "pef", "srw"))
-RAW: Final = frozenset(("nef", "arw", "dng", "cr2", "cr3", "pef", "srw", "rw2", "orf", "raf"))
+RAW: Final = frozenset(("nef", "arw", "dng", "cr2", "cr3", "pef", "srw", "rw2", "orf", "raf", "mrw"))
 # Camera raw holds its preview where Pillow looks; a JPEG may have lost its picture. What `picture` sees replaces this.
 STATED_HERE: Final = RAW | {"jpeg", "tiff"}
-FORMATS_READ: Final = RAW | {"tiff", "jpeg", "png", "webp", "heif", "avif"}
+FORMATS_READ: Final = RAW | {"tiff", "jpeg", "png", "webp", "heif", "avif", "jp2", "jxl", "psd", "x3f"}
+JP2_BLOCKS: Final = (b"JpgTiffExif->JP2", bytes.fromhex("0537cdab9d0c4431a72afa561f2a113e"))
+PSD_BLOCKS: Final = (1058, 1059)
+# Adobe's own, and what other programs of its family write.
+PSD_MARKS: Final = (b"8BIM", b"AgHg", b"DCSR", b"PHUT", b"MeSa")
 
 logging.getLogger("exifread").setLevel(logging.CRITICAL)
 
@@ -67,8 +73,21 @@ def _blocks(path: str, format_name: str) -> Iterator[BinaryIO]:
                 yield from _wrapped(_in_png(stream))
             case "webp":
                 yield from _wrapped(_in_webp(stream))
-            case "heif" | "avif":
+            case "heif" | "avif" | "x3f":
                 yield from _wrapped(_in_heif(stream))
+            case "jp2":
+                for box in boxes_at(stream, "uuid"):
+                    content = box.content(stream, BLOCK_MAX_BYTES)
+                    if content[:16] in JP2_BLOCKS:
+                        yield from _wrapped(content[16:])
+            case "jxl":
+                for box in boxes_at(stream, "Exif"):
+                    yield from _wrapped(box.content(stream, BLOCK_MAX_BYTES))
+            case "psd":
+                for block in _in_psd(stream):
+                    yield from _wrapped(block)
+            case "mrw":
+                yield from _wrapped(_in_mrw(stream))
             case "raf":
                 stream.seek(84)
                 stream.seek(int.from_bytes(stream.read(4), "big"))
@@ -166,6 +185,33 @@ def _in_heif(stream: BinaryIO) -> bytes | None:
             return block
         places = [at for order in (b"II*\0", b"MM\0*") if (at := data.find(b"\0\0\0\0" + order)) >= 0]
         return data[min(places) + 4 : min(places) + (1 << 20)] if places else None
+
+
+def _in_psd(stream: BinaryIO) -> Iterator[bytes]:
+    """The EXIF blocks among the image resources."""
+    stream.seek(26)
+    colours = int.from_bytes(stream.read(4), "big")
+    stream.seek(30 + colours)
+    length = int.from_bytes(stream.read(4), "big")
+    data, at = stream.read(min(length, BLOCK_MAX_BYTES)), 0
+    while at + 12 <= len(data) and data[at : at + 4] in PSD_MARKS:
+        number, name = int.from_bytes(data[at + 4 : at + 6], "big"), data[at + 6]
+        at += 6 + (name + 2) // 2 * 2
+        size = int.from_bytes(data[at : at + 4], "big")
+        if number in PSD_BLOCKS:
+            yield data[at + 4 : at + 4 + size]
+        at += 4 + (size + 1) // 2 * 2
+
+
+def _in_mrw(stream: BinaryIO) -> bytes | None:
+    """Minolta's block `TTW`, of those that follow one another behind the mark."""
+    stream.seek(8)
+    while len(header := stream.read(8)) == 8:
+        length = int.from_bytes(header[4:], "big")
+        if header[:4] == b"\0TTW":
+            return stream.read(min(length, BLOCK_MAX_BYTES))
+        stream.seek(length, 1)
+    return None
 
 
 # -- what it says
@@ -300,4 +346,4 @@ def _reads(original: Original) -> bool:
     return original.format in FORMATS_READ
 
 
-EXTRACTOR = Extractor(name="exif", version=1, reads=_reads, extract=extract)
+EXTRACTOR = Extractor(name="exif", version=2, reads=_reads, extract=extract)

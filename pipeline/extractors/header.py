@@ -1,9 +1,10 @@
 """What the header of a still picture states of its size, read without any decoder.
 
 Stands in for `picture` where a decoder refuses, crashes or is not asked (bombs, damaged files); what a decoder
-then sees replaces it. Not covered: camera raw and TIFF (their sizes come with the EXIF), JPEG XL.
+then sees replaces it. Not covered: camera raw and TIFF (their sizes come with the EXIF).
 Sources: ISO/IEC 10918-1 (SOF), PNG (IHDR), GIF89a, WebP container, ISO/IEC 23008-12 (ispe),
-ISO/IEC 15444-1 (ihdr, SIZ).
+ISO/IEC 15444-1 (ihdr, SIZ), ISO/IEC 18181-1 (SizeHeader) and -2 (jxlc, jxlp), Adobe Photoshop File
+Formats.
 """
 
 from __future__ import annotations
@@ -78,6 +79,10 @@ def _of_webp(stream: BinaryIO) -> Size | None:
     return None
 
 
+def _of_psd(stream: BinaryIO) -> Size:
+    return _number(stream, 18, 4), _number(stream, 14, 4)
+
+
 def _of_jp2(stream: BinaryIO) -> Size | None:
     for box in boxes_at(stream, "jp2h/ihdr"):
         return _number(stream, box.start + 4, 4), _number(stream, box.start, 4)
@@ -118,9 +123,40 @@ def _of_heif(stream: BinaryIO) -> Size | None:
     return max(sizes, key=lambda size: size[0] * size[1], default=None)
 
 
+# By their number in the header: the width as a share of the height.
+_JXL_SHAPES: Final = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}
+_JXL_LENGTHS: Final = (9, 13, 18, 30)
+
+
+def _of_jxl(stream: BinaryIO) -> Size | None:
+    """As stored: the header's own orientation may stand it on its side."""
+    starts = [*(box.start for box in boxes_at(stream, "jxlc")), *(box.start + 4 for box in boxes_at(stream, "jxlp")), 0]
+    stream.seek(starts[0])
+    data = stream.read(16)
+    if data[:2] != b"\xff\x0a":
+        return None
+    bits = int.from_bytes(data[2:], "little")
+
+    def taken(count: int) -> int:
+        nonlocal bits
+        value, bits = bits & ((1 << count) - 1), bits >> count
+        return value
+
+    small = taken(1)
+
+    def side() -> int:
+        return (taken(5) + 1) * 8 if small else taken(_JXL_LENGTHS[taken(2)]) + 1
+
+    height, shape = side(), taken(3)
+    if shape == 0:
+        return side(), height
+    share, of = _JXL_SHAPES[shape]
+    return height * share // of, height
+
+
 SIZES: Final[dict[str, Callable[[BinaryIO], Size | None]]] = {
     "jpeg": _of_jpeg, "png": _of_png, "gif": _of_gif, "bmp": _of_bmp, "ico": _of_ico, "webp": _of_webp,
-    "jp2": _of_jp2, "j2k": _of_codestream, "heif": _of_heif, "avif": _of_heif,
+    "jp2": _of_jp2, "j2k": _of_codestream, "heif": _of_heif, "avif": _of_heif, "jxl": _of_jxl, "psd": _of_psd,
 }  # fmt: skip
 
 
@@ -128,4 +164,4 @@ def _reads(original: Original) -> bool:
     return original.format in SIZES
 
 
-EXTRACTOR = Extractor(name="header", version=1, reads=_reads, extract=extract)
+EXTRACTOR = Extractor(name="header", version=2, reads=_reads, extract=extract)

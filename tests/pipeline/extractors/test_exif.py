@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import Unreadable
+from pipeline.extractors import header
 from pipeline.extractors.exif import extract
 from tests.pipeline.extractors.reading import found, understood
 from tests.samples.making import photo
@@ -61,6 +63,70 @@ def test_every_wrapping_gives_the_same(tmp_path: Path, kind: str) -> None:
     assert values["exif.SubSecTimeOriginal"] == "054"
     assert values["exif.DateTime"] == "2021-08-03T11:00:00"
     assert (values["device.make"], values["device.serial"]) == ("Dahua", "DS0001")
+
+
+NIKON = {"0th": {piexif.ImageIFD.Make: "NIKON"}, "Exif": {piexif.ExifIFD.DateTimeOriginal: "2021:08:03 10:10:10"}}
+
+
+def boxed(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(content), kind) + content
+
+
+def jpeg_2000(tiff: bytes) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (32, 24), "blue").save(buffer, "JPEG2000")
+    return buffer.getvalue() + boxed(b"uuid", b"JpgTiffExif->JP2" + tiff)
+
+
+def jpeg_xl(tiff: bytes) -> bytes:
+    front = boxed(b"JXL ", b"\r\n\x87\n") + boxed(b"ftyp", b"jxl \0\0\0\0jxl ")
+    return front + boxed(b"Exif", bytes(4) + tiff) + boxed(b"jxlc", jxl_head(24, 32))
+
+
+def jxl_head(height: int, width: int) -> bytes:
+    """A SizeHeader of both sides in full, of 13 bits each."""
+    bits = 0 | 1 << 1 | (height - 1) << 3 | 0 << 16 | 1 << 19 | (width - 1) << 21
+    return b"\xff\x0a" + bits.to_bytes(14, "little")
+
+
+def photoshop(tiff: bytes) -> bytes:
+    resources = b"8BIM" + struct.pack(">H", 1005) + b"\3abc" + struct.pack(">I", 3) + b"abc\0"
+    resources += b"8BIM" + struct.pack(">H", 1058) + b"\0\0" + struct.pack(">I", len(tiff)) + tiff
+    head = b"8BPS" + struct.pack(">H6xHIIHH", 1, 3, 24, 32, 8, 3)
+    return head + struct.pack(">I", 0) + struct.pack(">I", len(resources)) + resources
+
+
+def minolta(tiff: bytes) -> bytes:
+    blocks = struct.pack(">4sI", b"\0PRD", 8) + bytes(8) + struct.pack(">4sI", b"\0TTW", len(tiff)) + tiff
+    return struct.pack(">4sI", b"\0MRM", len(blocks)) + blocks
+
+
+@pytest.mark.parametrize("made", [jpeg_2000, jpeg_xl, photoshop, minolta])
+def test_formats_that_wrap_it_in_their_own_way_give_it_too(tmp_path: Path, made: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(made(block(**NIKON)[6:]))
+    values = understood(extract(str(path)))
+    assert (values["device.make"], values["exif.DateTimeOriginal"]) == ("NIKON", "2021-08-03T10:10:10")
+    path.write_bytes(path.read_bytes()[:-40])  # cut short: no fault of the reader
+    extract(str(path))
+
+
+@pytest.mark.parametrize("made", [jpeg_2000, jpeg_xl, photoshop])
+def test_their_headers_state_the_size(tmp_path: Path, made: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(made(block(**NIKON)[6:]))
+    values = understood(header.extract(str(path)))
+    assert (values["picture.width"], values["picture.height"]) == (32, 24)
+
+
+# ISO/IEC 18181-1: eighths in five bits; the width as 16:9 of the height.
+@pytest.mark.parametrize(
+    ("bits", "size"), [(1 | 2 << 1 | 0 << 6 | 3 << 9, (32, 24)), (0 | 1 << 1 | 1079 << 3 | 5 << 16, (1920, 1080))]
+)
+def test_short_sizes_of_jpeg_xl(tmp_path: Path, bits: int, size: tuple[int, int]) -> None:
+    (tmp_path / "a").write_bytes(b"\xff\x0a" + bits.to_bytes(14, "little"))
+    values = understood(header.extract(str(tmp_path / "a")))
+    assert (values["picture.width"], values["picture.height"]) == size
 
 
 def test_the_profile_that_imagemagick_writes_is_read(tmp_path: Path) -> None:
