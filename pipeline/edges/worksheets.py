@@ -42,7 +42,7 @@ def _of_workbook(data: bytes) -> list[list[str]]:
         for name in book.sheet_names:
             rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
             if rows:
-                return [[_text(cell) for cell in row] for row in rows[:ROWS_MAX]]
+                return [[text_of_cell(cell) for cell in row] for row in rows[:ROWS_MAX]]
     except python_calamine.PasswordError as error:
         raise Unreadable("The workbook is locked with a password", zh="工作簿设有密码") from error
     except (python_calamine.CalamineError, ValueError, OSError) as error:
@@ -50,7 +50,8 @@ def _of_workbook(data: bytes) -> list[list[str]]:
     raise Unreadable("The workbook is empty", zh="工作簿是空的")
 
 
-def _text(cell: Any) -> str:
+def text_of_cell(cell: Any) -> str:
+    """As a person reads it: whole numbers without a point, days without midnight."""
     match cell:
         case bool():
             return "1" if cell else "0"
@@ -95,7 +96,7 @@ def _joined(value: Any) -> str:
         return "；".join(_joined(one) for one in value)
     if isinstance(value, dict):
         return " | ".join(_joined(one) for one in value.values())
-    return _text(value)
+    return text_of_cell(value)
 
 
 def _decoded(data: bytes) -> str:

@@ -17,9 +17,7 @@ from pipeline.records import Original
 from pipeline.stage import Extractor
 from pipeline.writings import Header, header_of, rows_of
 
-FORMATS: Final = ("pdf", "docx", "text")
-# Kept, and not read.
-UNREAD: Final = ("ole", "rtf", "odf", "ofd", "xlsx", "pptx")
+FORMATS: Final = ("pdf", "docx", "text", "ole", "rtf", "odf", "ofd", "xlsx", "pptx")
 NOT_READ: Final[CaveatRow] = (
     "text_not_read",
     "The text of this kind of document is not read here, so words in it are not found; save it as PDF or DOCX too, and "
@@ -66,7 +64,7 @@ def _caveats(writing: Writing) -> Iterator[CaveatRow]:
 
 
 def _reads(original: Original) -> bool:
-    return original.kind == "document" and original.format in FORMATS + UNREAD
+    return original.kind == "document" and original.format in FORMATS
 
 
-EXTRACTOR = Extractor(name="written", version=2, reads=_reads, extract=extract)
+EXTRACTOR = Extractor(name="written", version=3, reads=_reads, extract=extract)
