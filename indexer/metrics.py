@@ -17,7 +17,7 @@ Sample = tuple[Mapping[str, str], float]
 
 
 def text(data: Mapping[str, Any], counters: Mapping[str, Mapping[str, float]]) -> str:
-    """Every metric with its help and type. counters: as `workload.counters` gives them."""
+    """Every metric with its help and type. counters: as `workload.Counters` gives them."""
     plain = (line for metric in _metrics(data, counters) for line in _lines(*metric))
     return "".join((*plain, *_durations(data["workers"])))
 
@@ -48,7 +48,7 @@ def _metrics(
 
     states = [({"stage": stage, "state": state}, by[state]) for stage, by in sorted(counters.items())
               for state in ("waiting", "running", "done", "failed", "cancelled") if state in by]  # fmt: skip
-    yield "tasks", "Jobs by stage and state, as they are now.", "gauge", states
+    yield "tasks", "Jobs by stage and state; one that was done twice is one.", "gauge", states
     ended = "seconds since 1970"
     yield "task_success_timestamp_seconds", f"When the last job ended well, {ended}.", "gauge", of_stages("success_s")
     yield "task_error_timestamp_seconds", f"When the last job failed, {ended}.", "gauge", of_stages("error_s")
