@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 from indexer.case_file import CaseFile, Written
-from indexer.coverage import Shown, Steps, ends_of
+from indexer.coverage import Shown, Steps, ends_of, parts_of
 from pipeline.records import Activity
 
 Code = Literal[
@@ -104,7 +104,8 @@ def _of_record(
     if record.from_at is None:
         return
     first, last = record.from_at, record.to_at or record.from_at
-    beside = [one for one in shown if one.from_at <= last and one.to_at >= first]
+    parts = [part for one in shown for part in parts_of(one)]
+    beside = [one for one in parts if one.from_at <= last and one.to_at >= first]
     if not beside:
         step = rules.of(record.kind or record.name)
         if step.required != "some":
@@ -181,9 +182,12 @@ def _two_places(own: Sequence[Activity], every: Sequence[Activity]) -> Iterator[
 
 
 def _away_s(one: Shown, first: datetime, last: datetime) -> float:
-    """Seconds by which it lies beside this time; 0 for what its clock and the writing leave open."""
-    apart_s = max((first - one.to_at).total_seconds(), (one.from_at - last).total_seconds())
-    return apart_s if apart_s > one.uncertainty_s + WRITTEN_S else 0.0
+    """Seconds by which all that it shows lies beside this time; 0 for what its clock and the writing leave open."""
+    away_s = []
+    for part in parts_of(one):
+        apart_s = max((first - part.to_at).total_seconds(), (part.from_at - last).total_seconds())
+        away_s.append(apart_s if apart_s > part.uncertainty_s + WRITTEN_S else 0.0)
+    return min(away_s)
 
 
 def _clock(at: datetime) -> str:

@@ -194,7 +194,7 @@ def coverage_of(
     """
     first, last = ends_of(activity)
     # A moment, too, is covered by what touches it.
-    parts = [part for one in recordings for part in _parts(one)]
+    parts = [part for one in recordings for part in parts_of(one)]
     touching = [one for one in parts if one.from_at <= last and one.to_at >= first]
     shown = sorted(touching, key=lambda one: (one.from_at, one.to_at))
     step = rules.of(activity.step)
@@ -258,7 +258,7 @@ def _explained(
         yield from (*pieces[:-1], replace(pieces[-1], to_at=gap.to_at))
 
 
-def _parts(one: Shown) -> Iterator[Shown]:
+def parts_of(one: Shown) -> Iterator[Shown]:
     """The recording between the steps of its own clock: whether what follows a step follows at once is not known.
 
     What steps ahead within the file's length leaves a hole; any other step is a moment.

@@ -1,8 +1,8 @@
 """A case in time: what was done, what is written, and what each device shows, as lanes on corrected time. Pure.
 
-A lane is one picture or sound of one device. What lies between the files of a recording is a gap of its lane; what no
-device shows of a duty is a gap of the lane of activities. Not covered: originals whose time is not known; they are
-counted.
+A lane is one picture or sound of one device. What lies between the files of a recording, and what a clock left out
+inside a file, is a gap of its lane; what no device shows of a duty is a gap of the lane of activities. Not covered:
+originals whose time is not known; they are counted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from indexer.coverage import Shown, ends_of
+from indexer.coverage import Shown, ends_of, parts_of
 from indexer.review import Review
 from pipeline.edges.registers import Linked
 from pipeline.recordings import Recording, Seam, Segment
@@ -128,12 +128,28 @@ def _proposed(review: Review) -> frozenset[str]:
 def _device(
     name: str, recordings: Sequence[Recording], shown: Mapping[str, Shown], proposed: Collection[str]
 ) -> Lane:  # fmt: skip
-    files = [one.original for each in recordings for one in each.segments]
-    stretches = sorted(
-        (_stretch(shown[one], one in proposed) for one in files if one in shown), key=lambda one: one.from_at
+    files = [shown[one.original] for each in recordings for one in each.segments if one.original in shown]
+    stretches = (_stretch(part, one.original in proposed) for one in files for part in parts_of(one))
+    holes = [hole for each in recordings for hole in _holes(each)]
+    holes += [hole for one in files for hole in _steps(one)]
+    return Lane(
+        kind="device", name=name, stretches=tuple(sorted(stretches, key=lambda one: one.from_at)), holes=tuple(holes)
     )
-    holes = tuple(hole for each in recordings for hole in _holes(each))
-    return Lane(kind="device", name=name, stretches=tuple(stretches), holes=holes)
+
+
+def _steps(one: Shown) -> Iterator[Hole]:
+    """Where its own clock steps inside the file: a hole of some length, or a moment."""
+    parts = list(parts_of(one))
+    for part, following in zip(parts, [*parts[1:], None], strict=True):
+        if following is None and part.to_at == one.to_at:
+            return
+        at_s = part.begins_s + (part.to_at - part.from_at).total_seconds()
+        by_s = following.stepped_s if following else next(by_s for step_s, by_s in one.steps if step_s >= at_s - 0.001)
+        yield Hole(
+            kind="clock_step", from_at=part.to_at, to_at=following.from_at if following else one.to_at,
+            why=f"At {at_s:.0f} s of {one.name} its clock steps {abs(by_s):.0f} s {'ahead' if by_s > 0 else 'back'}",
+            why_zh=f"{one.name} 第 {at_s:.0f} 秒处时钟向{'前' if by_s > 0 else '后'}跳 {abs(by_s):.0f} 秒",
+        )  # fmt: skip
 
 
 def _stretch(one: Shown, is_proposed: bool) -> Stretch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -88,3 +89,10 @@ def test_nobody_is_at_two_places_at_once():
     assert codes(activities=[own], others=[act(40, 60, "B1", people=("李",), place="乙")]) == []
     assert codes(activities=[own], others=[act(30, 60, "B1", people=("李",), place="甲")]) == []
     assert codes(activities=[own, other]) == ["person_at_two_places"]
+
+
+def test_what_a_clock_left_out_inside_a_file_speaks_for_nothing():
+    stepping = replace(film(0, 60), steps=((600.0, 2400.0),))  # nothing from 10 to 50
+    record = Written(original="d", name="询问笔录.pdf", kind="询问笔录", from_at=at(20), to_at=at(40))
+    assert codes(shown=[film(0, 60)], written=[record]) == []
+    assert codes(shown=[stepping], written=[record]) == ["record_without_footage"]

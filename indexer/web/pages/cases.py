@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse, Response
 from indexer import case_json
 from indexer.case_file import keys_of
 from indexer.caseload import Caseload, caseload_of, is_there
-from indexer.coverage import Shown
+from indexer.coverage import Shown, parts_of
 from indexer.document import passages_of
 from indexer.looked import looked_at, of_facts
 from indexer.masking import masked
@@ -369,15 +369,20 @@ def _beside(review: Review) -> dict[str, list[tuple[Shown, float, int]]]:
     begins in it, and how many files there are.
     """
     found = {}
+    parts = sorted((part for one in review.file.shown for part in parts_of(one)), key=lambda part: part.from_at)
     for one in review.file.written:
         if one.from_at:
             last = one.to_at or one.from_at
             by_device: dict[str, list[Shown]] = {}
-            for shown in sorted(review.file.shown, key=lambda shown: shown.from_at):
+            for shown in parts:
                 if shown.from_at <= last and shown.to_at >= one.from_at:
                     by_device.setdefault(shown.device or shown.original, []).append(shown)
             found[one.original] = [
-                (its[0], its[0].begins_s + max(0.0, (one.from_at - its[0].from_at).total_seconds()), len(its))
+                (
+                    its[0],
+                    its[0].begins_s + max(0.0, (one.from_at - its[0].from_at).total_seconds()),
+                    len({each.original for each in its}),
+                )
                 for its in by_device.values()
             ]
     return found
@@ -397,7 +402,8 @@ def _readings(visit: Visit, review: Review, known: Known | None) -> list[Reading
 
 
 def _showing(review: Review, at: datetime) -> tuple[tuple[Shown, float], ...]:
-    found = [one for one in review.file.shown if one.from_at <= at <= one.to_at]
+    parts = (part for one in review.file.shown for part in parts_of(one))
+    found = [one for one in parts if one.from_at <= at <= one.to_at]
     found.sort(key=lambda one: (one.uncertainty_s, one.from_at))
     return tuple((one, one.begins_s + (at - one.from_at).total_seconds()) for one in found[:_CAMERAS])
 
