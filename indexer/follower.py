@@ -70,6 +70,8 @@ class FollowedCatalog(Protocol):
 
     def changed_after(self, seq: int, limit: int) -> list[tuple[int, str]]: ...
 
+    def count_changed_after(self, seq: int) -> int: ...
+
     def known_of_many(self, ids: Sequence[str], *, filed: bool = False) -> list[Known]: ...
 
     def head(self) -> int: ...
@@ -325,7 +327,7 @@ class Follower:
                 told |= {"documents": stats.documents, "seq": stats.seq, "bytes": stats.size_bytes}
             except IndexDamaged as error:
                 told["fault"] = str(error)
-        told["behind"] = len(self._catalog.changed_after(told["seq"], _MOST_COUNTED))
+        told["behind"] = self._catalog.count_changed_after(told["seq"])
         building = self.building()
         told["building"] = {"done": building[0], "total": building[1]} if building else None
         return told
@@ -337,9 +339,9 @@ class Follower:
         thorough: documents are counted too, beside the changes that were not followed yet.
         """
         try:
-            behind = len(self._catalog.changed_after(self._index().seq(), _MOST_COUNTED))
+            behind = self._catalog.count_changed_after(self._index().seq())
         except IndexDamaged:
-            behind = len(self._catalog.changed_after(0, _MOST_COUNTED))
+            behind = self._catalog.count_changed_after(0)
         self.follow()
         return {"behind": behind, "missing": self._restore() if thorough else 0}
 

@@ -57,9 +57,10 @@ def _look(home: Home, house: House) -> None:
     time, today = home.settings.time, home.catalog.now().astimezone(zone_of(home.settings)).date()
     from_on, to_on = interval_said("", "", today)
     from_on = min(from_on, today.replace(month=1, day=1))
-    # Whoever asks is told what is wrong.
+    # Whoever asks is told what is wrong; one of both does not keep the other from being looked at.
     with contextlib.suppress(CasereelError):
         numbering.holes(home.catalog, name_profiles(home.settings.home))
+    with contextlib.suppress(CasereelError):
         evaluated(
             home.catalog, home.audit, home.settings.home, from_on=from_on, to_on=to_on, zone=time.zone,
             deadline_h=time.upload_deadline_h, seen=lambda ids: ids, hidden=(), kept=kept,

@@ -351,6 +351,12 @@ class Catalog:
                 found += [(row[0], row[1]) for row in connection.execute(rest)]
         return found
 
+    def count_changed_after(self, seq: int) -> int:
+        """How many originals changed after that number."""
+        query = sa.select(sa.func.count()).select_from(t.original).where(t.original.c.changed_seq > seq)
+        with self.snapshot() as connection:
+            return connection.execute(query).scalar_one()
+
     def changed_seq(self, original_id: str) -> int:
         """The change sequence of one original."""
         with self.snapshot() as connection:

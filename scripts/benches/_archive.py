@@ -110,6 +110,9 @@ class Numbered:
     def counts(self) -> dict[str, int]:
         return {"searchable": self._count}
 
+    def count_changed_after(self, seq: int) -> int:
+        return len(self.changed_after(seq, self.head()))
+
     def known_of_many(self, ids: Sequence[str], **_: bool) -> list[Known]:
         begun, cpu = time.perf_counter(), time.thread_time()
         made = [original_of(number, self._said.get(number, "")) for number in (int(one[1:]) for one in ids)]

@@ -74,6 +74,9 @@ class Hours:
         names = list(self._real)
         return [(one + 1, names[one] if one < len(names) else f"made {one - len(names)}") for one in range(seq, last)]
 
+    def count_changed_after(self, seq: int) -> int:
+        return len(self.changed_after(seq, self.head()))
+
     def known_of_many(self, ids: Sequence[str], *, with_data: bool = False) -> list[Known]:
         before_s = time.process_time()
         found = [_known(one, self._prints(one) if with_data else ()) for one in ids]

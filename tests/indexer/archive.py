@@ -151,6 +151,9 @@ class Archive:
         with self._lock:
             return sorted((changed, name) for name, changed in self._changed.items() if changed > seq)[:limit]
 
+    def count_changed_after(self, seq: int) -> int:
+        return len(self.changed_after(seq, 1_000_000))
+
     def known_of_many(self, ids: Sequence[str], **_: bool) -> list[Known]:
         with self._lock:
             missing = [name for name in ids if name not in self._knowns]

@@ -14,6 +14,7 @@ from tests.indexer.web.asking import OWN, served
 from tests.samples import making
 from workers.bootstrap import Home, build_accession, build_accounts, build_jobs
 from workers.keeping import build_fixity
+from workers.serve import _look, house_of
 
 
 @pytest.fixture
@@ -60,3 +61,10 @@ def test_broken_custody_and_a_missing_backup_stand_on_the_page(sqlite_home: Home
     [incident] = json.loads(read("/api/status"))["incidents"]
     assert incident["original"] == receipt.original
     assert incident["opened_at"].endswith("Z")
+
+
+def test_what_is_wrong_with_numbers_keeps_no_statistics_from_being_looked_at(sqlite_home: Home) -> None:
+    (sqlite_home.settings.home / "filenames.toml").write_text("[[profile]]\nname = 1\n", encoding="utf-8")
+    house = house_of(sqlite_home)
+    _look(sqlite_home, house)
+    assert house.parts["evaluation"].tallies._known
