@@ -7,8 +7,11 @@ Words, whole values, stretches of time and what must not be there are one tsquer
 PostgreSQL 15 shape the searches: the planner does not see what fetching long tsvectors costs and would read every row,
 or all those of a month (sequential scans are discouraged, and a time beside words is no condition an index knows); with
 a limit it would walk the times for a rare word (matches are collected first); ranking fetches the tsvector of every
-match (only the latest few hundred are ranked). What is spoken, written on pages or read in pictures is most of a
-document: its words stand in the tsvector once, under their own field's sign, and `text` is asked for under each.
+match (only the latest few hundred are ranked). Whether words stand together is in no index: of the phrases that many
+documents had when the index was built, each document says by a lexeme whether it has them. Facets of many hits are
+counted here, by columns of their numbers held in memory: PostgreSQL would unpack the values row by row.
+What is spoken, written on pages or read in pictures is most of a document: its words stand in the tsvector once, under
+their own field's sign, and `text` is asked for under each.
 Not covered: phrases longer than half a part. Source: PostgreSQL 15, sections 8.11, 12.11 and 70.
 """
 
@@ -20,15 +23,19 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
-from itertools import repeat, zip_longest
+from itertools import islice, pairwise, repeat, zip_longest
 from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 import psycopg
 import sqlalchemy as sa
 
+from indexer.analysis import BREAK
 from indexer.contract import VERSION, Asked, Backend, Found, IndexDamaged, Match, Place, Stats, make_once, sweep_folders
 from indexer.tree import DOCUMENT_FLAG, FACET_FIELDS, All, During, Either, Exact, Node, Not, Words, parts_of, words_of
 from pipeline.edges import failpoint
@@ -40,7 +47,7 @@ if TYPE_CHECKING:
 
 KIND = "postgresql"
 # Goes up when the tables or the lexemes in them are others.
-_LAYOUT = 2
+_LAYOUT = 3
 # PostgreSQL's limits of a tsvector, a little below: places of one word, the last place, and bytes.
 MOST_PLACES, LAST_PLACE, MOST_BYTES = 255, 16_000, 900_000
 _NUMBERS = [str(place) for place in range(1, LAST_PLACE + 1)]
@@ -58,6 +65,9 @@ _FOLDED = {"transcript": "+", "document": "%", "ocr": "@"}
 _TEXT = "="
 # Stretches of time are lexemes too: of 8 ** level hours each. A document lies in a few of every level, or in too many.
 _STRETCH_MS, _LEVELS, _MOST_STRETCHES, _STRETCH = 3_600_000, 6, 16, "during"
+# Phrases of so many words at most are lexemes of their own where so large a share of the first documents had them,
+# counted in a sample of so many; also with one more word behind. Others are looked up by their words.
+_GRAM, _LONGEST_COMMON, _COMMON_SHARE, _COMMON_LEAST, _COMMON_OF, _MOST_COMMON = "gram", 8, 0.01, 10, 1_000, 5_000
 # What must be written otherwise in a tsvector, or cannot be held.
 _UNUSUAL = re.compile(r"['\\\0\ud800-\udfff]")
 # In the folder, so that a person who looks there knows where the index is.
@@ -85,8 +95,10 @@ CREATE TABLE mark (
 CREATE TABLE facet (
     number int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     field text NOT NULL, digest text NOT NULL, value text NOT NULL, UNIQUE (field, digest));
+CREATE TABLE common (tokens text[] PRIMARY KEY);
 CREATE TABLE document (
-    id text PRIMARY KEY, earliest bigint NOT NULL, latest bigint NOT NULL, during int8range, facets int[] NOT NULL,
+    id text PRIMARY KEY, number int GENERATED ALWAYS AS IDENTITY UNIQUE,
+    earliest bigint NOT NULL, latest bigint NOT NULL, during int8range, facets int[] NOT NULL,
     recording text NOT NULL, words tsvector NOT NULL);
 CREATE TABLE more (id text NOT NULL, words tsvector NOT NULL);
 CREATE INDEX more_id ON more (id);
@@ -113,6 +125,10 @@ class PostgresqlIndex:
         # A commit, and what was counted as it left the index.
         self._counts: tuple[str | None, dict[Node, int]] = (None, {})
         self._facets: tuple[str | None, dict[tuple[Node, tuple[str, ...]], _Facets]] = (None, {})
+        self._columns: _Columns | None = None
+        self._has_counted = False
+        # Phrases that documents have a lexeme of.
+        self._common: frozenset[tuple[str, ...]] = frozenset()
         self._staged: dict[str, Document | None] = {}
         try:
             make_once(place, self._make)
@@ -138,6 +154,8 @@ class PostgresqlIndex:
         with self._reading() as connection:
             found = connection.exec_driver_sql("SELECT version FROM mark").scalar()
             usable = connection.exec_driver_sql(_HAS_INDEXES, (self._schema,)).scalar()
+            if found == _version():
+                self._common = _common_in(connection)
         if found != _version():
             raise IndexDamaged(
                 f"The search index in schema {self._schema} is of version {found}, this program's is {_version()}",
@@ -171,7 +189,8 @@ class PostgresqlIndex:
             numbers = self._numbers_of(connection, documents)
             gone = connection.exec_driver_sql("DELETE FROM document WHERE id = ANY(%s)", (list(staged),)).rowcount
             connection.exec_driver_sql("DELETE FROM more WHERE id = ANY(%s)", (list(staged),))
-            _copy(connection, documents, numbers)
+            common = self._common or self._first_common(connection, documents)
+            _copy(connection, documents, numbers, common)
             connection.exec_driver_sql(
                 "UPDATE mark SET seq = %s, documents = documents + %s", (seq, len(documents) - gone)
             )
@@ -179,6 +198,18 @@ class PostgresqlIndex:
         failpoint.at("index.after_commit")
         with self._guard:
             self._numbers |= numbers
+        self._common = common
+
+    def _first_common(self, connection: sa.Connection, documents: Sequence[Document]) -> frozenset[tuple[str, ...]]:
+        """The phrases that many of the first documents of a new index have; all that follow are told by them too."""
+        if not self._place.is_building or len(documents) < _COMMON_OF:
+            return frozenset()
+        if connection.exec_driver_sql("SELECT documents FROM mark").scalar():
+            return frozenset()
+        found = common_phrases([document.words.get("text", ()) for document in documents])
+        cursor = connection.connection.driver_connection.cursor()  # type: ignore[union-attr]
+        cursor.executemany("INSERT INTO common VALUES (%s)", [(list(one),) for one in sorted(found)])
+        return found
 
     def _numbers_of(self, connection: sa.Connection, documents: Iterable[Document]) -> dict[tuple[str, str], int]:
         """The numbers of every facet value of these documents; new ones are given."""
@@ -232,30 +263,40 @@ class PostgresqlIndex:
 
     def search(self, asked: Asked) -> Found:
         key = (asked.node, asked.facets)
+        node = _by_common(asked.node, self._common)
         with self._reading() as connection:
             commit = connection.exec_driver_sql(_COMMIT).scalar()
             facets = self._facets[1].get(key) if self._facets[0] == commit else None
-            where = _Where(_spread(connection, asked.node))
-            conditions, values = where.scans(asked.node)
-            ranking = _ranking(asked)
-            is_counted = bool(asked.facets) and facets is None
-            statement = _statement(conditions, asked, is_ranked=bool(ranking), is_counted=is_counted)
-            values += [ranking, RANKED] if ranking else []
-            values += [] if asked.from_place is None else [asked.from_place]
-            values += [asked.limit, asked.offset, *([list(asked.facets)] if is_counted else [])]
-            rows = connection.exec_driver_sql(statement, tuple(values)).all()
-        hits = sorted((row for row in rows if row.said == "hit"), key=lambda row: row.amount)
-        [total] = [row.amount for row in rows if row.said == "total"]
-        if facets is None:
-            facets = {name: {} for name in asked.facets}
-            for row in rows:
-                if row.said == "facet":
-                    facets[row.name][row.value] = row.amount
-            if total >= _DEAR and asked.facets:
-                known = self._facets[1] if self._facets[0] == commit and len(self._facets[1]) < _REMEMBERED else {}
-                self._facets = (commit, known | {key: facets})
-        matches = tuple(Match(row.name, float(row.score), row.place, row.value) for row in hits)
-        return Found(hits=matches, total=total, facets=facets)
+            conditions, values = _Where(_spread(connection, node)).scans(node)
+            column = "earliest" if asked.sort == "time" else "latest"
+            numbers, places = _matching(connection, conditions, values, column)
+            hits = _hits(connection, asked, numbers, places)
+            if facets is None:
+                facets = self._counted(connection, commit, asked.facets, numbers)
+                if len(numbers) >= _DEAR and asked.facets:
+                    known = self._facets[1] if self._facets[0] == commit and len(self._facets[1]) < _REMEMBERED else {}
+                    self._facets = (commit, known | {key: facets})
+        return Found(hits=hits, total=len(numbers), facets=facets)
+
+    def _counted(
+        self, connection: sa.Connection, commit: str | None, names: tuple[str, ...], numbers: _Numbers
+    ) -> _Facets:
+        """field -> value -> documents. A process that counts many hits a second time holds the columns in memory."""
+        if not names or not len(numbers):
+            return {name: {} for name in names}
+        is_dear = len(numbers) >= _DEAR
+        if is_dear and (self._columns is not None or self._has_counted):
+            with self._guard:
+                columns = self._columns
+                if columns is None or columns.commit != commit:
+                    self._columns = columns = _columns_in(connection, commit, columns)
+            if (counted := columns.counted(names, numbers)) is not None:
+                return counted
+        self._has_counted = self._has_counted or is_dear
+        facets: _Facets = {name: {} for name in names}
+        for field, value, count in connection.exec_driver_sql(_COUNTED, (numbers.tolist(), list(names))):
+            facets[field][value] = count
+        return facets
 
     def count(self, node: Node) -> int:
         """Remembered until the next commit, which writes the mark anew: this is counted with each search."""
@@ -263,7 +304,8 @@ class PostgresqlIndex:
             commit = connection.exec_driver_sql(_COMMIT).scalar()
             if self._counts[0] == commit and node in self._counts[1]:
                 return self._counts[1][node]
-            conditions, values = _Where(_spread(connection, node)).scans(node)
+            asked = _by_common(node, self._common)
+            conditions, values = _Where(_spread(connection, asked)).scans(asked)
             counted = " + ".join(f"(SELECT count(*) FROM document WHERE {one})" for one in conditions)
             statement = f"SELECT {counted}, ({_COMMIT})"
             [(count, commit)] = connection.exec_driver_sql(statement, tuple(values)).all()
@@ -281,6 +323,13 @@ def _version() -> str:
 
 
 _Facets = dict[str, dict[str, int]]
+_Numbers = npt.NDArray[np.int32]
+_Places = npt.NDArray[np.int64]
+_COUNTED = """
+SELECT f.field, f.value, c.count
+FROM (SELECT unnest(facets) AS number, count(*) AS count FROM document WHERE number = ANY(%s) GROUP BY 1) c
+JOIN facet f USING (number) WHERE f.field = ANY(%s)
+"""
 _HAS_LZ4 = "SELECT 'lz4' = ANY(enumvals) FROM pg_settings WHERE name = 'default_toast_compression'"
 _HAS_INDEXES = """
 SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -338,12 +387,17 @@ def _only(value: Any, place: Place) -> Any:
     return value
 
 
-def _copy(connection: sa.Connection, documents: Iterable[Document], numbers: Mapping[tuple[str, str], int]) -> None:
+def _copy(
+    connection: sa.Connection,
+    documents: Iterable[Document],
+    numbers: Mapping[tuple[str, str], int],
+    common: frozenset[tuple[str, ...]],
+) -> None:
     rest: list[tuple[str, str]] = []
     cursor = connection.connection.driver_connection.cursor()  # type: ignore[union-attr]
     with cursor.copy("COPY document (id, earliest, latest, during, facets, recording, words) FROM STDIN") as copy:
         for document in documents:
-            first, *others = literals_of(document)
+            first, *others = literals_of(document, common)
             facets = [numbers[value] for value in _facets_of(document)]
             copy.write_row(
                 (
@@ -400,11 +454,12 @@ def _quoted(plain: str) -> str:
     return "'" + _storable(plain).replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-def literals_of(document: Document) -> list[str]:
-    """The document as texts of tsvectors within PostgreSQL's limits; nearly always one."""
+def literals_of(document: Document, common: frozenset[tuple[str, ...]] = frozenset()) -> list[str]:
+    """The document as texts of tsvectors within PostgreSQL's limits; nearly always one. common: phrases to be told."""
     words = _signed_words(document.words)
     exact = {name: [_lexeme(name, value) for value in values] for name, values in document.exact.items()}
     exact[_STRETCH] = [_lexeme(_STRETCH, value) for value in _stretches_of(document)]
+    exact[_GRAM] = [_lexeme(_GRAM, " ".join(one)) for one in sorted(phrases_of(document.words.get("text", ()), common))]
     weight = sum(_weight(of) for held in (words, exact) for of in held.values())
     limit = MOST_BYTES // (len(words) + len(exact)) if weight > MOST_BYTES else MOST_BYTES
     columns = [[_placed(part) for part in _parts(tokens, limit)] for tokens in words.values()]
@@ -735,42 +790,173 @@ def _ranking(asked: Asked) -> str:
     return " | ".join(sorted(lexemes))
 
 
-def _statement(conditions: Sequence[str], asked: Asked, *, is_ranked: bool, is_counted: bool) -> str:
-    """One statement, so that hits, total and facets are of one moment."""
-    column, order, behind = {
-        "time": ("earliest", "ASC", ">="),
-        "-time": ("latest", "DESC", "<="),
-        "score": ("latest", "DESC", "<="),
-    }[asked.sort]
-    ranked = (
-        ", ranked AS (SELECT d.id, ts_rank(d.words, %s::tsquery, 1) AS score FROM document d "
-        "WHERE d.id = ANY(ARRAY(SELECT id FROM matching ORDER BY latest DESC, id LIMIT %s)))"
-        if is_ranked
-        else ""
+def _matching(
+    connection: sa.Connection, conditions: Sequence[str], values: Sequence[Any], column: str
+) -> tuple[_Numbers, _Places]:
+    """The numbers of all that match, and where each stands by time."""
+    matching = " UNION ALL ".join(f"SELECT number, {column} AS place FROM document WHERE {one}" for one in conditions)
+    asked = f"SELECT string_agg(int4send(number), ''), string_agg(int8send(place), '') FROM ({matching}) AS matching"
+    with connection.connection.driver_connection.cursor(binary=True) as cursor:  # type: ignore[union-attr]
+        [(numbers, places)] = cursor.execute(asked, values).fetchall()
+    return np.frombuffer(numbers or b"", ">i4").astype(np.int32), np.frombuffer(places or b"", ">i8").astype(np.int64)
+
+
+def _hits(connection: sa.Connection, asked: Asked, numbers: _Numbers, places: _Places) -> tuple[Match, ...]:
+    """The hits that are shown, of these."""
+    column, order = ("earliest", "ASC") if asked.sort == "time" else ("latest", "DESC")
+    signed = places if order == "ASC" else -places
+    if asked.from_place is not None:
+        is_behind = signed >= (asked.from_place if order == "ASC" else -asked.from_place)
+        numbers, signed = numbers[is_behind], signed[is_behind]
+    ranking, wanted = _ranking(asked), asked.offset + asked.limit
+    chosen = _foremost(numbers, signed, max(wanted, RANKED) if ranking else wanted)
+    if not asked.limit or not len(chosen):
+        return ()
+    score = "CASE WHEN nth <= %s THEN ts_rank(words, %s::tsquery, 1) ELSE 0 END" if ranking else "0"
+    rows = connection.exec_driver_sql(
+        f"SELECT id, {score} AS score, place, recording FROM (SELECT id, {column} AS place, recording, words, "
+        f"row_number() OVER (ORDER BY {column} {order}, id) AS nth FROM document WHERE number = ANY(%s)) AS chosen "
+        f"ORDER BY score DESC, place {order}, id LIMIT %s OFFSET %s",
+        (*((RANKED, ranking) if ranking else ()), chosen.tolist(), asked.limit, asked.offset),
     )
-    score = "coalesce(r.score, 0)" if is_ranked else "0.0"
-    joined = "matching m LEFT JOIN ranked r USING (id)" if is_ranked else "matching m"
-    matching = " UNION ALL ".join(
-        f"SELECT id, earliest, latest, facets, recording FROM document WHERE {one}" for one in conditions
+    has_place = asked.sort != "score"
+    return tuple(Match(row.id, float(row.score), row.place if has_place else 0, row.recording) for row in rows)
+
+
+def _foremost(numbers: _Numbers, places: _Places, wanted: int) -> _Numbers:
+    """Those at the so many lowest places, and others at the last of these places."""
+    if len(numbers) <= wanted or not wanted:
+        return numbers if wanted else numbers[:0]
+    foremost: _Numbers = numbers[places <= np.partition(places, wanted - 1)[wanted - 1]]
+    return foremost
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The numbers of facet values by document, as one commit left them.
+
+    documents: the numbers of the documents, ascending; a document that was changed has another number since, so those
+    that are there no more do no harm. owners: the place among these that each of `values` belongs to, ascending.
+    names: number -> field and value.
+    """
+
+    commit: str | None
+    documents: _Numbers
+    owners: _Numbers
+    values: _Numbers
+    names: Mapping[int, tuple[str, str]]
+
+    def counted(self, wanted: Iterable[str], numbers: _Numbers) -> _Facets | None:
+        """field -> value -> how many of these documents have it; None where some are not held: seen before a change."""
+        places = np.minimum(np.searchsorted(self.documents, numbers), max(len(self.documents) - 1, 0))
+        if not len(self.documents) or not np.array_equal(self.documents[places], numbers):
+            return None
+        is_meant = np.zeros(len(self.documents), dtype=bool)
+        is_meant[places] = True
+        counts = np.bincount(self.values[is_meant[self.owners]])
+        facets: _Facets = {name: {} for name in wanted}
+        for number in np.flatnonzero(counts).tolist():
+            field, value = self.names[number]
+            if field in facets:
+                facets[field][value] = int(counts[number])
+        return facets
+
+
+def _columns_in(connection: sa.Connection, commit: str | None, before: _Columns | None) -> _Columns:
+    """The columns as this transaction sees them; what was read before stays."""
+    empty = np.zeros(0, dtype=np.int32)
+    known = before or _Columns(None, empty, empty, empty, {})
+    last = int(known.documents[-1]) if len(known.documents) else 0
+    with connection.connection.driver_connection.cursor(binary=True) as cursor:  # type: ignore[union-attr]
+        [(documents,)] = cursor.execute(
+            "SELECT string_agg(int4send(number), '') FROM document WHERE number > %s", (last,)
+        ).fetchall()
+        [(pairs,)] = cursor.execute(
+            "SELECT string_agg(int4send(d.number) || int4send(v), '') FROM document d, unnest(d.facets) v "
+            "WHERE d.number > %s",
+            (last,),
+        ).fetchall()
+    fresh = np.sort(np.frombuffer(documents or b"", ">i4").astype(np.int32))
+    read = np.frombuffer(pairs or b"", ">i4").astype(np.int32).reshape(-1, 2)
+    owners = (np.searchsorted(fresh, read[:, 0]) + len(known.documents)).astype(np.int32)
+    newest = max(known.names, default=0)
+    rows = connection.exec_driver_sql("SELECT number, field, value FROM facet WHERE number > %s", (newest,))
+    return _Columns(
+        commit,
+        np.concatenate([known.documents, fresh]),
+        np.concatenate([known.owners, owners]),
+        np.concatenate([known.values, read[:, 1]]),
+        {**known.names, **{row.number: (row.field, row.value) for row in rows}},
     )
-    from_place = "" if asked.from_place is None else f"WHERE m.{column} {behind} %s"
-    counted = (
-        """
-        UNION ALL SELECT 'facet', f.field, f.value, NULL, NULL, c.count
-            FROM (SELECT unnest(facets) AS number, count(*) AS count FROM matching GROUP BY 1) c
-            JOIN facet f USING (number) WHERE f.field = ANY(%s)"""
-        if is_counted
-        else ""
-    )
-    return f"""
-        WITH matching AS MATERIALIZED ({matching}){ranked}
-        , shown AS (
-            SELECT m.id, {score} AS score, m.{column} AS place, m.recording FROM {joined} {from_place}
-            ORDER BY score DESC, place {order}, id LIMIT %s OFFSET %s)
-        SELECT 'hit' AS said, id AS name, recording AS value, score,
-            shown.place{" * 0" if asked.sort == "score" else ""} AS place,
-            row_number() OVER (ORDER BY score DESC, shown.place {order}, id) AS amount FROM shown
-        UNION ALL SELECT 'total', NULL, NULL, NULL, NULL, count(*) FROM matching{counted}"""
+
+
+def common_phrases(texts: Sequence[Sequence[str]]) -> frozenset[tuple[str, ...]]:
+    """The phrases that many of these texts have, told by a sample of them; none that reaches over a break."""
+    some = texts[:: max(1, len(texts) // _COMMON_OF)]
+    least = max(_COMMON_LEAST, round(len(some) * _COMMON_SHARE))
+    single = Counter(token for text in some for token in set(text))
+    before: set[tuple[str, ...]] = {(token,) for token, count in single.items() if count >= least and token != BREAK}
+    found: dict[tuple[str, ...], int] = {}
+    for length in range(2, _LONGEST_COMMON + 1):
+        # No phrase is commoner than its parts.
+        counts = Counter(
+            one for text in some for one in set(_runs(text, length)) if one[:-1] in before and one[1:] in before
+        )
+        common = {one: count for one, count in counts.items() if count >= least}
+        before = set(common)
+        found |= common
+    ordered = sorted(found, key=lambda one: (-found[one], one))
+    return frozenset(ordered[:_MOST_COMMON])
+
+
+def phrases_of(text: Sequence[str], common: frozenset[tuple[str, ...]]) -> set[tuple[str, ...]]:
+    """Those of the common phrases that the text has, and each with the number or Latin word behind it.
+
+    So a beginning behind a common phrase is the beginning of a lexeme: `DSJ-A7-0042*`.
+    """
+    found: set[tuple[str, ...]] = set()
+    begun = [place for place, pair in enumerate(pairwise(text)) if pair in common] if common else []
+    length = 2
+    while begun:
+        found.update(tuple(text[place : place + length]) for place in begun)
+        longer = [(place, tuple(text[place : place + length + 1])) for place in begun]
+        found.update(one for _, one in longer if len(one) > length and _is_latin(one[-1]))
+        # What is common begins with what is: the commonest were chosen, of those as common the shorter.
+        begun = [place for place, one in longer if len(one) > length and one in common]
+        length += 1
+    return found
+
+
+def _is_latin(token: str) -> bool:
+    """Whether it is a number or begins with a letter without marks."""
+    return token[:1].isascii() and token[:1].isalnum()
+
+
+def _runs(text: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
+    """So many words that follow one another, from each word on."""
+    return zip(*(islice(text, start, None) for start in range(length)), strict=False)
+
+
+def _common_in(connection: sa.Connection) -> frozenset[tuple[str, ...]]:
+    return frozenset(tuple(tokens) for (tokens,) in connection.exec_driver_sql("SELECT tokens FROM common"))
+
+
+def _by_common(node: Node, common: frozenset[tuple[str, ...]]) -> Node:
+    """The same question, asking for the lexeme of a phrase where there is one."""
+    match node:
+        case Words(tokens, False, "text") if tokens in common:
+            return Exact(_GRAM, " ".join(tokens))
+        case Words([*first, last], True, "text") if tuple(first) in common and _is_latin(last):
+            whole = " ".join((*first, last))
+            return Exact(_GRAM, whole, is_prefix=True) if len(whole) <= _KEPT else node
+        case All(parts):
+            return All(tuple(_by_common(part, common) for part in parts))
+        case Either(parts):
+            return Either(tuple(_by_common(part, common) for part in parts))
+        case Not(part):
+            return Not(_by_common(part, common))
+        case _:
+            return node
 
 
 def _sweep(kind: str, kept: Place) -> None:

@@ -13,6 +13,7 @@ scripts/bench search --keep=FOLDER                      the index is left there,
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import multiprocessing
 import resource
@@ -31,17 +32,17 @@ from typing import Any
 import _archive
 from _server import server
 
-from indexer.access import Reviewer
-from indexer.contract import SearchIndex
+from indexer.access import Reviewer, visible
+from indexer.contract import Asked, SearchIndex
 from indexer.follower import Follower
 from indexer.query import parse
-from indexer.search import Filters, search
-from indexer.tree import Node
+from indexer.search import MOST_VALUES, Filters, search
+from indexer.tree import FACET_FIELDS, All, Node
 
 COUNTS = {"tantivy": 10_000, "postgresql": 10_000, "whoosh": 2_000}
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 ZONE = "Asia/Shanghai"
-QUERIES, CHANGES = 60, 30
+QUERIES, CHANGES = 60, 200
 
 
 def measure() -> Iterator[dict[str, Any]]:
@@ -49,7 +50,8 @@ def measure() -> Iterator[dict[str, Any]]:
     `raw_p95_ms`, `ratio`, and `cpu_ms` (the mean that this process took, without a database's).
 
     `build`: `documents_s`, `cpu_s`, `raw_cpu_s` (the engine's share), `rss_mb` (the files it maps included),
-    `own_mb` (without them), `bytes`; `one change`: from the catalog to being found.
+    `own_mb` (without them), `bytes`; `one change`: from the catalog to being found, while another process asks all the
+    others.
     """
     arguments = sys.argv[1:]
     asked = [int(arguments[place + 1]) for place, one in enumerate(arguments) if one == "--documents"]
@@ -127,7 +129,35 @@ def _measured(backend: str, count: int, folder: Path, address: str, server_pid: 
         follower.follow()
         assert index.count(parse(f"改变{number}", today=NOW.date(), zone=ZONE).node) >= 1
 
-    yield {"class": "one change", **told(change, range(CHANGES)), "rss_mb": _peak_mb()}
+    with _asked_meanwhile(backend, count, folder, address):
+        row = told(change, range(CHANGES))
+    yield {"class": "one change", **row, "rss_mb": _peak_mb()}
+
+
+@contextlib.contextmanager
+def _asked_meanwhile(backend: str, count: int, folder: Path, address: str) -> Iterator[None]:
+    """Another process searches while the block runs."""
+    context = multiprocessing.get_context("spawn")
+    begun, stop = context.Event(), context.Event()
+    process = context.Process(target=_ask, args=(backend, count, folder, address, begun, stop))
+    process.start()
+    begun.wait(60)
+    try:
+        yield
+    finally:
+        stop.set()
+        process.join()
+
+
+def _ask(backend: str, count: int, folder: Path, address: str, begun: Any, stop: Any) -> None:
+    follower = Follower(_archive.Numbered(count), folder / "index", backend, database=address)
+    seen, texts = visible(Reviewer("t", "reviewer")), [text for some in _queries(count).values() for text in some]
+    for text in itertools.cycle(Random(3).sample(texts, len(texts))):
+        node = All((parse(text, today=NOW.date(), zone=ZONE).node, seen))
+        follower.search(Asked(node=node, facets=FACET_FIELDS, most_values=MOST_VALUES))
+        begun.set()
+        if stop.wait(0.02):
+            return
 
 
 def _build(follower: Follower, catalog: _archive.Numbered, server_pid: int | None) -> dict[str, Any]:

@@ -781,6 +781,64 @@ def test_facets_that_were_counted_before_are_counted_anew_after_a_commit(
     assert counted == [1, 1, 2, 2, 3, 3]
 
 
+@pytest.mark.postgres
+def test_phrases_that_many_documents_have_are_found_by_their_lexemes_as_by_their_words(
+    tmp_path: Path, postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from indexer.backends import postgresql_index
+
+    (tmp_path / DATABASE).write_text(postgres)
+    for name, value in {"_COMMON_OF": 50, "_COMMON_SHARE": 0.3, "_COMMON_LEAST": 5, "_DEAR": 1}.items():
+        monkeypatch.setattr(postgresql_index, name, value)
+    chance, letters = Random(5), "检查油罐车门"
+
+    def drawn(count: int) -> list[Document]:
+        return [
+            document(
+                f"d{chance.randint(0, 99)}",
+                " ".join(
+                    (
+                        "".join(chance.choices(letters, (9, 7, 5, 3, 2, 1), k=chance.randint(2, 30))),
+                        f"DSJ-A7-0{chance.randint(1, 999)}",
+                        *(["检查"] * chance.randint(0, 3)),
+                    )
+                ),
+                kind=chance.choice(["video", "photo"]),
+                device=tuple(chance.sample(["甲", "乙", "丙"], chance.randint(0, 3))),
+            )
+            for _ in range(count)
+        ]
+
+    index = backend_named("postgresql").open(replace(place_in(tmp_path), is_building=True))
+    put(index, *drawn(80), seq=1)
+    put(index, *drawn(30), seq=2)
+    index.finish()
+    index.close()
+    by_lexemes, by_words, writing = (opened(backend_named("postgresql"), tmp_path) for _ in range(3))
+    common = by_lexemes._common  # type: ignore[attr-defined]
+    assert len(max(common, key=len)) > 2
+    assert not any(analysis.BREAK in one for one in common)
+    by_words._common = frozenset()  # type: ignore[attr-defined]
+    asked_otherwise = 0
+    for turn in range(60):
+        if turn % 10 == 9:
+            put(writing, *drawn(5), seq=turn)
+        text = chance.choice(
+            ["".join(chance.choices(letters[:4], k=chance.randint(2, 5))), f"DSJ-A7-{turn % 12}", "A7"]
+        )
+        one = replace(words(text), last_is_prefix=text.isascii())
+        other = words("".join(chance.choices(letters, k=2)))
+        node: Node = [All((one,)), All((other, Not(one))), Either((one, other))][turn % 3]
+        asked_otherwise += postgresql_index._by_common(node, common) != node
+        for sort in ("score", "time"):
+            asked = Asked(node=node, sort=sort, limit=30, facets=("kind", "device"))  # type: ignore[arg-type]
+            found, expected = by_lexemes.search(asked), by_words.search(asked)
+            assert (found.hits, found.total, found.facets) == (expected.hits, expected.total, expected.facets), asked
+            counted = [by_words.count(All((node, Exact("device", name)))) for name in "甲乙丙"]
+            assert [found.facets["device"].get(name, 0) for name in "甲乙丙"] == counted
+    assert asked_otherwise > 10
+
+
 def test_the_best_of_many_are_told_by_a_word_of_each_phrase_as_by_the_phrases(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
