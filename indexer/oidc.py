@@ -2,13 +2,15 @@
 
 A sign-in that has begun is kept in this process, for one process serves the pages: its state, nonce and PKCE verifier
 never leave it but for what the service must see. It holds for a few minutes, once, and in the browser where it began.
-What the service claims of a person gives their role and unit anew at each sign-in. Source: OpenID Connect Core 1.0,
-3.1; RFC 7636; RFC 9700 (state bound to the browser, exact issuer).
+What the service claims of a person gives their role and unit anew at each sign-in. Who signs out here signs out there
+too, where the service names an address for that; for this its ID token is kept as long as the process. Source: OpenID
+Connect Core 1.0, 3.1; RFC 7636; RFC 9700 (state bound to the browser, exact issuer); RP-Initiated Logout 1.0, 2.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import re
 import secrets
@@ -34,6 +36,10 @@ BACK: Final = "/sign-in/oidc/back"
 HOLDS: Final = timedelta(minutes=10)
 # So many may have begun at a time; who began first is forgotten.
 KNOWN: Final = 10_000
+# Of so many sessions it is known how they end at the service; of others it is asked without their ID token.
+SESSIONS: Final = 1_000
+# What the service gives back with a browser that signed out there.
+LEFT: Final = "left"
 # Whom an event names where nobody is known yet.
 NOBODY: Final = "oidc"
 UNTRUE: Final = {
@@ -65,6 +71,8 @@ class OidcSignIns:
         _require_usable(settings)
         self._settings, self._accounts, self._now = settings, accounts, now
         self._begun: OrderedDict[str, Begun] = OrderedDict()
+        # Digest of a session's token -> where it ends at the service, and the ID token.
+        self._there: OrderedDict[str, tuple[str, str]] = OrderedDict()
         self._lock = threading.Lock()
 
     def begin(self, base: str, next: str) -> tuple[str, str]:
@@ -81,7 +89,7 @@ class OidcSignIns:
         state, browser, verifier = (secrets.token_urlsafe(48) for _ in range(3))
         begun = Begun(
             provider=found, browser=_digest(browser), nonce=secrets.token_urlsafe(32), verifier=verifier,
-            redirect=(said.address or base).rstrip("/") + BACK, next=next, until_at=self._now() + HOLDS,
+            redirect=self._back(base), next=next, until_at=self._now() + HOLDS,
         )  # fmt: skip
         with self._lock:
             self._begun[_digest(state)] = begun
@@ -92,7 +100,7 @@ class OidcSignIns:
             "scope": " ".join(dict.fromkeys(["openid", *said.scope.split()])), "state": state, "nonce": begun.nonce,
             "code_challenge": _challenge(verifier), "code_challenge_method": "S256",
         }  # fmt: skip
-        return f"{found.authorization}{'&' if '?' in found.authorization else '?'}{urlencode(asked)}", browser
+        return _with(found.authorization, asked), browser
 
     def finish(self, answer: Mapping[str, str], browser: str) -> tuple[str, str]:
         """(the session's token, where the person was going). answer: what the service gave their browser.
@@ -102,7 +110,7 @@ class OidcSignIns:
         begun = self._take(answer.get("state", ""), browser)
         code = self._code(answer)
         try:
-            claims = self._claims(begun, code)
+            id_token, claims = self._claims(begun, code)
         except TryAgain as error:
             raise self._refused(NOBODY, "service", error, **error.fields) from error
         except Untrue as error:
@@ -118,7 +126,32 @@ class OidcSignIns:
             _, token = self._accounts.enter(f"{begun.provider.issuer} {claims['sub']}", name, role, unit)
         except NotAllowed as error:
             raise self._refused(name[:100] or NOBODY, str(error.fields.get("reason", "")), error) from error
+        with self._lock:
+            self._there[_digest(token)] = begun.provider.end_session, id_token
+            while len(self._there) > SESSIONS:
+                self._there.popitem(last=False)
         return token, begun.next
+
+    def leave(self, token: str, base: str) -> str | None:
+        """Where the browser of this session goes to sign out at the service too; None where the service names no such
+        address, or does not answer. token: the session's; base: as for `begin`."""
+        said = self._settings
+        with self._lock:
+            where, id_token = self._there.pop(_digest(token), ("", ""))
+        if not id_token:
+            # Of a session that began before this process did.
+            with contextlib.suppress(TryAgain):
+                where = provider.discover(said.issuer, said.ca).end_session
+        if not where:
+            return None
+        asked = {
+            **({"id_token_hint": id_token} if id_token else {}), "client_id": said.client_id,
+            "post_logout_redirect_uri": self._back(base), "state": LEFT,
+        }  # fmt: skip
+        return _with(where, asked)
+
+    def _back(self, base: str) -> str:
+        return (self._settings.address or base).rstrip("/") + BACK
 
     def _take(self, state: str, browser: str) -> Begun:
         with self._lock:
@@ -145,7 +178,7 @@ class OidcSignIns:
             raise self._refused(NOBODY, "answer", refusal, detail=detail)
         return answer["code"]
 
-    def _claims(self, begun: Begun, code: str) -> dict[str, Any]:
+    def _claims(self, begun: Begun, code: str) -> tuple[str, dict[str, Any]]:
         said = self._settings
         fields = {
             "grant_type": "authorization_code", "code": code, "redirect_uri": begun.redirect,
@@ -153,10 +186,11 @@ class OidcSignIns:
         }  # fmt: skip
         token = provider.id_token_for(begun.provider, fields, said.client_id, self._secret(), said.ca)
         keys = provider.keys_of(begun.provider, said.ca)
-        return provider.claims_in(
+        claims = provider.claims_in(
             token, keys, issuer=begun.provider.issuer, client=said.client_id, nonce=begun.nonce,
             now_s=self._now().timestamp(),
         )  # fmt: skip
+        return token, claims
 
     def _secret(self) -> str:
         if not self._settings.client_secret_file:
@@ -220,6 +254,10 @@ def _require_usable(settings: OidcSettings) -> None:
             f"In [oidc.roles] a role is one of {', '.join(get_args(Role))}, not '{wrong[0]}'",
             zh=f"[oidc.roles] 中的角色须为 {'、'.join(get_args(Role))} 之一，而不是“{wrong[0]}”", found=wrong[0],
         )  # fmt: skip
+
+
+def _with(address: str, asked: Mapping[str, str]) -> str:
+    return f"{address}{'&' if '?' in address else '?'}{urlencode(asked)}"
 
 
 def _texts(claims: Mapping[str, Any], name: str) -> list[str]:

@@ -2,10 +2,10 @@
 
 OpenID Connect, authorisation code flow with PKCE. Nothing is asked before somebody signs in, and nothing is kept: keys
 are fetched for each sign-in, so a service that changes its keys needs no care here. No redirect is followed. Addresses
-are https, or http on this machine. Not covered: encrypted ID tokens, the userinfo endpoint, signing out there.
+are https, or http on this machine. Not covered: encrypted ID tokens, the userinfo endpoint, sessions that end there.
 
 Source: OpenID Connect Core 1.0, 3.1; OpenID Connect Discovery 1.0, 4; RFC 7636 (PKCE); RFC 8725 (algorithms by our
-choice and not the token's); RFC 6749, 2.3.1 (how the client says who it is).
+choice and not the token's); RFC 6749, 2.3.1 (how the client says who it is); OpenID Connect RP-Initiated Logout 1.0.
 """
 
 from __future__ import annotations
@@ -48,13 +48,15 @@ class Untrue(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Provider:
-    """What a sign-in service says of itself. auth: how clients may say who they are at its token endpoint."""
+    """What a sign-in service says of itself. auth: how clients may say who they are at its token endpoint;
+    end_session: where a browser goes to sign out there, '' where it names no address for that."""
 
     issuer: str
     authorization: str
     token: str
     keys: str
     auth: tuple[str, ...]
+    end_session: str = ""
 
 
 def is_allowed(url: str) -> bool:
@@ -81,10 +83,11 @@ def discover(issuer: str, ca: str = "") -> Provider:
     for address in addresses:
         if not is_allowed(address):
             raise _unusable(f"{address[:200]!r} is no https address")
-    auth = said.get("token_endpoint_auth_methods_supported")
+    auth, ending = said.get("token_endpoint_auth_methods_supported"), str(said.get("end_session_endpoint", ""))
     return Provider(
         issuer=issuer, authorization=addresses[0], token=addresses[1], keys=addresses[2],
         auth=tuple(map(str, auth)) if isinstance(auth, list) else ("client_secret_basic",),
+        end_session=ending if is_allowed(ending) else "",
     )  # fmt: skip
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Form
 from fastapi.responses import Response
 
-from indexer.web.desk import own_path
+from indexer.web.desk import Visit, own_path
 from indexer.web.visits import COOKIE, LANGUAGE, AnyVisit
 from pipeline.errors import BadInput, NotAllowed
 
@@ -42,14 +43,23 @@ def sign_in(visit: AnyVisit, name: Field = "", password: Field = "", next: Field
 
 @ROUTES.post("/sign-out")
 def sign_out(visit: AnyVisit) -> Response:
-    """The session is over; who came by the sign-in service is told that theirs over there is not."""
-    to = "/sign-in"
+    """The session is over; who came by the sign-in service goes on to end theirs there, or is told that it is not."""
+    response = visit.go("/sign-in")
     if visit.signed is not None:
         visit.house.accounts.sign_out(visit.signed)
-        to += "?left=service" if visit.signed.from_outside else ""
-    response = visit.go(to)
+        if visit.signed.from_outside:
+            response = _leave(visit)
     response.delete_cookie(COOKIE)
     return response
+
+
+def _leave(visit: Visit) -> Response:
+    left, signs = "/sign-in?left=service", visit.house.oidc
+    there = signs and signs.leave(visit.request.cookies.get(COOKIE, ""), str(visit.request.base_url))
+    if not there:
+        return visit.go(left)
+    # A page of ours that goes on, and no redirect: the policy of our forms lets them go nowhere else.
+    return replace(visit, signed=None).page("sign_out_on.html", there=there, back=left)
 
 
 @ROUTES.post("/language")

@@ -7,7 +7,7 @@ from typing import Final
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from indexer.oidc import BACK, HOLDS, OidcSignIns
+from indexer.oidc import BACK, HOLDS, LEFT, OidcSignIns
 from indexer.web.desk import Visit, own_path
 from indexer.web.visits import COOKIE, AnyVisit
 from pipeline.errors import NotAllowed, TryAgain
@@ -40,10 +40,12 @@ def begin(visit: AnyVisit, next: str = "/") -> Response:
 
 @ROUTES.get(BACK)
 def back(visit: AnyVisit) -> Response:
-    """A session begins, or the form says why not."""
-    signs = _signs(visit)
+    """A session begins, or the form says why not; who comes back from signing out there gets the form."""
+    signs, answer = _signs(visit), dict(visit.request.query_params)
+    if answer == {"state": LEFT}:
+        return visit.go("/sign-in")
     try:
-        token, next = signs.finish(dict(visit.request.query_params), visit.request.cookies.get(BEGUN, ""))
+        token, next = signs.finish(answer, visit.request.cookies.get(BEGUN, ""))
     except (NotAllowed, TryAgain) as refused:
         status = 503 if isinstance(refused, TryAgain) else 403
         # In the other language it would be answered anew, and this answer of the service is used up.

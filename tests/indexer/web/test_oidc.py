@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from html import escape
+from html import escape, unescape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ class Service:
         self.codes: dict[str, dict[str, str]] = {}
         self.methods = ["client_secret_basic"]
         self.names_itself = ""
+        self.ends = False
         self.broken: tuple[int, str] | None = None
         handler = type("Handler", (_Handler,), {"service": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -59,7 +60,14 @@ class Service:
 
     def reset(self) -> None:
         self.__dict__.update(
-            claims={}, sign=by_rsa, asked=[], codes={}, methods=["client_secret_basic"], names_itself="", broken=None
+            claims={},
+            sign=by_rsa,
+            asked=[],
+            codes={},
+            methods=["client_secret_basic"],
+            names_itself="",
+            broken=None,
+            ends=False,
         )
 
     def authorize(self, url: str) -> str:
@@ -85,7 +93,11 @@ class _Handler(BaseHTTPRequestHandler):
                 "issuer": its.names_itself or issuer, "authorization_endpoint": f"{issuer}/authorize",
                 "token_endpoint": f"{issuer}/token", "jwks_uri": f"{issuer}/keys",
                 "token_endpoint_auth_methods_supported": its.methods,
+                **({"end_session_endpoint": f"{issuer}/leave?realm=1"} if its.ends else {}),
             })  # fmt: skip
+        elif self.path.startswith("/realm/leave?"):
+            given = {name: value for name, [value] in parse_qs(urlsplit(self.path).query).items()}
+            self.say("", 303, f"{given['post_logout_redirect_uri']}?{urlencode({'state': given['state']})}")
         elif self.path == "/realm/keys":
             self.say({"keys": [RSA.as_dict(private=False), EC.as_dict(private=False)]})
         elif self.path.startswith("/realm/authorize?"):
@@ -537,3 +549,43 @@ def test_a_catalog_that_was_lost_knows_again_who_comes_from_there(home: Home, se
     ]
     assert came(home, service, sub="again", preferred_username="陶然")[1].status_code == 200
     home.close()
+
+
+def left(client: TestClient) -> tuple[str, dict[str, str]]:
+    """Where the browser goes after signing out here, and what it says there."""
+    sign = re.search(r'name="csrf" value="([^"]+)"', client.get("/cases").text)
+    assert sign is not None
+    answer = client.post("/sign-out", data={"csrf": sign[1]}, follow_redirects=False)
+    assert client.get("/cases", follow_redirects=False).status_code == 303, "the session is over"
+    if answer.status_code == 303:
+        return answer.headers["location"], {}
+    there = re.search(r'content="0; url=([^"]+)"', answer.text)
+    assert there is not None
+    where, _, query = unescape(there[1]).partition("&")
+    return where, {name: value for name, [value] in parse_qs(query).items()}
+
+
+def test_signing_out_ends_the_session_at_the_service_where_it_says_how(home: Home, service: Service) -> None:
+    service.ends = True
+    client, _ = came(home, service, sub="leaves", preferred_username="离开")
+    where, asked = left(client)
+    assert where == f"{service.issuer}/leave?realm=1"
+    hint = asked.pop("id_token_hint")
+    assert jwt.decode(hint, RSA).claims["sub"] == "leaves"
+    back = {"post_logout_redirect_uri": "http://testserver/sign-in/oidc/back", "state": "left"}
+    assert asked == {"client_id": CLIENT, **back}
+    answer = client.get("/sign-in/oidc/back?state=left", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
+
+
+def test_a_session_older_than_the_process_ends_there_without_its_token_and_none_where_nothing_is_said(
+    home: Home, service: Service
+) -> None:
+    for ends, then in ((True, f"{service.issuer}/leave?realm=1"), (False, "/sign-in?left=service")):
+        client, _ = came(home, service, sub="older", preferred_username="旧人")
+        service.ends = ends
+        later = nobody(home)
+        later.cookies = client.cookies
+        where, asked = left(later)
+        assert where == then
+        assert "id_token_hint" not in asked

@@ -68,9 +68,10 @@ def opened(browser: Any, lang: str = "zh-CN") -> Any:
     return context.new_page()
 
 
-def comes(page: Any, service: Service, **claims: Any) -> None:
-    """The person goes over to the service, by keys alone, and signs in there."""
+def comes(page: Any, service: Service, *, ends: bool = False, **claims: Any) -> None:
+    """The person goes over to the service, by keys alone, and signs in there. ends: it says where sessions end."""
     service.reset()
+    service.ends = ends
     service.claims = claims
     page.locator("a[href^='/sign-in/oidc']").focus()
     page.keyboard.press("Enter")
@@ -111,6 +112,22 @@ def test_a_person_signs_in_at_the_service_of_the_bureau_s_own_authority_and_out_
     # Who goes on later where they are still signed in there comes in without a word of leaving.
     comes(page, service, sub="browsed", preferred_username="谢敏")
     page.wait_for_url(f"{address}/cases")
+    page.context.close()
+
+
+def test_who_signs_out_here_signs_out_at_the_service_too_and_comes_back(
+    browser: Any, address: str, service: Service
+) -> None:
+    page = opened(browser)
+    page.goto(f"{address}/cases")
+    comes(page, service, ends=True, sub="leaving", preferred_username="离开")
+    page.wait_for_url(f"{address}/cases")
+    page.locator("form[action='/sign-out'] button").click()
+    page.wait_for_url(f"{address}/sign-in")
+    assert service.asked[-1].startswith("/realm/leave?realm=1&id_token_hint=")
+    assert page.locator("[role=status]").count() == 0
+    page.goto(f"{address}/cases")
+    assert page.url == f"{address}/sign-in?next=/cases"
     page.context.close()
 
 
