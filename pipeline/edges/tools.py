@@ -55,6 +55,8 @@ DECODERS: Final = (
     "jpeg2000", "h261", "h263", "h263i", "h263p", "flv", "wmv1", "wmv2", "wmv3", "vc1", "msmpeg4v1", "msmpeg4v2",
     "msmpeg4", "dvvideo", "prores", "dnxhd", "cfhd", "huffyuv", "ffvhuff", "ffv1", "v210", "rawvideo", "theora", "svq1",
     "svq3", "cinepak", "rv10", "rv20", "rv30", "rv40", "gif", "png", "bmp", "tiff", "webp", "libjxl",
+    "vvc", "vp6", "vp6a", "vp6f", "vp7", "indeo3", "indeo4", "indeo5", "msrle", "msvideo1", "qtrle", "rpza", "amv",
+    "mss1", "mss2", "camtasia", "tscc2", "zmbv", "flashsv", "flashsv2", "fraps", "lagarith", "utvideo",
     "aac", "aac_latm", "mp1", "mp1float", "mp2", "mp2float", "mp3", "mp3float", "ac3", "eac3", "dca", "opus", "vorbis",
     "flac", "alac", "ape", "wavpack", "tta", "tak", "mpc7", "mpc8", "dst", "dsd_lsbf", "dsd_lsbf_planar", "dsd_msbf",
     "dsd_msbf_planar", "amrnb", "amrwb", "qcelp", "evrc", "wmav1", "wmav2", "wmapro", "wmalossless", "wmavoice",
@@ -63,7 +65,7 @@ DECODERS: Final = (
     "pcm_alaw", "pcm_mulaw", "pcm_s8", "pcm_u8", "pcm_s16be", "pcm_s16le", "pcm_s24be", "pcm_s24le", "pcm_s32be",
     "pcm_s32le", "pcm_s64be", "pcm_s64le", "pcm_u16be", "pcm_u16le", "pcm_u24be", "pcm_u24le", "pcm_u32be",
     "pcm_u32le", "pcm_f32be", "pcm_f32le", "pcm_f64be", "pcm_f64le", "pcm_bluray", "pcm_dvd", "pcm_s16le_planar",
-    "pcm_s16be_planar", "pcm_s8_planar", "pcm_s24le_planar", "pcm_s32le_planar",
+    "truehd", "mlp", "adpcm_ima_amv", "pcm_s16be_planar", "pcm_s8_planar", "pcm_s24le_planar", "pcm_s32le_planar",
 )  # fmt: skip
 # FFmpeg 7.1, whose bitstream filters may stand before a decoder.
 PACKETS_LEFT_OUT_FROM: Final = (61, 19)
@@ -396,7 +398,10 @@ class Reports:
         return self._reached != before
 
 
-FFMPEG_ARGUMENTS: Final = ("-nostdin", "-v", "error", "-y", "-max_alloc", str(ALLOCATED_MAX_BYTES))
+# However much of a recording is damaged, what can be decoded of it is wanted; the output is judged by itself.
+FFMPEG_ARGUMENTS: Final = (
+    "-nostdin", "-v", "error", "-y", "-max_alloc", str(ALLOCATED_MAX_BYTES), "-max_error_rate", "1",
+)  # fmt: skip
 
 
 def library_version(said: str) -> tuple[int, int]:

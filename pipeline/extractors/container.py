@@ -335,12 +335,20 @@ def _packets(container: Any) -> Iterator[Any]:
 
 
 def _main(streams: Any, seen: _Seen) -> _Track | None:
-    """The stream a viewer is shown: no cover picture, the first that is marked as the default, or the first."""
-    wanted = [one for one in streams if one.index in seen.tracks and not _is_cover(one)]
+    """The stream a viewer is shown: no cover picture, the first that is marked as the default, or the first.
+
+    None where all are coded in ways that FFmpeg knows nothing of.
+    """
+    wanted = [one for one in streams if one.index in seen.tracks and one.codec_context and not _is_cover(one)]
     if not wanted:
         return None
     best = max(wanted, key=lambda one: (_is_default(one), -one.index))
     return seen.tracks[best.index]
+
+
+def _has_unknown_picture(container: Any) -> bool:
+    """Whether it holds pictures that are coded in a way that FFmpeg knows nothing of."""
+    return any(one.codec_context is None and not _is_cover(one) for one in container.streams.video)
 
 
 def _is_cover(stream: Any) -> bool:
@@ -358,7 +366,7 @@ def _warnings(format_name: str, body: bytes, container: Any, seen: _Seen) -> Ite
     main = [track for track in (seen.video, seen.audio) if track is not None]
     if not any(track.frame is not None for track in main):
         yield UNDECODABLE
-    elif seen.video is not None and seen.video.frame is None:
+    elif seen.video.frame is None if seen.video is not None else _has_unknown_picture(container):
         yield PICTURE_UNDECODABLE
     jumps = [one for one in seen.steps if _is_jump(one)]
     if jumps or (seen.whole and seen.jumps):
@@ -412,7 +420,7 @@ def _container_rows(format_name: str, container: Any, seen: _Seen) -> Iterator[R
     yield from fact(
         "container.streams", ", ".join(f"{one.type} {_codec(one)}".strip() for one in container.streams) or None
     )
-    if seen.video is not None:
+    if seen.video is not None or _has_unknown_picture(container):
         yield from fact("container.kind", "video")
     elif seen.audio is not None:
         yield from fact("container.kind", "audio")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from dataclasses import replace
 
 import av
@@ -128,6 +129,18 @@ def test_a_film_cut_off_in_the_middle_says_how_much_is_missing_or_plays_what_is_
     made = _proxy(cut, tmp_path)
     held = contents(made.path)
     assert 2 < held["end_s"] < 9
+
+
+def test_what_can_be_decoded_is_heard_even_where_most_of_it_is_damaged(tmp_path):
+    source = film(tmp_path / "a.m4a", sound=MELODY.format(seed=1), seconds=6)
+    data = bytearray(source.read_bytes())
+    with av.open(str(source)) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(audio=0) if packet.size]
+    for at, size in packets[: len(packets) * 9 // 10]:
+        data[at : at + size] = random.Random(at).randbytes(size)
+    source.write_bytes(bytes(data))
+    made = _proxy(source, tmp_path)
+    assert contents(made.path)["audio"]["end_s"] > 0
 
 
 def test_e16_a_remux_that_does_not_hold_what_it_should_is_transcoded(tmp_path):

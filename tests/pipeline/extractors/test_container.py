@@ -39,6 +39,16 @@ def test_a_film_says_what_it_is(clip: Path) -> None:
     assert warned(answer) == set()
 
 
+def test_a_codec_that_nobody_here_knows_is_said_and_the_rest_is_read(clip: Path, tmp_path: Path) -> None:
+    unknown = tmp_path / "a.mp4"
+    unknown.write_bytes(clip.read_bytes().replace(b"avc1", b"qqqq"))
+    answer = extract(str(unknown))
+    assert understood(answer)["audio.codec"] == "aac"
+    assert (understood(answer)["container.kind"], understood(answer).get("video.codec")) == ("video", None)
+    assert warned(answer) == {"picture_undecodable"}
+    assert found(answer)["container.creation_time"].startswith("2021-08-03T02:10:10")
+
+
 @pytest.mark.parametrize(("turn", "clockwise"), [(90, 270), (180, 180), (270, 90)])
 def test_rotation_is_counted_clockwise(clip: Path, tmp_path: Path, turn: int, clockwise: int) -> None:
     """ffmpeg's option counts counter-clockwise, by its manual."""
