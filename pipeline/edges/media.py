@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pipeline import frames
 from pipeline.edges.cage import REASONS, REASONS_ZH, Ended, Limits
 from pipeline.edges.graphs import Filters, by, filtered
+from pipeline.edges.reading import length_s
 from pipeline.edges.tools import DECODERS, DEMUXERS, Tools, bounds
 from pipeline.errors import Unreadable
 from pipeline.frames import FrameTimes
@@ -439,7 +440,7 @@ def _walked(path: str, demuxer: str) -> _Walked:
                 if packet.pts is None or packet.time_base is None or packet.size == 0:
                     continue
                 number = packet.stream_index
-                end_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                end_s = float(packet.pts * packet.time_base) + length_s(packet)
                 walked.ends[number] = max(walked.ends[number], end_s)
                 if number == main and not packet.is_discard:
                     walked.stamps.append(packet.pts)

@@ -85,6 +85,16 @@ def _plain(value: Any) -> Any:
     return _printable(value) if isinstance(value, str) else value
 
 
+# One packet of sound plays for a second at most; where the last of an Ogg ends before it begins, FFmpeg says 27 hours.
+SOUND_PACKET_MAX_S: Final = 60.0
+
+
+def length_s(packet: Any) -> float:
+    """How long one packet that FFmpeg took out of a file plays, nought where it does not say or cannot be right."""
+    said_s = float((packet.duration or 0) * packet.time_base)
+    return 0.0 if packet.stream.type == "audio" and said_s > SOUND_PACKET_MAX_S else said_s
+
+
 # -- boxes (ISO/IEC 14496-12) and chunks (RIFF, AIFF)
 
 

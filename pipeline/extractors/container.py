@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,18 @@ import av
 
 from pipeline.custody.sniff import FORMATS, sniff
 from pipeline.edges.fronts import id3_end
-from pipeline.edges.reading import CaveatRow, Row, answer, boxes_at, boxes_in, chunks_in, ends_of, fact, start_of
+from pipeline.edges.reading import (
+    CaveatRow,
+    Row,
+    answer,
+    boxes_at,
+    boxes_in,
+    chunks_in,
+    ends_of,
+    fact,
+    length_s,
+    start_of,
+)
 from pipeline.edges.tools import DECODERS, DEMUXERS
 from pipeline.errors import Unreadable
 from pipeline.footage import KEY_FRAMES_DENSE_S, SPARSE_MAX
@@ -60,6 +72,7 @@ TRACKS_MAX, TRACK_TEXT_MAX = 32, 120
 # Said twice: the container decodes while it looks for its streams, and each stream's own decoder is opened later.
 KNOWN_DECODERS: Final = {"codec_whitelist": ",".join(DECODERS)}
 PACKETS_MAX: Final = 20_000_000
+SECONDS_1904_TO_1970: Final = 2_082_844_800
 
 TRUNCATED: Final = (
     "truncated",
@@ -170,7 +183,7 @@ class _Track:
             return
         begins = float(at * packet.time_base)
         self.first_s = min(self.first_s, begins)
-        self.end_s = max(self.end_s, begins + float((packet.duration or 0) * packet.time_base))
+        self.end_s = max(self.end_s, begins + length_s(packet))
         self._count_on(packet)
         if packet.is_keyframe:
             self.end_group(begins)
@@ -195,8 +208,8 @@ class _Track:
         usual_s = self.run_s / (self.packets - 2) if self.packets > HOLE_AFTER else float("inf")
         is_jump = not -JUMP_BACK_S <= step_s <= JUMP_AHEAD_S
         if (is_jump or step_s > max(HOLE_S, HOLE_TIMES * usual_s)) and len(self.steps) < STEPS_MAX:
-            length_s = float((packet.duration or 0) * packet.time_base)
-            self.steps.append((round(self.run_s + length_s, 3), round(step_s - length_s, 3)))
+            lasts_s = length_s(packet)
+            self.steps.append((round(self.run_s + lasts_s, 3), round(step_s - lasts_s, 3)))
         if is_jump:
             self.jumps += 1
         else:
@@ -580,8 +593,20 @@ def _box_rows(path: str, format_name: str) -> Iterator[Row]:
                 found = _rotation_of(matrix)
                 yield "video.rotation_deg", matrix.hex(), found
                 break
+        for box in boxes_at(stream, "moov/mvhd"):
+            yield from _creation_rows(box.content(stream, 16))
         for box in boxes_at(stream, "moov/udta/GPMF"):
             yield from _gopro_rows(box.content(stream, 1 << 16))
+
+
+def _creation_rows(content: bytes) -> Iterator[Row]:
+    """As FFmpeg tells it, which tells nothing of a container that it does not open (ISO/IEC 14496-12, 8.2.2)."""
+    since_1904_s = int.from_bytes(content[4:12] if content[:1] == b"\x01" else content[4:8], "big")
+    with contextlib.suppress(OverflowError):
+        at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=since_1904_s - SECONDS_1904_TO_1970)
+        if at.year >= 1970:
+            text = at.strftime("%Y-%m-%dT%H:%M:%S.000000Z")
+            yield "container.creation_time", text, text
 
 
 def _rotation_of(matrix: bytes) -> int | None:
@@ -659,4 +684,4 @@ def _reads(original: Original) -> bool:
     return original.format in FORMATS_READ
 
 
-EXTRACTOR = Extractor(name="container", version=5, reads=_reads, extract=extract)
+EXTRACTOR = Extractor(name="container", version=6, reads=_reads, extract=extract)

@@ -39,6 +39,36 @@ def test_a_film_says_what_it_is(clip: Path) -> None:
     assert warned(answer) == set()
 
 
+def test_an_ogg_that_ends_before_its_last_packet_begins_is_not_a_day_long(tmp_path: Path) -> None:
+    whole = tmp_path / "a.ogg"
+    ffmpeg("-f", "lavfi", "-i", "sine", "-t", "0.3", "-c:a", "libvorbis", whole)
+    data = bytearray(whole.read_bytes())
+    at = data.rindex(b"OggS")
+    data[at + 6 : at + 14] = (100).to_bytes(8, "little")
+    data[at + 22 : at + 26] = bytes(4)
+    data[at + 22 : at + 26] = ogg_sum(bytes(data[at:])).to_bytes(4, "little")
+    whole.write_bytes(bytes(data))
+    assert understood(extract(str(whole)))["container.data_end_s"] < 1
+
+
+def ogg_sum(page: bytes) -> int:
+    """RFC 3533, 6: CRC-32 without reflection, begun with nought."""
+    found = 0
+    for byte in page:
+        found ^= byte << 24
+        for _ in range(8):
+            found = (found << 1 ^ 0x04C11DB7) & 0xFFFFFFFF if found & 0x80000000 else found << 1
+    return found
+
+
+def test_a_film_that_does_not_open_still_says_when_it_was_made(clip: Path, tmp_path: Path) -> None:
+    shut = tmp_path / "a.mp4"
+    shut.write_bytes(clip.read_bytes().replace(b"stsd", b"free"))
+    answer = extract(str(shut))
+    assert "undecodable" in warned(answer)
+    assert understood(answer)["container.creation_time"] == understood(extract(str(clip)))["container.creation_time"]
+
+
 def test_a_codec_that_nobody_here_knows_is_said_and_the_rest_is_read(clip: Path, tmp_path: Path) -> None:
     unknown = tmp_path / "a.mp4"
     unknown.write_bytes(clip.read_bytes().replace(b"avc1", b"qqqq"))
