@@ -95,7 +95,7 @@ NAMES: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "exports_cleared": ("清理的导出", "exports cleared"),
         "leftovers_removed": ("清除的残留文件", "leftovers removed"),
     },
-    "lane": {"light": ("轻", "light"), "heavy": ("重", "heavy")},
+    "lane": {"light": ("轻（秒级）", "light (seconds)"), "heavy": ("重（可达数小时）", "heavy (up to hours)")},
     "stage": {
         "probe": ("读取属性", "probe"), "timestamps": ("判定时间", "timestamps"), "link": ("关联案件", "link"),
         "index": ("编入索引", "index"), "derive": ("生成预览", "derive"), "fingerprint": ("提取特征", "fingerprint"),
