@@ -139,6 +139,12 @@ def test_what_a_sidecar_writes_as_spoken_is_the_captions(looking: Asking, first:
     assert "<track" not in looking.page(f"/originals/{first}")
 
 
+def test_words_that_were_said_stand_once_in_a_hit_beside_their_second(looking: Asking) -> None:
+    page = looking.page("/search?q=营业执照")
+    assert page.count('class="moment"') == 1
+    assert 'class="snippet"' not in page
+
+
 def test_captions_hold_no_tags_and_no_blank_lines() -> None:
     assert as_vtt([(1.0, 1.0, "a <i>b\n\nc")]) == "WEBVTT\n\n00:00:01.000 --> 00:00:01.001\na &lt;i&gt;b\nc\n"
     assert [clock(one) for one in (0, 59.9996, 3723.04, -0.5)] == [
