@@ -7,6 +7,8 @@ killed at any moment leaves the last commit, and the sequence stored with it say
 from __future__ import annotations
 
 import importlib
+import json
+import os
 import pkgutil
 import shutil
 from collections.abc import Callable, Iterable, Mapping
@@ -18,18 +20,23 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 from filelock import BaseFileLock
 
 import indexer.backends
+from indexer.phrases import NONE, Phrases
 from indexer.tree import All, Node
+from pipeline.edges.disk import sync_folder
 from pipeline.errors import BadInput, TryAgain
 
 if TYPE_CHECKING:
     from indexer.document import Document
 
 # Goes up when documents get other fields, or other texts in them.
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 # Goes up when `analysis.py` would now give other tokens or keys for the same text.
 ANALYSIS_VERSION = 2
 # An index of another version is built anew.
 VERSION = f"{SCHEMA_VERSION}.{ANALYSIS_VERSION}"
+
+# In an index's own folder.
+_PHRASES = "phrases.json"
 
 Sort = Literal["score", "time", "-time"]
 
@@ -200,6 +207,22 @@ def make_once(place: Place, make: Callable[[Path], None]) -> None:
         if folder.exists():
             folder.rmdir()
         fresh.rename(folder)
+
+
+def keep_phrases(folder: Path, common: Phrases) -> None:
+    """The phrases that documents of the index in this folder carry are on the disk, before the first of these is."""
+    fresh = folder / f"{_PHRASES}.new"
+    fresh.write_text(json.dumps(sorted(common), ensure_ascii=False), encoding="utf-8")
+    with fresh.open("rb+") as opened:
+        os.fsync(opened.fileno())
+    fresh.replace(folder / _PHRASES)
+    sync_folder(folder)
+
+
+def kept_phrases(folder: Path) -> Phrases:
+    """None where no documents carry any; then all are looked for by their words. Raises ValueError where unreadable."""
+    path = folder / _PHRASES
+    return frozenset(map(tuple, json.loads(path.read_text(encoding="utf-8")))) if path.exists() else NONE
 
 
 def folder_bytes(folder: Path) -> int:

@@ -25,7 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice, pairwise, repeat, zip_longest
+from itertools import repeat, zip_longest
 from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,8 +35,8 @@ import numpy.typing as npt
 import psycopg
 import sqlalchemy as sa
 
-from indexer.analysis import BREAK
 from indexer.contract import VERSION, Asked, Backend, Found, IndexDamaged, Match, Place, Stats, make_once, sweep_folders
+from indexer.phrases import GRAM, NONE, TOLD_BY, Phrases, by_grams, common_phrases, grams_of
 from indexer.tree import DOCUMENT_FLAG, FACET_FIELDS, All, During, Either, Exact, Node, Not, Words, parts_of, words_of
 from pipeline.edges import failpoint
 from pipeline.edges.engines import make_engine
@@ -65,9 +65,6 @@ _FOLDED = {"transcript": "+", "document": "%", "ocr": "@"}
 _TEXT = "="
 # Stretches of time are lexemes too: of 8 ** level hours each. A document lies in a few of every level, or in too many.
 _STRETCH_MS, _LEVELS, _MOST_STRETCHES, _STRETCH = 3_600_000, 6, 16, "during"
-# Phrases of so many words at most are lexemes of their own where so large a share of the first documents had them,
-# counted in a sample of so many; also with one more word behind. Others are looked up by their words.
-_GRAM, _LONGEST_COMMON, _COMMON_SHARE, _COMMON_LEAST, _COMMON_OF, _MOST_COMMON = "gram", 8, 0.01, 10, 1_000, 5_000
 # What must be written otherwise in a tsvector, or cannot be held.
 _UNUSUAL = re.compile(r"['\\\0\ud800-\udfff]")
 # In the folder, so that a person who looks there knows where the index is.
@@ -128,7 +125,7 @@ class PostgresqlIndex:
         self._columns: _Columns | None = None
         self._has_counted = False
         # Phrases that documents have a lexeme of.
-        self._common: frozenset[tuple[str, ...]] = frozenset()
+        self._common: Phrases = NONE
         self._staged: dict[str, Document | None] = {}
         try:
             make_once(place, self._make)
@@ -200,12 +197,12 @@ class PostgresqlIndex:
             self._numbers |= numbers
         self._common = common
 
-    def _first_common(self, connection: sa.Connection, documents: Sequence[Document]) -> frozenset[tuple[str, ...]]:
+    def _first_common(self, connection: sa.Connection, documents: Sequence[Document]) -> Phrases:
         """The phrases that many of the first documents of a new index have; all that follow are told by them too."""
-        if not self._place.is_building or len(documents) < _COMMON_OF:
-            return frozenset()
+        if not self._place.is_building or len(documents) < TOLD_BY:
+            return NONE
         if connection.exec_driver_sql("SELECT documents FROM mark").scalar():
-            return frozenset()
+            return NONE
         found = common_phrases([document.words.get("text", ()) for document in documents])
         cursor = connection.connection.driver_connection.cursor()  # type: ignore[union-attr]
         cursor.executemany("INSERT INTO common VALUES (%s)", [(list(one),) for one in sorted(found)])
@@ -263,7 +260,7 @@ class PostgresqlIndex:
 
     def search(self, asked: Asked) -> Found:
         key = (asked.node, asked.facets)
-        node = _by_common(asked.node, self._common)
+        node = by_grams(asked.node, self._common)
         with self._reading() as connection:
             commit = connection.exec_driver_sql(_COMMIT).scalar()
             facets = self._facets[1].get(key) if self._facets[0] == commit else None
@@ -304,7 +301,7 @@ class PostgresqlIndex:
             commit = connection.exec_driver_sql(_COMMIT).scalar()
             if self._counts[0] == commit and node in self._counts[1]:
                 return self._counts[1][node]
-            asked = _by_common(node, self._common)
+            asked = by_grams(node, self._common)
             conditions, values = _Where(_spread(connection, asked)).scans(asked)
             counted = " + ".join(f"(SELECT count(*) FROM document WHERE {one})" for one in conditions)
             statement = f"SELECT {counted}, ({_COMMIT})"
@@ -391,7 +388,7 @@ def _copy(
     connection: sa.Connection,
     documents: Iterable[Document],
     numbers: Mapping[tuple[str, str], int],
-    common: frozenset[tuple[str, ...]],
+    common: Phrases,
 ) -> None:
     rest: list[tuple[str, str]] = []
     cursor = connection.connection.driver_connection.cursor()  # type: ignore[union-attr]
@@ -454,12 +451,12 @@ def _quoted(plain: str) -> str:
     return "'" + _storable(plain).replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-def literals_of(document: Document, common: frozenset[tuple[str, ...]] = frozenset()) -> list[str]:
+def literals_of(document: Document, common: Phrases = NONE) -> list[str]:
     """The document as texts of tsvectors within PostgreSQL's limits; nearly always one. common: phrases to be told."""
     words = _signed_words(document.words)
     exact = {name: [_lexeme(name, value) for value in values] for name, values in document.exact.items()}
     exact[_STRETCH] = [_lexeme(_STRETCH, value) for value in _stretches_of(document)]
-    exact[_GRAM] = [_lexeme(_GRAM, " ".join(one)) for one in sorted(phrases_of(document.words.get("text", ()), common))]
+    exact[GRAM] = [_lexeme(GRAM, value) for value in grams_of(document.words.get("text", ()), common)]
     weight = sum(_weight(of) for held in (words, exact) for of in held.values())
     limit = MOST_BYTES // (len(words) + len(exact)) if weight > MOST_BYTES else MOST_BYTES
     columns = [[_placed(part) for part in _parts(tokens, limit)] for tokens in words.values()]
@@ -890,73 +887,8 @@ def _columns_in(connection: sa.Connection, commit: str | None, before: _Columns 
     )
 
 
-def common_phrases(texts: Sequence[Sequence[str]]) -> frozenset[tuple[str, ...]]:
-    """The phrases that many of these texts have, told by a sample of them; none that reaches over a break."""
-    some = texts[:: max(1, len(texts) // _COMMON_OF)]
-    least = max(_COMMON_LEAST, round(len(some) * _COMMON_SHARE))
-    single = Counter(token for text in some for token in set(text))
-    before: set[tuple[str, ...]] = {(token,) for token, count in single.items() if count >= least and token != BREAK}
-    found: dict[tuple[str, ...], int] = {}
-    for length in range(2, _LONGEST_COMMON + 1):
-        # No phrase is commoner than its parts.
-        counts = Counter(
-            one for text in some for one in set(_runs(text, length)) if one[:-1] in before and one[1:] in before
-        )
-        common = {one: count for one, count in counts.items() if count >= least}
-        before = set(common)
-        found |= common
-    ordered = sorted(found, key=lambda one: (-found[one], one))
-    return frozenset(ordered[:_MOST_COMMON])
-
-
-def phrases_of(text: Sequence[str], common: frozenset[tuple[str, ...]]) -> set[tuple[str, ...]]:
-    """Those of the common phrases that the text has, and each with the number or Latin word behind it.
-
-    So a beginning behind a common phrase is the beginning of a lexeme: `DSJ-A7-0042*`.
-    """
-    found: set[tuple[str, ...]] = set()
-    begun = [place for place, pair in enumerate(pairwise(text)) if pair in common] if common else []
-    length = 2
-    while begun:
-        found.update(tuple(text[place : place + length]) for place in begun)
-        longer = [(place, tuple(text[place : place + length + 1])) for place in begun]
-        found.update(one for _, one in longer if len(one) > length and _is_latin(one[-1]))
-        # What is common begins with what is: the commonest were chosen, of those as common the shorter.
-        begun = [place for place, one in longer if len(one) > length and one in common]
-        length += 1
-    return found
-
-
-def _is_latin(token: str) -> bool:
-    """Whether it is a number or begins with a letter without marks."""
-    return token[:1].isascii() and token[:1].isalnum()
-
-
-def _runs(text: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
-    """So many words that follow one another, from each word on."""
-    return zip(*(islice(text, start, None) for start in range(length)), strict=False)
-
-
-def _common_in(connection: sa.Connection) -> frozenset[tuple[str, ...]]:
+def _common_in(connection: sa.Connection) -> Phrases:
     return frozenset(tuple(tokens) for (tokens,) in connection.exec_driver_sql("SELECT tokens FROM common"))
-
-
-def _by_common(node: Node, common: frozenset[tuple[str, ...]]) -> Node:
-    """The same question, asking for the lexeme of a phrase where there is one."""
-    match node:
-        case Words(tokens, False, "text") if tokens in common:
-            return Exact(_GRAM, " ".join(tokens))
-        case Words([*first, last], True, "text") if tuple(first) in common and _is_latin(last):
-            whole = " ".join((*first, last))
-            return Exact(_GRAM, whole, is_prefix=True) if len(whole) <= _KEPT else node
-        case All(parts):
-            return All(tuple(_by_common(part, common) for part in parts))
-        case Either(parts):
-            return Either(tuple(_by_common(part, common) for part in parts))
-        case Not(part):
-            return Not(_by_common(part, common))
-        case _:
-            return node
 
 
 def _sweep(kind: str, kept: Place) -> None:

@@ -26,7 +26,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import tantivy
 
 from indexer.access import EVERYONE
-from indexer.contract import VERSION, Asked, Backend, Found, IndexDamaged, Match, Place, Stats, folder_bytes, make_once
+from indexer.contract import (
+    VERSION,
+    Asked,
+    Backend,
+    Found,
+    IndexDamaged,
+    Match,
+    Place,
+    Stats,
+    folder_bytes,
+    keep_phrases,
+    kept_phrases,
+    make_once,
+)
+from indexer.phrases import GRAM, NONE, TOLD_BY, Phrases, by_grams, common_phrases, grams_of
 from indexer.tree import (
     DOCUMENT_FLAG,
     EXACT_FIELDS,
@@ -103,6 +117,7 @@ def _schema() -> tantivy.Schema:
             tokenizer_name="raw",
             index_option="basic",
         )
+    builder.add_text_field(f"x_{GRAM}", tokenizer_name="raw", index_option="basic")
     for name in ("from_ms", "to_ms", "earliest", "latest"):
         builder.add_integer_field(name, stored=name in ("earliest", "latest"), indexed=True, fast=True)
     return builder.build()
@@ -119,7 +134,7 @@ def _reading(folder: Path) -> Iterator[None]:
 def _make(folder: Path) -> None:
     tantivy.Index(_schema(), path=str(folder))
     session = _Session(folder, lambda: None)
-    session.write(0, {}, clear=False)
+    session.write(0, {}, NONE, clear=False)
     session.close()
 
 
@@ -139,17 +154,19 @@ def _make_writer(folder: Path, heap_bytes: int) -> tantivy.IndexWriter:
     return index.writer(heap_bytes, 1)
 
 
-def _put(writer: tantivy.IndexWriter, staged: Mapping[str, Document | None]) -> None:
+def _put(writer: tantivy.IndexWriter, staged: Mapping[str, Document | None], common: Phrases) -> None:
     for identifier, document in staged.items():
         writer.delete_documents_by_term("id", identifier)
         if document is not None:
-            writer.add_document(_stored(document))
+            writer.add_document(_stored(document, common))
 
 
-def _commit(writer: tantivy.IndexWriter, seq: int, staged: Mapping[str, Document | None], clear: bool) -> None:
+def _commit(
+    writer: tantivy.IndexWriter, seq: int, staged: Mapping[str, Document | None], common: Phrases, clear: bool
+) -> None:
     if clear:
         writer.delete_all_documents()
-    _put(writer, staged)
+    _put(writer, staged, common)
     writer.delete_documents_by_term("id", _MARK)
     writer.add_document(_stored_mark(seq))
     failpoint.at("index.before_commit")
@@ -226,20 +243,20 @@ class _Session:
         # Whether a thread looks after the writer.
         self._is_kept = self._is_closed = False
 
-    def put(self, staged: Mapping[str, Document | None]) -> None:
+    def put(self, staged: Mapping[str, Document | None], common: Phrases) -> None:
         """These are written, and found after the next `write`; an error forgets all that was not committed."""
         with self._guard:
             try:
-                _put(self._begun(), staged)
+                _put(self._begun(), staged, common)
             except (ValueError, OSError, RuntimeError) as error:
                 self._end_merging()
                 raise self._refused(error) from error
 
-    def write(self, seq: int, staged: Mapping[str, Document | None], *, clear: bool) -> None:
+    def write(self, seq: int, staged: Mapping[str, Document | None], common: Phrases, *, clear: bool) -> None:
         with self._guard:
             for _ in range(_MOST_LEFT):
                 try:
-                    _commit(self._begun(), seq, staged, clear)
+                    _commit(self._begun(), seq, staged, common, clear)
                     if not self._is_building:
                         self._end_soon()
                     return
@@ -397,6 +414,8 @@ class TantivyIndex:
         with _reading(folder):
             self._index = _opened(folder)
             self._schema = self._index.schema
+            # What documents of this index carry as values.
+            self._common = kept_phrases(folder)
         version = self._mark()["version"]
         if version != VERSION:
             raise IndexDamaged(
@@ -405,6 +424,7 @@ class TantivyIndex:
                 expected=VERSION,
                 found=version,
             )
+        self._is_new = place.is_building and not self.stats().documents and not self._common
 
     def stage(self, documents: Iterable[Document], deletes: Iterable[str] = ()) -> None:
         self._staged |= {document.id: document for document in documents}
@@ -412,8 +432,17 @@ class TantivyIndex:
         if self._is_building:
             # A second one of the same id takes the place of the first, as it would at once.
             staged, self._staged = self._staged, {}
+            self._tell_common([document for document in staged.values() if document is not None])
             with self._lock:
-                self._session.put(staged)
+                self._session.put(staged, self._common)
+
+    def _tell_common(self, documents: Sequence[Document]) -> None:
+        """The first documents of a new index tell which phrases are common, before one of them is written."""
+        is_first, self._is_new = self._is_new, False
+        if is_first and len(documents) >= TOLD_BY:
+            common = common_phrases([document.words.get("text", ()) for document in documents])
+            keep_phrases(self._folder, common)
+            self._common = common
 
     def commit(self, seq: int) -> None:
         staged, self._staged = self._staged, {}
@@ -430,7 +459,7 @@ class TantivyIndex:
 
     def _write(self, seq: int, staged: Mapping[str, Document | None], *, clear: bool = False) -> None:
         with self._lock:
-            self._session.write(seq, staged, clear=clear)
+            self._session.write(seq, staged, self._common, clear=clear)
 
     def is_free(self) -> bool:
         return self._session.is_free()
@@ -461,9 +490,12 @@ class TantivyIndex:
         with _reading(self._folder):
             view = self._seen()
             searcher = view.searcher
-            query = _Query(self._schema, view).of(asked.node)
+            # Finds the same; only words, as they stand, say which are the best.
+            found = by_grams(asked.node, self._common)
+            plain = _Query(self._schema, view).of(found)
+            query = plain if asked.sort != "score" or found == asked.node else _Query(self._schema, view).of(asked.node)
             # The library lets other threads run while it counts.
-            facets = _Later(self._folder, self._facets(view, query, asked))
+            facets = _Later(self._folder, self._facets(view, plain, asked, found))
             order: dict[str, Any] = {}
             if asked.sort == "time":
                 order = {"order_by_field": "earliest", "order": tantivy.Order.Asc}
@@ -483,7 +515,7 @@ class TantivyIndex:
                     _match(searcher.doc(address), 0.0 if order else float(score), order.get("order_by_field"))
                     for score, address in result.hits[: asked.limit]
                 ),
-                total=_total(result if shown is query else searcher.search(query, 1, count=True)),
+                total=_total(result if shown is query else searcher.search(plain, 1, count=True)),
                 facets=facets,
             )
 
@@ -520,7 +552,7 @@ class TantivyIndex:
         behind = tantivy.Query.range_query(self._schema, field, tantivy.FieldType.Integer, low, high)
         return _boolean([(tantivy.Occur.Must, query), (tantivy.Occur.Must, _plain(behind))])
 
-    def _facets(self, view: _View, query: tantivy.Query, asked: Asked) -> Callable[[], _Counted]:
+    def _facets(self, view: _View, query: tantivy.Query, asked: Asked, found: Node) -> Callable[[], _Counted]:
         """Gives the facets when it is called; where there may be many hits, they are counted meanwhile.
 
         They are remembered as long as nothing is committed, for whoever turns pages asks for them again and again.
@@ -528,10 +560,10 @@ class TantivyIndex:
         key = (asked.node, asked.facets, asked.most_values)
         known = view.facets.get(key) if asked.facets else _Counted({})
         if known is not None:
-            found = known
-            return lambda: found
+            remembered = known
+            return lambda: remembered
         count = partial(_counted, view.searcher, self._schema, query, most_values=asked.most_values)
-        parts = [] if _Query(self._schema, view).at_most(asked.node) < _COUNTED_ALONE else _shared_out(asked)
+        parts = [] if _Query(self._schema, view).at_most(found) < _COUNTED_ALONE else _shared_out(found, asked.facets)
         counting = [self._other_thread().submit(count, names) for names in parts]
 
         def wait() -> _Counted:
@@ -552,7 +584,7 @@ class TantivyIndex:
 
     def count(self, node: Node) -> int:
         with _reading(self._folder):
-            return _Query(self._schema, self._seen()).count(node)
+            return _Query(self._schema, self._seen()).count(by_grams(node, self._common))
 
     def stats(self) -> Stats:
         with _reading(self._folder):
@@ -613,17 +645,17 @@ class _CountedLater(Found):
         return cast("_Later", self.facets).total()
 
 
-def _shared_out(asked: Asked) -> list[tuple[str, ...]]:
+def _shared_out(node: Node, facets: tuple[str, ...]) -> list[tuple[str, ...]]:
     """The fields counted by each of several threads.
 
     Each looks for the hits anew, so those that are dear to find, by several words or in a time, are looked for once.
     """
-    words = words_of(asked.node)
-    is_dear = len(words) > 1 or any(one.last_is_prefix for one in words) or _has_phrase(asked.node)
-    if len(asked.facets) == 1 or is_dear or times_of(asked.node):
-        return [asked.facets]
-    half = (len(asked.facets) + 1) // 2
-    return [asked.facets[:half], asked.facets[half:]]
+    words = words_of(node)
+    is_dear = len(words) > 1 or any(one.last_is_prefix for one in words) or _has_phrase(node)
+    if len(facets) == 1 or is_dear or times_of(node):
+        return [facets]
+    half = (len(facets) + 1) // 2
+    return [facets[:half], facets[half:]]
 
 
 def _counted(
@@ -897,7 +929,7 @@ def _escaped(token: str) -> str:
     return _SPECIAL.sub(r"\\\1", token)
 
 
-def _stored(document: Document) -> tantivy.Document:
+def _stored(document: Document, common: Phrases) -> tantivy.Document:
     stored = tantivy.Document()
     stored.add_text("id", document.id)
     for name, tokens in document.words.items():
@@ -906,6 +938,8 @@ def _stored(document: Document) -> tantivy.Document:
     for name, values in document.exact.items():
         for value in values:
             stored.add_text(f"x_{name}", value)
+    for value in grams_of(document.words.get("text", ()), common):
+        stored.add_text(f"x_{GRAM}", value)
     if document.from_ms is not None and document.to_ms is not None:
         stored.add_integer("from_ms", document.from_ms)
         stored.add_integer("to_ms", document.to_ms)

@@ -6,7 +6,7 @@ one document an id, for the writer does not see its own additions; a commit merg
 segments; the files are synced afterwards, which Whoosh never does. The folder holds pickles: it is made for its
 owner only, and a foreign one must not be opened. What Whoosh would work out for each document of a search is held in
 memory, each segment's part once: times, the values of facets, and what somebody may see.
-Not covered: quick phrases of common words, and beginnings of numbers, beyond the size named above.
+Not covered: quick phrases of common words beyond the size named above.
 """
 
 from __future__ import annotations
@@ -34,7 +34,21 @@ from whoosh.filedb.filestore import FileStorage
 from whoosh.query import compound, spans
 from whoosh.reading import ReaderClosed, SegmentReader
 
-from indexer.contract import VERSION, Asked, Backend, Found, IndexDamaged, Match, Place, Stats, folder_bytes, make_once
+from indexer.contract import (
+    VERSION,
+    Asked,
+    Backend,
+    Found,
+    IndexDamaged,
+    Match,
+    Place,
+    Stats,
+    folder_bytes,
+    keep_phrases,
+    kept_phrases,
+    make_once,
+)
+from indexer.phrases import GRAM, NONE, TOLD_BY, Phrases, by_grams, common_phrases, grams_of
 from indexer.tree import (
     DOCUMENT_FLAG,
     EXACT_FIELDS,
@@ -98,6 +112,7 @@ def _schema() -> fields.Schema:
     made: dict[str, Any] = {"id": fields.ID(unique=True, stored=True), "mark": fields.STORED()}
     made |= {f"w_{name}": fields.TEXT(analyzer=split, phrase=True) for name in WORD_FIELDS}
     made |= {f"x_{name}": fields.KEYWORD(stored=name == "recording") for name in EXACT_FIELDS}
+    made[f"x_{GRAM}"] = fields.KEYWORD()
     made |= {f"f_{name}": fields.COLUMN(columns.VarBytesColumn()) for name in FACET_FIELDS}
     made |= {name: fields.NUMERIC(int, bits=64, sortable=True) for name in ("from_ms", "to_ms")}
     made |= {name: fields.NUMERIC(int, bits=64, sortable=True, stored=True) for name in ("earliest", "latest")}
@@ -114,17 +129,19 @@ def _reading(folder: Path) -> Iterator[None]:
 
 def _make(folder: Path) -> None:
     FileStorage(str(folder)).create_index(_schema())
-    _write(folder, 0, {})
+    _write(folder, 0, {}, NONE)
 
 
-def _write(folder: Path, seq: int, staged: Mapping[str, Document | None], *, clear: bool = False) -> None:
+def _write(
+    folder: Path, seq: int, staged: Mapping[str, Document | None], common: Phrases, *, clear: bool = False
+) -> None:
     with _reading(folder):
         writer = whoosh_index.open_dir(str(folder)).writer(compound=False, limitmb=_WRITER_MB)
     try:
         _delete(writer, [*staged, _MARK])
         for document in staged.values():
             if document is not None:
-                writer.add_document(**_stored(document))
+                writer.add_document(**_stored(document, common))
         writer.add_document(id=_MARK, mark=json.dumps({"version": _version(), "seq": seq}))
         failpoint.at("index.before_commit")
         writer.commit(mergetype=writing.CLEAR if clear else _merge_small)
@@ -180,6 +197,7 @@ class WhooshIndex:
     def __init__(self, place: Place) -> None:
         self._folder = folder = place.folder
         self._lock = place.lock
+        self._is_building = place.is_building
         # A searcher shares its open files between its threads.
         self._guard = threading.RLock()
         self._staged: dict[str, Document | None] = {}
@@ -192,6 +210,8 @@ class WhooshIndex:
         with _reading(folder):
             self._index = whoosh_index.open_dir(str(folder))
             self._compare_sizes()
+            # What documents of this index carry as values.
+            self._common = kept_phrases(folder)
         version = self._mark()["version"]
         if version != _version():
             raise IndexDamaged(
@@ -207,6 +227,11 @@ class WhooshIndex:
 
     def commit(self, seq: int) -> None:
         staged, self._staged = self._staged, {}
+        documents = [document for document in staged.values() if document is not None]
+        if self._is_building and not self._common and len(documents) >= TOLD_BY and not self.stats().documents:
+            common = common_phrases([document.words.get("text", ()) for document in documents])
+            keep_phrases(self._folder, common)
+            self._common = common
         self._write(seq, staged)
 
     def finish(self) -> None:
@@ -221,7 +246,7 @@ class WhooshIndex:
 
     def _write(self, seq: int, staged: Mapping[str, Document | None], *, clear: bool = False) -> None:
         with self._lock:
-            _write(self._folder, seq, staged, clear=clear)
+            _write(self._folder, seq, staged, self._common, clear=clear)
 
     def _compare_sizes(self) -> None:
         """Raises ValueError where a file is not as long as the last commit left it; a killed writer noted nothing."""
@@ -257,7 +282,8 @@ class WhooshIndex:
         with self._guard, _reading(self._folder):
             searcher = self._searcher()
             reader = searcher.reader()
-            parts = list(dict.fromkeys(parts_of(asked.node)))
+            # How often a word is said tells the best; of beginnings nothing does.
+            parts = list(dict.fromkeys(parts_of(by_grams(asked.node, self._common, whole=False))))
             apart = [part for part in parts if isinstance(part, During) or _is_broad(part)]
             wanted = [part for part in parts if part not in apart]
             allowed = self._among(searcher, apart)
@@ -506,8 +532,10 @@ def _phrase(words: Words, reader: Any) -> Any:
     return _Near([*terms[:-1], compound.DefaultOr(lasts)]) if lasts else query.NullQuery
 
 
-def _stored(document: Document) -> dict[str, Any]:
+def _stored(document: Document, common: Phrases) -> dict[str, Any]:
     stored: dict[str, Any] = {"id": document.id}
+    if grams := grams_of(document.words.get("text", ()), common):
+        stored[f"x_{GRAM}"] = grams
     stored |= {f"w_{name}": list(tokens) for name, tokens in document.words.items() if tokens}
     stored |= {f"x_{name}": list(values) for name, values in document.exact.items() if values}
     stored |= {
