@@ -47,24 +47,19 @@ def asked_pictures(light: Filters = ()) -> Branch:
 
 Step = Literal["reading pictures", "comparing pictures", "reading sound", "comparing sound"]
 Verdict = Literal["same footage", "same sound", "same scene, other take"]
-SeenBy = Callable[[str], bool]
-
-
-def _everything(_: str) -> bool:
-    return True
 
 
 @dataclass(frozen=True)
 class Query:
     """What is asked. limit: so many rows at most.
 
-    may_see: whether who asks may learn of an original; others are left out before anything is compared, so that they
-    take no place among the rows and no score tells of them. limit_s: after so long no further step is begun.
+    hidden: originals of which who asks may not learn; they are left out before anything is compared, so that they take
+    no place among the rows and no score tells of them. limit_s: after so long no further step is begun.
     """
 
     file: Path
     limit: int = 20
-    may_see: SeenBy = _everything
+    hidden: frozenset[str] = frozenset()
     limit_s: float | None = None
 
 
@@ -76,12 +71,12 @@ class Names(Protocol):
 
 
 class Marked(Protocol):
-    """What a file is compared with; may_see: as in `Query`."""
+    """What a file is compared with; hidden: as in `Query`."""
 
-    def pictures(self, may_see: SeenBy = ...) -> Library:
+    def pictures(self, hidden: frozenset[str] = ...) -> Library:
         """The marks of videos and photos."""
 
-    def sounds(self, may_see: SeenBy = ...) -> sounds.Library:
+    def sounds(self, hidden: frozenset[str] = ...) -> sounds.Library:
         """The marks of sounds."""
 
 
@@ -92,18 +87,18 @@ class InFiles:
         self._catalog = catalog
         self.kept = {method.name: Kept(catalog, folder, method) for method in (shelf.METHOD, sounds.METHOD)}
 
-    def pictures(self, may_see: SeenBy = _everything) -> Library:
+    def pictures(self, hidden: frozenset[str] = frozenset()) -> Library:
         """The marks of videos and photos."""
         segments = [
-            shelf.segment_of(originals, arrays, _seen(originals, counts, may_see))
+            shelf.segment_of(originals, arrays, _seen(originals, counts, hidden))
             for originals, counts, arrays in self.kept[shelf.METHOD.name].segments()
         ]
         return Library(segments, self.marks_of)
 
-    def sounds(self, may_see: SeenBy = _everything) -> sounds.Library:
+    def sounds(self, hidden: frozenset[str] = frozenset()) -> sounds.Library:
         """The marks of sounds."""
         return sounds.Library([
-            sounds.Segment(originals, _seen(originals, counts, may_see), **arrays)
+            sounds.Segment(originals, _seen(originals, counts, hidden), **arrays)
             for originals, counts, arrays in self.kept[sounds.METHOD.name].segments()
         ])  # fmt: skip
 
@@ -117,10 +112,10 @@ class InFiles:
         )
 
 
-def _seen(originals: list[str], counts: NDArray[np.bool_], may_see: SeenBy) -> NDArray[np.bool_]:
-    if may_see is _everything:
+def _seen(originals: list[str], counts: NDArray[np.bool_], hidden: frozenset[str]) -> NDArray[np.bool_]:
+    if hidden.isdisjoint(originals):
         return counts
-    return counts & np.fromiter((may_see(one) for one in originals), np.bool_, len(originals))
+    return counts & np.fromiter((one not in hidden for one in originals), np.bool_, len(originals))
 
 
 @dataclass(frozen=True)
@@ -237,7 +232,7 @@ class _Asking:
         )
         frame = np.frombuffer(base64.b64decode(pixels), np.uint8).reshape(1, side_px, side_px)
         self._told("comparing pictures")
-        found = pictures.find_photo(frame, self._marked.pictures(self._query.may_see))
+        found = pictures.find_photo(frame, self._marked.pictures(self._query.hidden))
         return [_picture_row(one) for one in found]
 
     def of_recording(self, format_name: str) -> list[Match]:
@@ -267,7 +262,7 @@ class _Asking:
         frames = all_of(self._tools, self._source, format_name, asked_pictures(light), "pictures", limits=ASKED_LIMITS)
         if not self._may_begin("comparing pictures"):
             return []
-        library = self._marked.pictures(self._query.may_see)
+        library = self._marked.pictures(self._query.hidden)
         if len(frames) == 1:
             return [_picture_row(one) for one in pictures.find_photo(frames, library)]
         return [_picture_row(one) for one in pictures.find_clip(frames, 1 / ASKED_FPS, library)]
@@ -284,7 +279,7 @@ class _Asking:
         heard = all_of(self._tools, self._source, format_name, ASKED_SOUND, "sound", limits=ASKED_LIMITS)
         if not self._may_begin("comparing sound"):
             return []
-        library = self._marked.sounds(self._query.may_see)
+        library = self._marked.sounds(self._query.hidden)
         return [_sound_row(one) for one in sounds.find_sound(heard, library)]
 
     def _may_begin(self, step: Step) -> bool:

@@ -102,6 +102,14 @@ class Home:
         reviewer, restricted = person_of(name, {name: role} | roles, units), self.catalog.restrictions_on(ids)
         return [one for one in ids if sees(reviewer, restricted.get(one, ()))]
 
+    def hidden_originals(self) -> frozenset[str]:
+        """Originals that the person at this keyboard may not know of; of the restricted ones alone it is asked."""
+        from pipeline.edges import restrictions
+
+        with self.catalog.snapshot() as connection:
+            restricted = restrictions.restricted_originals(connection)
+        return frozenset(restricted).difference(self.seen(restricted))
+
     def find_original(self, said: str) -> str:
         """As the catalog's; what the person at this keyboard may not know of is not there."""
         return self.catalog.find_original(said, self.seen)
@@ -141,9 +149,9 @@ class Home:
         """The names of originals that the person may not know of."""
         from pipeline.edges import restrictions
 
+        hidden = sorted(self.hidden_originals())
         with self.catalog.snapshot() as connection:
-            restricted = restrictions.restricted_originals(connection)
-            return restrictions.names_of(connection, sorted(set(restricted) - set(self.seen(restricted))))
+            return restrictions.names_of(connection, hidden)
 
     @property
     def checkpoints(self) -> Checkpoints:

@@ -7,13 +7,12 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from pipeline.edges import restrictions
 from pipeline.errors import BadInput, TryAgain
 from workers.bootstrap import build_marked, scratch_of
 
 if TYPE_CHECKING:
     from indexer.access import Reviewer
-    from indexer.match import Answer, SeenBy
+    from indexer.match import Answer
     from pipeline.edges.tools import Tools
     from workers.bootstrap import Home
 
@@ -54,23 +53,11 @@ class Matching:
             scratch.mkdir(exist_ok=True)
             with tempfile.TemporaryDirectory(dir=scratch, prefix="asked-") as folder:
                 path = _kept(file, Path(folder) / (Path(name).name[-80:] or "asked"))
-                query = Query(path, limit, may_see=self._seen_by(person), limit_s=LIMIT_S)
+                hidden = self._home.of(person).hidden_originals()
+                query = Query(path, limit, hidden, limit_s=LIMIT_S)
                 return ask(query, catalog=self._home.catalog, marked=build_marked(self._home), tools=self._started())
         finally:
             self._turn.release()
-
-    def _seen_by(self, person: Reviewer) -> SeenBy:
-        desk, known = self._home.of(person), dict[str, bool]()
-        with self._home.catalog.snapshot() as connection:
-            if not restrictions.restrictions(connection):
-                return lambda _: True
-
-        def may_see(original: str) -> bool:
-            if original not in known:
-                known[original] = bool(desk.seen([original]))
-            return known[original]
-
-        return may_see
 
 
 def _kept(file: BinaryIO, path: Path) -> Path:

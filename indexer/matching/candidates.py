@@ -5,6 +5,7 @@ A line says: this original, from this second on, at this speed, framed and turne
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -12,13 +13,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.matching.framing import Framing, thinkable
+from indexer.matching.framing import Framing, insets, thinkable
 from indexer.matching.shelf import FRAME_BITS_MAX, Floats, Hits, Ints, Library
 from pipeline.marks.pictures import (
     DETAIL_MIN,
     FRAMED_MIDDLE,
     TRANSFORMS,
     Frames,
+    Rect,
+    Waves,
     Words,
     bits_of,
     detail_of,
@@ -36,6 +39,8 @@ LINES_SCORED: Final = 40
 NEW_BITS: Final = 48.0
 # Hypotheses are tried on so many frames, and the best of them on all.
 FRAMES_TRIED, FRAMINGS_KEPT = 10, 12
+# Of the frames tried every so many-th goes first.
+FIRST_OF: Final = 3
 # Framings so far forward in the list are tried turned by quarters too: the whole, its middle, its borders.
 TURNED_FRAMINGS: Final = 3
 
@@ -48,6 +53,11 @@ class Query:
     times: Floats
     step_s: float
     usable: NDArray[np.bool_]
+
+    @functools.cached_property
+    def insets(self) -> list[Rect]:
+        """Where another picture may lie within its frames, the likeliest first."""
+        return insets(self.frames)
 
     @property
     def ends_s(self) -> float:
@@ -97,18 +107,35 @@ def promising(query: Query, library: Library) -> list[Framing]:
     chosen = good[np.unique(np.linspace(0, len(good) - 1, FRAMES_TRIED).astype(np.int64))]
     found: list[tuple[float, int, Framing]] = []
     by_target: dict[tuple[int, ...], list[Framing]] = {}
-    for framing in thinkable(query.frames):
+    for framing in thinkable(query.frames, query.insets):
         by_target.setdefault(framing.against, []).append(framing)
     for against, framings in by_target.items():
         plain = np.concatenate(waves_of_many(query.frames[chosen], [framing.rect for framing in framings]))
-        rich = np.flatnonzero(detail_of(plain) >= DETAIL_MIN)
-        for seen in (plain[rich], mirrored(plain[rich])):
-            hits = library.near(key_of(seen), bits_of(seen), against, radius=1)
-            number = rich[hits.frame]
-            votes = _likeliest(number // len(chosen), number % len(chosen), hits)
+        rich = detail_of(plain) >= DETAIL_MIN
+        for seen in (plain, mirrored(plain)):
+            votes = _likeliest(*_tried(seen, rich, len(chosen), against, library))
             found += [(total, -one, framings[one]) for one, total in votes.items()]
     best_first = sorted(found, key=lambda one: one[:2], reverse=True)
     return list(dict.fromkeys(framing for _, _, framing in best_first))[:FRAMINGS_KEPT]
+
+
+def _tried(
+    seen: Waves, rich: NDArray[np.bool_], frames: int, against: tuple[int, ...], library: Library
+) -> tuple[Ints, Ints, Hits]:
+    """(framing, frame, hit) of each hit of so many frames seen in each framing.
+
+    Only of framings in which one of the first few frames hits something are the others looked up.
+    """
+    framing, frame = np.divmod(np.arange(len(seen)), frames)
+    is_first = frame % FIRST_OF == 0
+    found: list[tuple[Ints, Hits]] = []
+    asked = np.flatnonzero(rich & is_first)
+    for _ in range(2):
+        hits = library.near(key_of(seen[asked]), bits_of(seen[asked]), against, radius=1)
+        found.append((asked[hits.frame], hits))
+        asked = np.flatnonzero(rich & ~is_first & np.isin(framing, framing[asked[hits.frame]]))
+    number = np.concatenate([one for one, _ in found])
+    return framing[number], frame[number], Hits.joined([hits for _, hits in found])
 
 
 def _likeliest(framing: Ints, frame: Ints, hits: Hits) -> dict[int, float]:

@@ -9,7 +9,7 @@ askew, is set right by `rectangle`.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,6 +39,7 @@ EDGE_SHARE_MIN: Final = 0.3
 SIDE_SHARE_MIN: Final = 0.2
 # Two rectangles that share so much are one.
 SAME_RECT: Final = 0.93
+INSETS_MAX: Final = 48
 ACTIVE_SHARE: Final = 0.12
 CROPS: Final = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75)
 CROP_STEP: Final = 0.035
@@ -59,15 +60,18 @@ class Framing:
 _WHOLES: Final = (FRAMED_WHOLE, FRAMED_INSIDE)
 
 
-def likely(frames: Frames, insets: int) -> list[Framing]:
-    """The whole picture, its middle, and the likeliest insets, so many at most."""
+def insets(frames: Frames) -> list[Rect]:
+    """Where another picture may lie within these, the likeliest first: inside borders, lines, or what moves."""
     border = inside_borders(frames)
-    found = [border, *_bars(border), *_lined(frames), _active(frames)]
-    kept = _distinct((rect for rect in found if rect != WHOLE), [WHOLE])
+    return _distinct([border, *_bars(border), *_lined(frames), _active(frames)])
+
+
+def likely(inset: Sequence[Rect]) -> list[Framing]:
+    """The whole picture, its middle, and these insets."""
     return [
         Framing("", WHOLE, _WHOLES),
         Framing("", MIDDLE, (FRAMED_MIDDLE,)),
-        *(Framing("inset", rect, _WHOLES) for rect in kept[:insets]),
+        *(Framing("inset", rect, _WHOLES) for rect in inset),
     ]
 
 
@@ -78,11 +82,11 @@ def _bars(border: Rect) -> list[Rect]:
     return [(0.0, above, 1.0, 1 - above), (beside, 0.0, 1 - beside, 1.0)] if above and beside else []
 
 
-def thinkable(frames: Frames) -> list[Framing]:
-    """Framings to be tried where the likely ones found nothing: crops, other insets, margins that differ."""
+def thinkable(frames: Frames, inset: Sequence[Rect]) -> list[Framing]:
+    """Framings to be tried where the likely ones found nothing: crops, more insets, margins that differ."""
     border = inside_borders(frames)
     return [
-        *likely(frames, insets=48)[2:],
+        *(Framing("inset", rect, _WHOLES) for rect in inset),
         *(Framing("cropped", rect, (FRAMED_MIDDLE,)) for rect in _crops()),
         *(Framing("inset", rect, _WHOLES) for rect in _margins(WHOLE)),
         *(Framing("inset", rect, _WHOLES) for rect in _margins(border) if border != WHOLE),
@@ -183,21 +187,23 @@ def _active(frames: Frames) -> Rect:
     return (left / SIDE_PX, top / SIDE_PX, right / SIDE_PX, bottom / SIDE_PX)
 
 
-def _distinct(rects: Iterable[Rect], known: list[Rect]) -> list[Rect]:
-    kept: list[Rect] = []
+def _distinct(rects: Iterable[Rect]) -> list[Rect]:
+    """No two that are nearly one, none that is nearly the whole; INSETS_MAX at most."""
+    kept = [WHOLE]
     for rect in rects:
-        if all(_shared(rect, other) < SAME_RECT for other in (*known, *kept)):
+        if len(kept) <= INSETS_MAX and _shared(rect, np.array(kept)).max() < SAME_RECT:
             kept.append(rect)
-    return kept
+    return kept[1:]
 
 
-def _shared(one: Rect, other: Rect) -> float:
-    """Intersection over union."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    both = max(0.0, width) * max(0.0, height)
-    areas = sum((rect[2] - rect[0]) * (rect[3] - rect[1]) for rect in (one, other))
-    return both / (areas - both)
+def _shared(one: Rect, others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Intersection over union with each of the others."""
+    left, top, right, bottom = others.T
+    width = np.minimum(one[2], right) - np.maximum(one[0], left)
+    height = np.minimum(one[3], bottom) - np.maximum(one[1], top)
+    both = np.maximum(0.0, width) * np.maximum(0.0, height)
+    areas = (one[2] - one[0]) * (one[3] - one[1]) + (right - left) * (bottom - top)
+    return np.asarray(both / (areas - both))
 
 
 # -- hypotheses

@@ -32,7 +32,7 @@ from pipeline.records import Known
 
 logger = logging.getLogger(__name__)
 
-FORM: Final = 3
+FORM: Final = 4
 # Originals read at once; their marks are held in memory until the segment is written.
 BATCH: Final = 100
 # Marks that wait for a new segment: sorting them takes some ten times as much memory.

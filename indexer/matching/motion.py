@@ -119,13 +119,15 @@ def _likest_lag(changes: Pictures, kept: Pictures) -> int | None:
     lags = np.arange(-int((1 - SHARED_MIN) * count), whole - int(SHARED_MIN * count))
     if not len(lags):
         return None
-    total, mine, theirs = (np.zeros(len(lags)) for _ in range(3))
-    for number in range(count):
-        place = lags + number
-        inside = (place >= 0) & (place < whole)
-        total[inside] += products[number, place[inside]]
-        mine[inside] += powers[0][number]
-        theirs[inside] += powers[1][place[inside]]
+    beyond = count - 1  # so far a lag reaches before the beginning and behind the end
+    rows = np.pad(products, ((0, 0), (beyond, beyond)))
+    down, right = rows.strides
+    # Row after row one place further: each column holds the products of one lag.
+    steps = np.lib.stride_tricks.as_strided(rows, (count, whole + beyond), (down + right, right), writeable=False)
+    total = steps.sum(0, dtype=np.float64)[lags + beyond]
+    sums = [np.concatenate([[0.0], np.cumsum(power)]) for power in powers]
+    mine = sums[0][np.clip(whole - lags, 0, count)] - sums[0][np.clip(-lags, 0, count)]
+    theirs = sums[1][np.clip(lags + count, 0, whole)] - sums[1][np.clip(lags, 0, whole)]
     still = STILL_LEVELS**2 * changes.shape[1] * SHARED_MIN * count
     value = np.where(np.minimum(mine, theirs) > still, total / np.sqrt(mine * theirs + 1e-9), -1.0)
     return int(lags[value.argmax()])

@@ -78,7 +78,7 @@ def find_photo(frame: Frames, library: Library) -> list[Found]:
     """Where one picture is found, in photos and in videos, the likest first. frame: shape (1, SIDE_PX, SIDE_PX)."""
     query = Query(frame, np.zeros(1), 0.0, ~is_drawn(frame))
     best: dict[int, tuple[int, Found]] = {}
-    for framings in (likely(frame, INSETS), promising(query, library)):
+    for framings in (likely(query.insets[:INSETS]), promising(query, library)):
         for variant in variants(query, framings):
             hits = variant.near(library, radius=1)
             for number in np.flatnonzero(hits.differing <= PHOTO_BITS_MAX).tolist():
@@ -130,7 +130,7 @@ def find_clip(frames: Frames, step_s: float, library: Library) -> list[Found]:
     query = Query(frames, np.arange(len(frames), dtype=np.float64) * step_s, step_s, ~is_drawn(frames))
     if not query.usable.any() or not len(library):
         return []
-    tried = _of_framings(query, likely(frames, INSETS), library, 1)
+    tried = _of_framings(query, likely(query.insets[:INSETS]), library, 1)
     found, lines = _without_rivals(tried.found), tried.lines
     if any(one.verdict == "same footage" for one in found):
         return found

@@ -1,13 +1,15 @@
 """Picture marks of many originals, arranged for looking up: segments that never change, in memory or in files.
 
 A segment's 64-bit keys are kept four times, sorted by each of their 16-bit parts, so that those that share a part with
-an asked key lie side by side. All keys within 7 bits of the asked one share a part with it but for one bit at most;
-those that share a part whole are found seventeen times faster.
+an asked key lie side by side: those of whole pictures first, then those of their middles, for few ask for both. All
+keys within 7 bits of the asked one share a part with it but for one bit at most; those that share a part whole are
+found seventeen times faster.
 Files are arrays as they lie in memory, mapped and never read whole.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.matching.kept import Made, Method
-from pipeline.marks.pictures import VERSION, Marks, Words, distance, unpacked
+from pipeline.marks.pictures import FRAMED_MIDDLE, VERSION, Marks, Words, distance, unpacked
 
 KEY_BITS_MAX: Final = 11
 FRAME_BITS_MAX: Final = 88
@@ -46,6 +48,15 @@ class Hits:
     def __len__(self) -> int:
         return len(self.frame)
 
+    @classmethod
+    def joined(cls, parts: Sequence[Hits]) -> Hits:
+        """All of them, one part after the other."""
+        columns = {
+            name: np.concatenate([np.empty(0, dtype), *(getattr(one, name) for one in parts)])
+            for name, dtype in _HITS.items()
+        }
+        return cls(**columns)
+
     def where(self, chosen: NDArray[np.bool_]) -> Hits:
         return Hits(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
 
@@ -59,8 +70,9 @@ _HITS: Final[dict[str, Any]] = {
 class Segment:
     """Marks of some originals, row by row. entry: number in originals.
 
-    order: rows by each part of their keys; first: where each value of a part begins in it; beside: the keys in that
-    order. counts: originals whose rows count, for others stand in a later segment.
+    order: rows by each part of their keys, middles after the others; first: where each value of a part begins in it,
+    of the others and then of middles; beside: the keys in that order.
+    counts: originals whose rows count, for others stand in a later segment.
     """
 
     originals: Sequence[str]
@@ -88,7 +100,7 @@ def arrays_of(kept: Sequence[Marks]) -> dict[str, NDArray[Any]]:
         "bits": _joined([one.bits for one in kept], np.uint64).reshape(-1, 4),
         "key": _joined([one.key for one in kept], np.uint64),
     }
-    order, first, beside = by_parts(rows["key"])
+    order, first, beside = by_parts(rows["key"], rows["framed"])
     is_photo = np.array([one.step_s == 0 for one in kept], np.bool_)
     return {**rows, "order": order, "first": first, "beside": beside, "is_photo": is_photo}
 
@@ -111,8 +123,10 @@ def join(given: Sequence[tuple[dict[str, NDArray[Any]], Ints]], made: Made) -> N
             done += len(chosen)
     made.put({"is_photo": np.concatenate([arrays["is_photo"][numbers >= 0] for arrays, numbers in given])})
     shape = (PARTS, total)
-    _sort_by_parts(rows["key"], made.array("order", np.uint32, shape), made.array("first", np.uint32, _FIRST_SHAPE),
-                   made.array("beside", np.uint64, shape))  # fmt: skip
+    _sort_by_parts(
+        rows["key"], rows["framed"], made.array("order", np.uint32, shape),
+        made.array("first", np.uint32, _FIRST_SHAPE), made.array("beside", np.uint64, shape),
+    )  # fmt: skip
 
 
 def segment_of(originals: Sequence[str], arrays: dict[str, NDArray[Any]], counts: NDArray[np.bool_]) -> Segment:
@@ -124,25 +138,33 @@ def _joined(columns: list[NDArray[Any]], dtype: type[np.generic]) -> NDArray[Any
     return np.concatenate(columns).astype(dtype) if columns else np.empty(0, dtype)
 
 
-_FIRST_SHAPE: Final = (PARTS, 65537)
+_FIRST_SHAPE: Final = (2, PARTS, 65537)
 
 
-def by_parts(key: Words) -> tuple[NDArray[np.uint32], NDArray[np.uint32], Words]:
-    """(rows sorted by each part, where each value of the part begins, keys so sorted): (4, n), (4, 65537), (4, n)."""
+def by_parts(key: Words, framed: NDArray[np.uint8]) -> tuple[NDArray[np.uint32], NDArray[np.uint32], Words]:
+    """`order`, `first` and `beside` of a segment: shapes (4, n), (2, 4, 65537), (4, n)."""
     order = np.empty((PARTS, len(key)), np.uint32)
     first = np.zeros(_FIRST_SHAPE, np.uint32)
     beside = np.empty((PARTS, len(key)), np.uint64)
-    _sort_by_parts(key, order, first, beside)
+    _sort_by_parts(key, framed, order, first, beside)
     return order, first, beside
 
 
-def _sort_by_parts(key: Words, order: NDArray[np.uint32], first: NDArray[np.uint32], beside: Words) -> None:
+def _sort_by_parts(
+    key: Words, framed: NDArray[np.uint8], order: NDArray[np.uint32], first: NDArray[np.uint32], beside: Words
+) -> None:
     parts = np.ascontiguousarray(key).view(np.uint16).reshape(-1, PARTS)
-    for number in range(PARTS):
-        part = np.ascontiguousarray(parts[:, number])
-        order[number] = np.argsort(part, kind="stable")  # of 16 bits: a radix sort
-        first[number, 1:] = np.cumsum(np.bincount(part, minlength=65536))
-        beside[number] = key[order[number]]
+    begin = 0
+    for middles in (False, True):
+        rows = np.flatnonzero((framed == FRAMED_MIDDLE) == middles).astype(np.uint32)
+        place = slice(begin, begin + len(rows))
+        for number in range(PARTS):
+            part = parts[rows, number]
+            order[number, place] = rows[np.argsort(part, kind="stable")]  # of 16 bits: a radix sort
+            first[int(middles), number, 0] = begin
+            first[int(middles), number, 1:] = begin + np.cumsum(np.bincount(part, minlength=65536))
+            beside[number, place] = key[order[number, place]]
+        begin += len(rows)
 
 
 def built(items: Sequence[tuple[str, bytes]]) -> dict[str, NDArray[Any]]:
@@ -187,13 +209,7 @@ class Library:
         for segment in self.segments:
             found.append(_near(segment, entries, key, bits, against, radius))
             entries += len(segment.originals)
-        if len(found) == 1:
-            return found[0]
-        columns = {
-            name: np.concatenate([np.empty(0, dtype), *(getattr(one, name) for one in found)])
-            for name, dtype in _HITS.items()
-        }
-        return Hits(**columns)
+        return found[0] if len(found) == 1 else Hits.joined(found)
 
     def marks(self, entry: int) -> Marks:
         """All marks of one original."""
@@ -219,7 +235,7 @@ def rows_at(marks: Marks, framed: int, samples: int) -> Ints:
 
 
 def _near(segment: Segment, entries: int, key: Words, bits: Words, against: tuple[int, ...], radius: int) -> Hits:
-    asked, row = near_keys(segment, key, radius)
+    asked, row = near_keys(segment, key, against, radius)
     wanted = np.zeros(256, np.bool_)
     wanted[list(against)] = True
     fits = wanted[segment.framed[row]] & segment.counts[segment.entry[row]]
@@ -233,15 +249,19 @@ def _near(segment: Segment, entries: int, key: Words, bits: Words, against: tupl
     )  # fmt: skip
 
 
-def near_keys(segment: Segment, asked: Words, radius: int) -> tuple[Ints, Ints]:
-    """(number of the asked key, row) of kept keys within KEY_BITS_MAX that share a part, each pair once."""
+def near_keys(segment: Segment, asked: Words, against: tuple[int, ...], radius: int) -> tuple[Ints, Ints]:
+    """(number of the asked key, row) of kept keys within KEY_BITS_MAX that share a part, each pair once.
+
+    against: as in `Library.near`; rows framed in other ways may be among them.
+    """
     flips = np.concatenate([[0], 1 << np.arange(16)])[: 17 if radius else 1].astype(np.int64)
     found = [np.empty(0, np.int64)]
     parts = np.ascontiguousarray(asked).view(np.uint16).reshape(-1, PARTS).astype(np.int64)
-    for number in range(PARTS):
+    for middles, number in itertools.product(sorted({one == FRAMED_MIDDLE for one in against}), range(PARTS)):
+        begins = segment.first[int(middles), number]
         probes = (parts[:, number, None] ^ flips).ravel()
-        first = segment.first[number][probes].astype(np.int64)
-        count = segment.first[number][probes + 1] - first
+        first = begins[probes].astype(np.int64)
+        count = begins[probes + 1] - first
         for some in _batches(count):
             at = _ranges(first[some], count[some])
             differing = segment.beside[number][at]

@@ -58,6 +58,7 @@ def test_an_isolated_original_is_there_for_nobody_and_its_work_stands(home: Home
         person = Reviewer("某人", role, "法制科")
         assert found(home, person) == {other}, role
         assert home.of(person).seen([one, other]) == [other], role
+        assert home.of(person).hidden_originals() == {one}, role
     assert follower.stats().documents == 1
     assert sum(home.catalog.counts().values()) == 1
     with pytest.raises(BadInput, match="Nothing in custody"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
@@ -246,3 +247,15 @@ def commands_of(command: click.Command, names: tuple[str, ...]) -> Iterator[tupl
             assert below is not None
             yield (*names, name), below
             yield from commands_of(below, (*names, name))
+
+
+def test_what_may_not_be_seen_takes_no_place_among_the_rows_of_match(at_home: Callable[..., Any], taken: Path) -> None:
+    photo = taken / CASE / "IMG_20210803_101010.jpg"
+    shutil.copy(photo, taken / "again.jpg")
+    with (taken / "again.jpg").open("ab") as opened:
+        opened.write(b"other bytes of the same picture")
+    at_home("ingest", str(taken / "again.jpg"), "--wait")
+    [first] = at_home("match", "--limit", "1", str(photo))
+    assert first["name"] == photo.name
+    at_home("isolate", "report", first["original"])
+    assert [hit["name"] for hit in at_home("match", "--limit", "1", str(photo))] == ["again.jpg"]

@@ -39,9 +39,11 @@ def match(file: Path, limit: int) -> None:
         require(built.reviewer, "match")
         tools = Tools(built.settings.media.ffmpeg, built.settings.media.cage)
         try:
-            answer = ask(Query(file, limit), catalog=built.catalog, marked=build_marked(built), tools=tools).rows
+            query = Query(file, limit, built.hidden_originals())
+            answer = ask(query, catalog=built.catalog, marked=build_marked(built), tools=tools).rows
         finally:
             tools.close()
+        # What was restricted while it was being compared stays out too.
         seen = set(built.seen([hit.original for hit in answer]))
         hits = [hit for hit in answer if hit.original in seen]
         built.tell("match", facts={"file": file.name, "hits": [hit.original for hit in hits]})

@@ -5,8 +5,10 @@ import pytest
 
 from indexer.matching.pictures import find_clip, find_photo
 from indexer.matching.shelf import KEY_BITS_MAX, Library, Segment, by_parts, near_keys
-from pipeline.marks.pictures import Marker
+from pipeline.marks.pictures import FRAMED_INSIDE, FRAMED_MIDDLE, FRAMED_WHOLE, Marker
 from tests.pipeline.marks.test_pictures import scenes
+
+WHOLES = (FRAMED_WHOLE, FRAMED_INSIDE)
 
 
 def _marks(frames, step_s=0.5):
@@ -146,26 +148,39 @@ def test_pairs_name_pictures_that_are_alike(rng):
 
 def test_keys_within_seven_bits_are_all_found_and_none_is_found_twice(rng):
     kept = rng.integers(0, 2**63, 5000, np.uint64)
+    segment = _segment(kept)
     asked = kept[:50].copy()
     for number, key in enumerate(asked):
         asked[number] = key ^ np.uint64(sum(1 << int(bit) for bit in rng.choice(64, 7, replace=False)))
-    who, row = near_keys(_segment(kept), asked, radius=1)
+    who, row = near_keys(segment, asked, WHOLES, radius=1)
     pairs = set(zip(who.tolist(), row.tolist(), strict=True))
     assert {(number, number) for number in range(50)} <= pairs
     assert len(pairs) == len(who)
     assert (np.bitwise_count(asked[who] ^ kept[row]) <= KEY_BITS_MAX).all()
-    who, row = near_keys(_segment(kept), kept[:50], radius=0)
+    who, row = near_keys(segment, kept[:50], WHOLES, radius=0)
     assert {(number, number) for number in range(50)} <= set(zip(who.tolist(), row.tolist(), strict=True))
 
 
+def test_middles_are_looked_up_among_middles_and_whole_pictures_among_whole_ones(rng):
+    kept = rng.integers(0, 2**63, 300, np.uint64)
+    framed = np.arange(300).astype(np.uint8) % 3
+    segment = _segment(kept, framed)
+    for against in ((FRAMED_MIDDLE,), WHOLES, (*WHOLES, FRAMED_MIDDLE)):
+        who, row = near_keys(segment, kept, against, radius=0)
+        same = row[who == row]
+        assert same.tolist() == np.flatnonzero(np.isin(framed, against)).tolist()
+        assert np.isin(framed[row], against).all()
+
+
 def test_looking_up_in_nothing_finds_nothing(rng):
-    who, _ = near_keys(_segment(np.empty(0, np.uint64)), rng.integers(0, 2**63, 5, np.uint64), radius=1)
+    who, _ = near_keys(_segment(np.empty(0, np.uint64)), rng.integers(0, 2**63, 5, np.uint64), WHOLES, radius=1)
     assert len(who) == 0
 
 
-def _segment(keys):
-    order, first, beside = by_parts(keys)
+def _segment(keys, framed=None):
     count = len(keys)
-    return Segment(["a"], np.ones(1, bool), np.zeros(1, bool), np.zeros(count, np.uint32), np.zeros(count, np.uint8),
+    framed = np.zeros(count, np.uint8) if framed is None else framed
+    order, first, beside = by_parts(keys, framed)
+    return Segment(["a"], np.ones(1, bool), np.zeros(1, bool), np.zeros(count, np.uint32), framed,
                    np.zeros(count, np.float32), np.zeros((count, 4), np.uint64), keys, order, first,
                    beside)  # fmt: skip
