@@ -6,13 +6,14 @@ change, and in which order, tells the same footage from another take of the scen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
 
 from indexer.matching import motion
-from indexer.matching.candidates import NEW_BITS, Line, Query, changes
+from indexer.matching.candidates import NEW_BITS, SPEEDS, Line, Query, changes
 from indexer.matching.framing import outside
 from indexer.matching.shelf import FRAME_BITS_MAX, Floats, Ints, Library
 from pipeline.marks.pictures import WHOLE, Rect, Words, distance
@@ -34,6 +35,12 @@ ORDER_BITS_MAX: Final = 60.0
 ORDER_BITS: Final = 40.0
 AGREEING_MIN: Final = 1.25
 ORDER_SAMPLES_MIN: Final = 4
+# The pictures at the middle of a stretch may be so many seconds off, for it was found at another speed.
+SHIFTS_S: Final = np.arange(-12, 13) / 8
+# A minute of them is enough to place a longer stretch by.
+PLACED_FRAMES_MAX: Final = 240
+# Another speed must leave at most this share of the bits that differ, and so many bits fewer.
+PACE_SHARE, PACE_BITS = 0.88, 2.0
 PAIRS: Final = 3
 Verdict = Literal["same footage", "same scene, other take"]
 
@@ -93,7 +100,8 @@ def scored(line: Line, query: Query, library: Library, *, evidence_min: float = 
     if ends_s - begins_s < LENGTH_MIN_S:
         return None
     part = slice(*np.searchsorted(query.times, [begins_s, ends_s]).tolist())
-    offset_s = _refined(line, offset_s, query.times, part, shown)
+    offset_s, speed = _placed(line, offset_s, query.times, part, shown)
+    line = replace(line, speed=speed)
     rect = shown.marks.rect_at(first, line.framed)
     order = _order(line, offset_s, query, shown, first, last)
     like = motion.likeness(view_of(line, query, part), shown.marks, line.framed, offset_s=offset_s, speed=line.speed)
@@ -217,19 +225,38 @@ def _best_run(gains: Floats) -> tuple[int, int]:
     return int(sums[: last + 1].argmin()), last
 
 
-def _refined(line: Line, offset_s: float, times: Floats, part: slice, shown: Shown) -> float:
-    """The offset, on a grid of an eighth of a second, at which frames between two kept samples agree best with both."""
-    asked, good = line.variant.bits[part], line.variant.good[part]
-    tried: list[tuple[float, float]] = []
-    for shift in np.arange(-4, 5) / 8:
-        place = (line.speed * times[part] + offset_s + shift) / shown.step_s
-        below = np.floor(place).astype(np.int64)
-        share = place - below
-        bits = (1 - share) * shown.differing(asked, below) + share * shown.differing(asked, below + 1)
-        chosen = good & (below >= -1)
-        if chosen.any():
-            tried.append((float(bits[chosen].mean()) + abs(float(shift)), offset_s + float(shift)))
-    return min(tried, default=(0.0, offset_s))[1]
+def _placed(line: Line, offset_s: float, times: Floats, part: slice, shown: Shown) -> tuple[float, float]:
+    """(offset, speed) at which frames agree best with the kept samples before and after them.
+
+    The offset is sought on a grid of an eighth of a second. Pictures of a slow scene vote for any speed, and at a wrong
+    one the offset is wrong too: it was played at its own speed unless another one agrees clearly better.
+    """
+    chosen = np.flatnonzero(line.variant.good[part]) + part.start
+    if not len(chosen):
+        return offset_s, line.speed
+    chosen = chosen[:: math.ceil(len(chosen) / PLACED_FRAMES_MAX)]
+    asked, seen_s = line.variant.bits[chosen], times[chosen]
+    middle_s = float(seen_s.mean())
+    here_s = offset_s + line.speed * middle_s
+    tried = {speed: _best_shift(asked, seen_s - middle_s, here_s, speed, shown) for speed in SPEEDS}
+    plain_bits, _ = tried[1.0]
+    speed = min(tried, key=lambda one: tried[one][0])
+    if tried[speed][0] > min(PACE_SHARE * plain_bits, plain_bits - PACE_BITS):
+        speed = 1.0
+    return tried[speed][1] - speed * middle_s, speed
+
+
+def _best_shift(asked: Words, from_middle_s: Floats, here_s: float, speed: float, shown: Shown) -> tuple[float, float]:
+    """(bits that differ, what is shown at the middle) at the best shift."""
+    place = (here_s + SHIFTS_S[:, None] + speed * from_middle_s) / shown.step_s
+    below = np.floor(place).astype(np.int64)
+    share = place - below
+    before, after = (shown.differing(asked, below + step) for step in (0, 1))
+    counts = below >= -1
+    bits = np.where(counts, (1 - share) * before + share * after, 0.0).sum(1) / np.maximum(counts.sum(1), 1)
+    means = np.where(counts.any(1), bits + np.abs(SHIFTS_S), np.inf)
+    best = int(means.argmin())
+    return float(means[best]), here_s + float(SHIFTS_S[best])
 
 
 def rounded(rect: Rect) -> Rect:

@@ -62,6 +62,8 @@ MARKS_ASKED: Final = 600
 # Beside a far better source of the same stretch, a weak one is the same place at another time.
 RIVAL_SHARE: Final = 0.35
 SAME_OFFSET_S: Final = 2.0
+# What is nearly as strong and is another take of the scene gives way to the same footage.
+OTHER_TAKE_WORTH: Final = 0.8
 INSETS: Final = 5
 # Where nothing else was found, so many lines with so many votes are laid flat by so many of their frames.
 LINES_FITTED, FITTED_VOTES_MIN = 3, 0.8
@@ -305,9 +307,10 @@ def _without_rivals(found: Sequence[Found]) -> list[Found]:
 
 
 def _worth(one: Found) -> float:
-    """Its strength, less where changes agree worse: a wrong speed shows the right pictures at wrong moments."""
+    """Its strength, less where changes agree worse, for then the right pictures are shown at wrong moments."""
     agreeing = 0.5 if one.motion is None else max(0.0, one.motion.value)
-    return one.strength * plainness(one.speed, one.transform) * (0.5 + 0.5 * agreeing)
+    told = 1.0 if one.verdict == "same footage" else OTHER_TAKE_WORTH
+    return one.strength * plainness(1.0, one.transform) * (0.5 + 0.5 * agreeing) * told
 
 
 def _overlap(one: Found, other: Found) -> bool:

@@ -24,8 +24,12 @@ def rng():
 
 def _film(rng, seconds):
     """Frames at 4 a second that flow from one scene into another every two seconds."""
-    keys = scenes(rng, seconds // 2 + 2).astype(np.float64)
-    times = np.arange(seconds * 4) / 8
+    return _gliding(rng, seconds, scene_s=2, fps=4)
+
+
+def _gliding(rng, seconds, *, scene_s, fps=16):
+    keys = scenes(rng, seconds // scene_s + 2).astype(np.float64)
+    times = np.arange(seconds * fps) / fps / scene_s
     share = (times % 1)[:, None, None]
     first = times.astype(int)
     return (keys[first] * (1 - share) + keys[first + 1] * share).astype(np.uint8)
@@ -65,6 +69,17 @@ def test_a_faster_clip_says_its_speed(rng):
     (found,) = find_clip(film[40:140:5], 1.0, Library.of([("a", _marks(film[::2]))]))
     assert (found.original, found.speed) == ("a", 1.25)
     assert found.offset_s == pytest.approx(10, abs=0.5)
+
+
+@pytest.mark.parametrize("speed", [0.8, 1.25])
+def test_a_slow_scene_that_was_played_faster_or_slower_is_placed_by_its_speed(rng, speed):
+    """From one scene into the next in five seconds: at any speed its pictures look much alike."""
+    scene = _gliding(rng, 40, scene_s=5)
+    asked = 10 + np.arange(28) / 4 * speed
+    clip = scene[np.round(asked * 16).astype(int)]
+    found = find_clip(clip, 0.25, Library.of([("slow", _marks(scene[::8]))]))[0]
+    assert (found.original, found.speed) == ("slow", speed)
+    assert found.offset_s - found.query_offset_s * speed == pytest.approx(10, abs=0.2)
 
 
 def test_a_foreign_clip_is_found_nowhere(rng):
