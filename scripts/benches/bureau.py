@@ -199,8 +199,8 @@ def _holes(
     bare = bytearray(b"1" * seconds)
     for from_at, to_at in shown:
         begin, end = ((at - first).total_seconds() for at in (from_at, to_at))
-        begin, end = max(0, round(begin)), min(seconds, round(end))
-        bare[begin:end] = b"0" * max(0, end - begin)
+        begin, end = (min(max(0, round(one)), seconds) for one in (begin, end))
+        bare[begin:end] = b"0" * (end - begin)
     for run in re.finditer(rb"1+", bytes(bare)):
         if run.end() - run.start() >= LEAST_GAP_S:
             edge = run.start() == 0 or run.end() == seconds
