@@ -454,7 +454,8 @@ class Carried:
 class Happened:
     """An activity near the recording in time. shared_s: of the decided interval; within: surely all of it.
 
-    distance_m: from its place to where the recording was made, where both are known; place_words: what of the names
+    distance_m: from its place to where the recording was made, where both are known; moved: to the nearest of where it
+    went meanwhile. place_words: what of the names
     of its place the recording, its folder or its device carries.
     """
 
@@ -462,6 +463,7 @@ class Happened:
     shared_s: float
     within: bool
     distance_m: float | None = None
+    moved: bool = False
     place_words: str = ""
 
 

@@ -22,15 +22,13 @@ from pipeline.edges.reading import Box, Row, answer, boxes_at, boxes_in, ends_of
 from pipeline.errors import Unreadable
 from pipeline.records import Original
 from pipeline.stage import Extractor
+from pipeline.tracks import TRACK, Point, thinned, told
 
 FORMATS_READ: Final = frozenset(("mov", "mp4"))
 SAMPLES_MAX: Final = 2_000_000  # nine hours at 60 a second
 RUNS_MAX: Final = 200_000
 RECORD_MAX_BYTES: Final = 1 << 16  # seen: 300 to 5,000
 READ_MAX: Final = 7200
-# A track is kept as it moves: a point where it is so far from the last one, or so much later.
-APART_M, APART_S, POINTS_MAX = 20.0, 60.0, 400
-_DEGREE_M: Final = 111_320.0
 _DEPTH_MAX: Final = 8
 _MODEL, _SERIAL = (1, 1, 10), (1, 1, 5)
 # Protocol -> where the message about the position lies, and whether it is in degrees whatever its unit says.
@@ -80,11 +78,11 @@ def _rows(records: Iterator[tuple[float, bytes]]) -> Iterator[Row]:
     for name, value in zip(("lat", "lon", "alt_m"), fixes[0][1:4], strict=True):
         if value is not None:
             yield f"place.{name}", repr(value), value
-    track = _thinned(fixes)
-    yield "place.track", f"{len(track)} of {len(fixes)} positions, {track[0][0]:g} to {track[-1][0]:g} s", track
-    if told := next((one for one in fixes if one.clock), None):
-        yield "djmd.GPSDateTime", told.clock, told.clock
-        yield "djmd.at_s", f"{told.at_s:.3f}", round(told.at_s, 3)
+    track = thinned([Point(*fix[:4]) for fix in fixes])
+    yield TRACK, told(track, len(fixes)), track
+    if timed := next((one for one in fixes if one.clock), None):
+        yield "djmd.GPSDateTime", timed.clock, timed.clock
+        yield "djmd.at_s", f"{timed.at_s:.3f}", round(timed.at_s, 3)
 
 
 def _device_rows(record: bytes, protocol: str) -> Iterator[Row]:
@@ -114,20 +112,6 @@ def fix_in(record: bytes, protocol: str, at_s: float) -> Fix | None:
     height = _at(message, (2,))
     alt_m = None if not isinstance(height, int) else (height - (1 << 64) * (height >> 63)) / 1000
     return Fix(at_s, round(lat, 7), round(lon, 7), alt_m, _text(_at(message, (6, 1))))
-
-
-def _thinned(fixes: Sequence[Fix]) -> list[list[float | None]]:
-    kept = [fixes[0]]
-    for one in fixes[1:]:
-        last = kept[-1]
-        north_m = (one.lat - last.lat) * _DEGREE_M
-        east_m = (one.lon - last.lon) * _DEGREE_M * math.cos(math.radians(one.lat))
-        if math.hypot(north_m, east_m) >= APART_M or one.at_s - last.at_s >= APART_S:
-            kept.append(one)
-    if kept[-1] is not fixes[-1]:
-        kept.append(fixes[-1])
-    every = -(-len(kept) // POINTS_MAX)
-    return [[round(one.at_s, 3), one.lat, one.lon, one.alt_m] for one in (*kept[:-1:every], kept[-1])]
 
 
 # -- protocol buffers

@@ -1,4 +1,4 @@
-"""GPX tracks: first and last moment, first position, count of points. Not covered: routes without times, extensions.
+"""GPX tracks: first and last moment, first position, count of points, where it went. Not covered: routes without times, extensions.
 
 Source: GPX 1.1 schema (times are UTC by its words, `Z` or not).
 """
@@ -6,6 +6,7 @@ Source: GPX 1.1 schema (times are UTC by its words, `Z` or not).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree
@@ -14,6 +15,7 @@ from pipeline.edges.reading import Row, answer
 from pipeline.errors import Unreadable
 from pipeline.records import Original
 from pipeline.stage import Extractor
+from pipeline.tracks import TRACK, Point, thinned, told
 
 POINTS_MAX: Final = 2_000_000  # twenty days at one a second
 _POINTS: Final = ("trkpt", "wpt", "rtept")
@@ -61,7 +63,23 @@ def _rows(points: list[tuple[str, str, str, str]]) -> Iterator[Row]:
             yield "place.lat", lat, lat_deg
             yield "place.lon", lon, lon_deg
             yield "place.alt_m", height, _number(height)
-            return
+            break
+    if len(moved := sorted(_moved(points))) > 1:
+        first_s = moved[0][0]
+        track = thinned([Point(at_s - first_s, lat, lon) for at_s, lat, lon in moved])
+        yield TRACK, told(track, len(moved)), track
+
+
+def _moved(points: list[tuple[str, str, str, str]]) -> Iterator[tuple[float, float, float]]:
+    """(seconds since 1970, latitude, longitude) of each point that tells all three; their digits are UTC."""
+    for lat, lon, _, time in points:
+        lat_deg, lon_deg = _number(lat), _number(lon)
+        try:
+            at = datetime.fromisoformat(time)
+        except ValueError:
+            continue
+        if lat_deg is not None and lon_deg is not None:
+            yield (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp(), lat_deg, lon_deg
 
 
 def _number(text: str) -> float | None:
@@ -75,4 +93,4 @@ def _reads(original: Original) -> bool:
     return original.format == "gpx"
 
 
-EXTRACTOR = Extractor(name="gpx", version=1, reads=_reads, extract=extract)
+EXTRACTOR = Extractor(name="gpx", version=2, reads=_reads, extract=extract)

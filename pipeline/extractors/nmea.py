@@ -15,6 +15,7 @@ from pipeline.edges.reading import Row, answer, start_of
 from pipeline.errors import Unreadable
 from pipeline.records import Original
 from pipeline.stage import Extractor
+from pipeline.tracks import TRACK, Point, thinned, told
 
 TEXT_MAX_BYTES: Final = 64 << 20
 _RMC: Final = re.compile(
@@ -37,10 +38,19 @@ def _rows(fixes: list[re.Match[str]]) -> Iterator[Row]:
         yield "sidecar.end", moments[-1][1], moments[-1][0].isoformat()
     yield "sidecar.samples", str(len(fixes)), len(fixes)
     yield "sidecar.source", "NMEA", "nmea"
-    first = fixes[0]
-    lat, lon = (float(first.group(at)) + float(first.group(at + 1)) / 60 for at in (2, 5))
-    yield "place.lat", first.group(0), -lat if first.group(4) == "S" else lat
-    yield "place.lon", first.group(0), -lon if first.group(7) == "W" else lon
+    lat, lon = _place(fixes[0])
+    yield "place.lat", fixes[0].group(0), lat
+    yield "place.lon", fixes[0].group(0), lon
+    moved = sorted((at.timestamp(), *_place(fix)) for fix in fixes if (at := _moment(fix)) is not None)
+    if len(moved) > 1:
+        track = thinned([Point(at_s - moved[0][0], lat, lon) for at_s, lat, lon in moved])
+        yield TRACK, told(track, len(moved)), track
+
+
+def _place(fix: re.Match[str]) -> tuple[float, float]:
+    """Latitude and longitude in degrees."""
+    lat, lon = (float(fix.group(at)) + float(fix.group(at + 1)) / 60 for at in (2, 5))
+    return (-lat if fix.group(4) == "S" else lat), (-lon if fix.group(7) == "W" else lon)
 
 
 def _moment(fix: re.Match[str]) -> datetime | None:
@@ -54,4 +64,4 @@ def _reads(original: Original) -> bool:
     return original.format == "nmea"
 
 
-EXTRACTOR = Extractor(name="nmea", version=1, reads=_reads, extract=extract)
+EXTRACTOR = Extractor(name="nmea", version=2, reads=_reads, extract=extract)

@@ -1,6 +1,6 @@
 """Place and time: it was recorded where and when an activity of the case took place.
 
-Place by position, else by what names of folders, files and fixed cameras share with the activity's place. Time alone
+Place by position, of what moved by the nearest of its track, else by what names of folders, files and fixed cameras share with the activity's place. Time alone
 proposes nothing, and neither does a position that is known to be elsewhere.
 """
 
@@ -46,8 +46,9 @@ def _place_score(one: Happened) -> float:
 def _why(one: Happened) -> Words:
     step, place = one.activity.step, one.activity.place
     if one.distance_m is not None:
-        where = f"It was recorded {one.distance_m:.0f} m from the place"
-        where_zh = f"录制地点距{step}地点（{place}）{one.distance_m:.0f} 米"
+        how = "came within {:.0f} m of" if one.moved else "was recorded {:.0f} m from"
+        where = f"It {how.format(one.distance_m)} the place"
+        where_zh = f"{'移动录制，最近处' if one.moved else '录制地点'}距{step}地点（{place}）{one.distance_m:.0f} 米"
     else:
         where = f"“{one.place_words}” stands with it, which names the place"
         where_zh = f"其“{one.place_words}”与{step}地点（{place}）相符"
@@ -57,4 +58,4 @@ def _why(one: Happened) -> Words:
     return Words(f"{where} of {step} ({place}), {when}.", f"{where_zh}，{when_zh}。")
 
 
-LINKER = Linker(name=NAME, version=2, zh="时间和地点", propose=_propose)
+LINKER = Linker(name=NAME, version=3, zh="时间和地点", propose=_propose)

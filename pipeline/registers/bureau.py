@@ -22,7 +22,7 @@ from pipeline.records import (
     Words,
 )
 from pipeline.registers.parties import Parties
-from pipeline.registers.places import Position, distance_m, made_at, position_of, shared_words, words_of
+from pipeline.registers.places import Position, distance_m, made_at, passed_at, position_of, shared_words, words_of
 from pipeline.timing.names import places_of
 
 # An unregistered recorder names nobody: dealers deliver it so. Source: vendors' manuals.
@@ -132,7 +132,7 @@ class Bureau:
         self, known: Known, device: Device | None, first: datetime, last: datetime
     ) -> Iterator[Happened]:  # fmt: skip
         assert known.time is not None
-        own, texts = made_at(known), words_of(known, device)
+        own, went, texts = made_at(known), passed_at(known), words_of(known, device)
         begin = bisect_left(self._begins, first - MARGIN - self._longest)
         end = bisect_right(self._begins, last + MARGIN)
         for one in self._activities[begin:end]:
@@ -140,9 +140,10 @@ class Bureau:
                 shared = min(known.time.end_at, _to(one)) - max(known.time.start_at, _from(one))
                 within = _from(one) <= first and last <= _to(one)
                 place = self._positions.get(one.code)
+                at = min(went, key=lambda at, place=place: distance_m(at, place), default=own) if place else None
                 yield Happened(
                     activity=one, shared_s=max(shared.total_seconds(), 0.0), within=within,
-                    distance_m=distance_m(own, place) if own and place else None,
+                    distance_m=distance_m(at, place) if at and place else None, moved=bool(went),
                     place_words=shared_words(one.place, texts) if one.place else "",
                 )  # fmt: skip
 

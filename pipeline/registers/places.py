@@ -10,6 +10,7 @@ import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from difflib import SequenceMatcher
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from pipeline.errors import BadInput
 from pipeline.records import Activity, Device, Known
 from pipeline.registers.parties import folded, without_region
 from pipeline.timing.names import places_of
+from pipeline.tracks import TRACK
 
 NAME: Final = "places.toml"
 WORDS_LEAST: Final = 4  # characters that names of a place share
@@ -74,6 +76,37 @@ def made_at(known: Known) -> Position | None:
         if lat is not None and lon is not None:
             return Position(lat, lon)
     return None
+
+
+def passed_at(known: Known) -> tuple[Position, ...]:
+    """Where it went while it was recorded, by its own track or that of a logger beside it; empty where it has none.
+
+    A logger may have run all day: of its points those within the decided time count, as surely as that is known.
+    """
+    for owner in (known, *known.sidecars):
+        points = owner.value(TRACK)
+        if isinstance(points, list) and points:
+            begins_s = 0.0 if owner is known else _begins_s(known, owner)
+            if begins_s is None or known.time is None:
+                return ()
+            margin_s = known.time.uncertainty_s if owner is not known else math.inf
+            length_s = (known.time.end_at - known.time.start_at).total_seconds()
+            return tuple(
+                Position(float(lat), float(lon))
+                for at_s, lat, lon, *_ in points
+                if -margin_s <= at_s + begins_s <= length_s + margin_s
+            )
+    return ()
+
+
+def _begins_s(known: Known, track: Known) -> float | None:
+    """Seconds from the recording's decided beginning to the track's first point; None where it has no time."""
+    try:
+        first_at = datetime.fromisoformat(str(track.value("sidecar.start")))
+    except ValueError:
+        return None
+    assert known.time is not None
+    return ((first_at if first_at.tzinfo else first_at.replace(tzinfo=UTC)) - known.time.start_at).total_seconds()
 
 
 def distance_m(one: Position, other: Position) -> float:

@@ -102,6 +102,7 @@ def test_a_track_gives_its_span_and_start(tmp_path: Path) -> None:
     assert (values["sidecar.start"], values["sidecar.end"]) == ("2021-08-03T02:10:10Z", "2021-08-03T02:10:12Z")
     assert (values["place.lat"], values["place.lon"], values["place.alt_m"]) == (39.0, 116.0, 40.0)
     assert values["sidecar.samples"] == 3
+    assert values["place.track"] == [[float(n), 39 + n / 10, 116 + n / 10, None] for n in range(3)]
 
 
 def test_a_track_cut_short_gives_what_it_has(tmp_path: Path) -> None:

@@ -59,6 +59,28 @@ def test_nearness_and_time_together_propose_and_each_alone_does_not():
     assert proposed(replace(near, case=None), **HERE) == {}
 
 
+def test_what_moved_was_at_each_place_that_it_came_by():
+    """A drone takes off 2.2 km south of the place, and is 44 m from it in its last second."""
+    flown = {"place__lat": 38.8880, "place__lon": 106.5230,
+             "place__track": [[0.0, 38.8880, 106.5230, None], [59.0, 38.9084, 106.5230, None]]}  # fmt: skip
+    near = act("鑫源超市（38.9080, 106.5230）")
+    assert proposed(near, place__lat=38.8880, place__lon=106.5230) == {}
+    assert proposed(near, **flown) == {"AJ2026-1": NEAR}
+    original = known("x", time=decided(TEN + timedelta(minutes=10), 60.0), **flown)
+    [link] = LINKER.propose(replace(original, around=Bureau(activities=[near]).around(original)))
+    assert "It came within 44 m of the place" in link.why
+    assert "移动录制，最近处距" in link.why_zh
+
+
+@pytest.mark.parametrize(("points_s", "found"), [((-3600.0, 5.0), True), ((-3600.0, 3600.0), False)])
+def test_of_a_logger_that_ran_all_day_the_points_while_it_was_recorded_count(points_s, found):
+    at = TEN + timedelta(minutes=10)
+    track = known("t", name="x.gpx", sidecar__start=f"{at + timedelta(seconds=points_s[0]):%Y-%m-%dT%H:%M:%SZ}",
+                  place__track=[[0.0, 38.0, 106.0, None], [points_s[1] - points_s[0], 38.9084, 106.5230, None]],
+                  place__lat=38.0, place__lon=106.0)  # fmt: skip
+    assert bool(proposed(act("鑫源超市（38.9080, 106.5230）"), sidecars=[track])) == found
+
+
 @pytest.mark.parametrize(("folder", "found"), [
     ("城关镇人民路18号", True), ("鑫源超市", True), ("平罗县城关镇", False), ("人民路", False), ("鑫源", False),
     ("", False), ("18号20260302", False),
