@@ -496,7 +496,8 @@ class Around:
     """What the registers say of one original.
 
     device_why: by what its device was told; offsets: what was measured of that device's clock; officer: whom the file
-    itself names. named: parties found in its names and texts. sealed: texts of the codes seen in it that this home's
+    itself names. named: parties found in its names and texts. told: keys of the cases that something names outright, or
+    a person confirmed; filled in by the stage that links. sealed: texts of the codes seen in it that this home's
     own cards show; cards: those, by number.
     """
 
@@ -507,6 +508,7 @@ class Around:
     carried: tuple[Carried, ...] = ()
     happened: tuple[Happened, ...] = ()
     named: tuple[Named, ...] = ()
+    told: frozenset[str] = frozenset()
     sealed: frozenset[str] = frozenset()
     cards: Mapping[str, Card] = field(default_factory=dict)
 

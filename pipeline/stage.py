@@ -117,13 +117,15 @@ class TimeSource:
 class Linker:
     """A reason to link. propose: pure; what it returns are proposals unless a person's word is the source.
 
-    zh: what Chinese sentences call it.
+    zh: what Chinese sentences call it. names_case: what it goes by names the case itself; such are asked first, and the
+    others may see what they told.
     """
 
     name: str
     version: int
     zh: str
     propose: Callable[[Known], Iterable[CaseLink]]
+    names_case: bool = False
 
 
 class Listener(ABC):

@@ -1,5 +1,6 @@
-"""GPX tracks: first and last moment, first position, count of points, where it went. Not covered: routes without times, extensions.
+"""GPX tracks: first and last moment, first position, count of points, where it went.
 
+Not covered: routes without times, extensions.
 Source: GPX 1.1 schema (times are UTC by its words, `Z` or not).
 """
 

@@ -58,4 +58,4 @@ def _when(slate: Slate) -> Words:
     return Words(f"from {slate.from_s:.0f} to {slate.to_s:.0f} s", f"第 {slate.from_s:.0f} 至 {slate.to_s:.0f} 秒")
 
 
-LINKER = Linker(name=NAME, version=2, zh="案号牌", propose=_propose)
+LINKER = Linker(name=NAME, version=2, zh="案号牌", propose=_propose, names_case=True)

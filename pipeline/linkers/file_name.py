@@ -30,4 +30,4 @@ def _propose(known: Known) -> Iterable[CaseLink]:
     ]
 
 
-LINKER = Linker(name="file_name", version=2, zh="文件名", propose=_propose)
+LINKER = Linker(name="file_name", version=2, zh="文件名", propose=_propose, names_case=True)

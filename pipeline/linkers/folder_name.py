@@ -37,4 +37,4 @@ def _links(known: Known) -> Iterator[CaseLink]:
                 )
 
 
-LINKER = Linker(name="folder_name", version=2, zh="文件夹名", propose=_propose)
+LINKER = Linker(name="folder_name", version=2, zh="文件夹名", propose=_propose, names_case=True)

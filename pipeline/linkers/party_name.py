@@ -1,21 +1,23 @@
 """Names and numbers of parties in the folder, the name, a sidecar or the text: the cases of these parties.
 
 A name may be anybody's, and one party may have many cases, so this proposes and never more; a name of two characters or
-a common word is weak. Names that a register does not hold are not found.
+a common word is weak. Where a case is named outright, its own parties are no hint at their other cases, and those of
+others are a weak one. Names that a register does not hold are not found.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from pipeline.case_numbers import comparable
-from pipeline.records import CaseLink, Known, Named, Words
+from pipeline.records import Around, CaseLink, Known, Named, Words
 from pipeline.stage import Linker
 
 NAME: Final = "party_name"
 IDENTIFIER, LONG, FOUR, THREE, SHORT, WEAK = 0.75, 0.7, 0.6, 0.5, 0.45, 0.25
-_IN_TEXT, _OF_SEVERAL = 0.9, 0.6  # times this: a text names others too; only one of several cases can be meant
+# Times this: a text names others too; only one of several cases can be meant; another case is named outright.
+_IN_TEXT, _OF_SEVERAL, _BESIDE_TOLD = 0.9, 0.6, 0.4
 # Words that are names of firms and of everything else.
 _COMMON: Final = frozenset(
     {
@@ -34,18 +36,28 @@ _HOW: Final = {
 
 
 def _propose(known: Known) -> Iterable[CaseLink]:
-    named = known.around.named if known.around else ()
-    return [
-        CaseLink(
-            case=case, case_key=comparable(case), method=NAME, score=_score(one),
-            why=f"“{one.text}” in {_WHERE[one.where].en} is {_HOW[one.how].en} of {one.party.name}, a party of this "
-            f"case{_also(one).en}.",
-            why_zh=f"{_WHERE[one.where].zh}中的“{one.text}”是本案当事人 {one.party.name} 的{_HOW[one.how].zh}"
-            f"{_also(one).zh}。",
-        )
-        for one in named
-        for case in one.cases
-    ]  # fmt: skip
+    return list(_links(known.around)) if known.around else []
+
+
+def _links(around: Around) -> Iterator[CaseLink]:
+    for one in around.named:
+        keys = {comparable(case): case for case in one.cases}
+        is_told = any(key in around.told for key in keys)
+        beside = bool(around.told) and not is_told
+        for key, case in keys.items():
+            if is_told and key not in around.told:
+                continue
+            yield CaseLink(
+                case=case, case_key=key, method=NAME,
+                score=round(_score(one) * (_BESIDE_TOLD if beside else 1.0), 3),
+                why=f"“{one.text}” in {_WHERE[one.where].en} is {_HOW[one.how].en} of {one.party.name}, a party of "
+                f"this case{_also(one).en}{_OTHER.en if beside else ''}.",
+                why_zh=f"{_WHERE[one.where].zh}中的“{one.text}”是本案当事人 {one.party.name} 的{_HOW[one.how].zh}"
+                f"{_also(one).zh}{_OTHER.zh if beside else ''}。",
+            )  # fmt: skip
+
+
+_OTHER: Final = Words("; another case is named outright", "；但已明确写有其他案件")
 
 
 def _score(one: Named) -> float:
@@ -70,4 +82,4 @@ def _also(one: Named) -> Words:
     )
 
 
-LINKER = Linker(name=NAME, version=2, zh="当事人名称", propose=_propose)
+LINKER = Linker(name=NAME, version=3, zh="当事人名称", propose=_propose)

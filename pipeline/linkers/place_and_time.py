@@ -1,7 +1,7 @@
 """Place and time: it was recorded where and when an activity of the case took place.
 
-Place by position, of what moved by the nearest of its track, else by what names of folders, files and fixed cameras share with the activity's place. Time alone
-proposes nothing, and neither does a position that is known to be elsewhere.
+Place by position, of what moved by the nearest of its track, else by what names of folders, files and fixed cameras
+share with the activity's place. Time alone proposes nothing, and neither does a position that is known to be elsewhere.
 """
 
 from __future__ import annotations

@@ -36,4 +36,4 @@ def _links(known: Known) -> Iterator[CaseLink]:
             )
 
 
-LINKER = Linker(name="sidecar_manifest", version=2, zh="附属文件", propose=_propose)
+LINKER = Linker(name="sidecar_manifest", version=2, zh="附属文件", propose=_propose, names_case=True)

@@ -34,4 +34,4 @@ def _links(known: Known) -> Iterator[CaseLink]:
             )
 
 
-LINKER = Linker(name="stated", version=2, zh="登记员说明", propose=_propose)
+LINKER = Linker(name="stated", version=2, zh="登记员说明", propose=_propose, names_case=True)

@@ -12,7 +12,7 @@ from pipeline.records import Around, Beside, CaseLink, Caveat, Facts, Known, Pro
 from pipeline.stage import Context, Linker, Stage
 
 NAME: Final = "link"
-VERSION: Final = 8
+VERSION: Final = 9
 
 
 def run(known: Known, context: Context) -> Facts:
@@ -27,9 +27,11 @@ def run(known: Known, context: Context) -> Facts:
     beside = context.neighbours(known)
     known = replace(known, neighbours=beside.neighbours)
     linkers: tuple[Linker, ...] = kinds_in("pipeline.linkers", "LINKER")
-    found = [
-        replace(link, finder=f"{linker.name}/{linker.version}") for linker in linkers for link in linker.propose(known)
-    ]
+    found = list(_found_by((one for one in linkers if one.names_case), known))
+    refused = {one.case_key for one in known.links if one.status == "refused"}
+    told = {one.case_key for one in found} | {one.case_key for one in known.links if one.status == "confirmed"}
+    known = replace(known, around=replace(known.around or Around(), told=frozenset(told - refused)))
+    found += _found_by((one for one in linkers if not one.names_case), known)
     links = merged(found, known.links)
     return Facts(
         links=links, relatives=known.relatives,
@@ -40,6 +42,12 @@ def run(known: Known, context: Context) -> Facts:
         ),
         again=tuple(dict.fromkeys([*beside.stale, *_told_by(links, known)])),
     )  # fmt: skip
+
+
+def _found_by(linkers: Iterable[Linker], known: Known) -> Iterator[CaseLink]:
+    for linker in linkers:
+        for link in linker.propose(known):
+            yield replace(link, finder=f"{linker.name}/{linker.version}")
 
 
 def _told_by(links: Sequence[CaseLink], known: Known) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Final
 from config.settings import Settings
 from pipeline.codes import readings_of
 from pipeline.kinds import kinds_in
-from pipeline.records import Around, ClockOffset, DecidedTime, Device, Facts, Known, Property, TimeClaim
+from pipeline.records import Around, ClockOffset, DecidedTime, Device, Facts, Known, Property, TimeClaim, Words
 from pipeline.rules import name_profiles, timestamp_rules
 from pipeline.stage import Context, Stage, TimeSource
 from pipeline.timing.caveats import clock_unused
@@ -34,7 +34,12 @@ from pipeline.timing.names import places_of, read_name
 from pipeline.timing.satellites import ZONELESS, offset_by_satellites
 
 NAME = "timestamps"
-VERSION = 6
+VERSION = 7
+BESIDE: Final = "sidecar.start"
+_KINDS_BESIDE: Final = {
+    "gpx": Words("a GPX track", " GPX 轨迹"), "nmea": Words("a satellite log (NMEA)", "卫星定位日志（NMEA）"),
+    "drone": Words("the drone's subtitles", "无人机字幕文件"), "": Words("a file", "文件"),
+}  # fmt: skip
 _RECORDED: Final = ("video", "audio", "photo")
 
 
@@ -61,6 +66,7 @@ def run(known: Known, context: Context) -> Facts:
         history=history,
     )
     decided, caveats = in_order(decided, caveats, history, duration_s_of(known))
+    decided = decided and _said_beside(decided, known)
     learnt = _learnt(known, around, claims, decided, settings)
     if known.correction is not None:
         decided, caveats = corrected(known.correction, decided, caveats, duration_s_of(known))
@@ -76,6 +82,18 @@ def run(known: Known, context: Context) -> Facts:
         caveats=tuple(replace(caveat, finder=finder) for caveat in caveats),
         offsets=() if own is None else (own,),
     )
+
+
+def _said_beside(decided: DecidedTime, known: Known) -> DecidedTime:
+    """The decided time with what kind of file beside the recording told it; its name is not for all to read."""
+    if decided.source != BESIDE or known.value(BESIDE) is not None:
+        return decided
+    kinds = {str(one.value("sidecar.source", "")) for one in known.sidecars if one.value(BESIDE) is not None}
+    told = _KINDS_BESIDE.get(kinds.pop() if len(kinds) == 1 else "", _KINDS_BESIDE[""])
+    return replace(
+        decided, why=f"{decided.why} It stands in {told.en} beside the recording.",
+        why_zh=f"{decided.why_zh}该时间取自录制旁附的{told.zh}。",
+    )  # fmt: skip
 
 
 def _handed_in_at(known: Known, context: Context) -> datetime:

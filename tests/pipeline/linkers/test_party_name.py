@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.case_numbers import comparable
 from pipeline.linkers.party_name import LINKER
 from pipeline.records import Case, Party
 from pipeline.registers.bureau import Bureau
@@ -23,9 +24,9 @@ CASES = [case("AJ2026-1", FIRM), case("AJ2026-2", "王伟"), case("AJ2026-3", "�
          case("AJ2026-5", "超市")]  # fmt: skip
 
 
-def proposed(cases=CASES, **more):
+def proposed(cases=CASES, told=(), **more):
     original = known("x", **{"name": "a.mp4", **more})
-    around = Bureau(cases=cases).around(original)
+    around = replace(Bureau(cases=cases).around(original), told=frozenset(map(comparable, told)))
     return {one.case: one.score for one in LINKER.propose(replace(original, around=around))}
 
 
@@ -51,6 +52,13 @@ def test_a_party_of_several_cases_is_proposed_for_each_with_less():
     assert proposed([*CASES, case("AJ2026-9", "平罗县鑫源商贸有限公司")], folder="平罗县鑫源商贸有限公司") == {
         "AJ2026-1": 0.42, "AJ2026-9": 0.42,
     }  # fmt: skip
+
+
+def test_where_a_case_is_named_outright_its_party_hints_at_no_other_and_another_party_hardly_does():
+    cases = [*CASES, case("AJ2026-9", "平罗县鑫源商贸有限公司")]
+    where = {"folder": "平罗县鑫源商贸有限公司", "name": "欧阳建国询问.mp4"}
+    assert proposed(cases, told=["AJ2026-9"], **where) == {"AJ2026-9": 0.42, "AJ2026-3": 0.24}
+    assert proposed(cases, **where) == {"AJ2026-1": 0.42, "AJ2026-9": 0.42, "AJ2026-3": 0.6}
 
 
 def test_the_reason_names_the_party_and_where_it_was_read():

@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
-from pipeline.records import Around, Beside, CaseLink, Fingerprint, Known, Relative, Stated
+from pipeline.records import Around, Beside, CaseLink, Fingerprint, Known, Named, Party, Relative, Stated
 from pipeline.stage import Context
 from pipeline.stages.link import STAGE, merged
 from tests.pipeline.linkers.conftest import make_known
@@ -34,6 +34,17 @@ def test_the_clerks_word_outranks_every_guess() -> None:
     first, second = run(make_known(folder="平商务罚字〔2021〕第4号", stated=Stated(case="平商务罚字〔2021〕第3号")))
     assert (first.case_key, first.status) == ("平商务罚-2021-3", "confirmed")
     assert (second.case_key, second.status) == ("平商务罚-2021-4", "proposed")
+
+
+def test_a_party_of_the_stated_case_is_no_hint_at_its_other_cases_until_that_is_refused() -> None:
+    party = Named(party=Party(name="鑫源商贸有限公司"), how="name", where="folder", text="鑫源商贸有限公司",
+                  cases=("平商务罚字〔2021〕第3号", "平商务罚字〔2021〕第4号"))  # fmt: skip
+    context = cast(Context, SimpleNamespace(around=lambda _: Around(named=(party,)), neighbours=lambda _: Beside()))
+    stated = make_known(folder="鑫源商贸有限公司", stated=Stated(case="平商务罚字〔2021〕第3号"))
+    [link_] = STAGE.run(stated, context).links
+    assert (link_.case_key, link_.why.endswith("Also found by party_name.")) == ("平商务罚-2021-3", True)
+    refused = replace(stated, links=(replace(link_, status="refused", by="reviewer"),))
+    assert [one.case_key for one in STAGE.run(refused, context).links] == ["平商务罚-2021-4"]
 
 
 def test_what_a_person_refused_is_not_proposed_again() -> None:

@@ -12,7 +12,7 @@ import pytest
 from config.settings import load
 from pipeline.errors import BadInput
 from pipeline.kinds import kinds_in
-from pipeline.records import Around, Facts
+from pipeline.records import Around, Facts, Known
 from pipeline.stage import Context
 from pipeline.stages.timestamps import STAGE, duration_s_of
 from pipeline.timing.history import History
@@ -26,13 +26,13 @@ PROPERTIES = {
 }
 
 
-def run(folder: Path, zone: str = "Asia/Shanghai") -> Facts:
+def run(folder: Path, zone: str = "Asia/Shanghai", known: Known | None = None) -> Facts:
     settings = load(folder, {"CASEREEL_TIME_ZONE": zone})
     context = SimpleNamespace(
         around=lambda _: Around(), settings=settings, history=lambda _, __: History(),
         catalog=SimpleNamespace(now=lambda: NOW),
     )  # fmt: skip
-    known = make_known(PROPERTIES, name="VID_20210803_101010.mp4", mtimes_ns=(1_628_000_000_000_000_000,))
+    known = known or make_known(PROPERTIES, name="VID_20210803_101010.mp4", mtimes_ns=(1_628_000_000_000_000_000,))
     return STAGE.run(known, cast(Context, context))
 
 
@@ -48,9 +48,9 @@ def test_every_source_is_asked_and_named(tmp_path: Path) -> None:
 def test_the_decision_and_its_caveats_name_the_stage(tmp_path: Path) -> None:
     facts = run(tmp_path)
     assert facts.time is not None
-    assert facts.time.finder == "timestamps/6"
+    assert facts.time.finder == f"timestamps/{STAGE.version}"
     assert [(caveat.code, caveat.finder) for caveat in facts.caveats] == [
-        ("clock_eight_hours", "timestamps/6"), ("late_upload", "timestamps/6"),
+        ("clock_eight_hours", f"timestamps/{STAGE.version}"), ("late_upload", f"timestamps/{STAGE.version}"),
     ]  # fmt: skip
 
 
@@ -65,6 +65,22 @@ def test_the_default_zone_is_the_settings(tmp_path: Path) -> None:
     time = run(tmp_path, zone="Asia/Urumqi").time
     assert time is not None
     assert time.start_at == datetime(2021, 8, 3, 4, 10, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("kind", "said", "said_zh"), [
+    ("gpx", "It stands in a GPX track beside the recording.", "该时间取自录制旁附的 GPX 轨迹。"),
+    ("", "It stands in a file beside the recording.", "该时间取自录制旁附的文件。"),
+])  # fmt: skip
+def test_a_time_that_stands_beside_says_in_what_kind_of_file_and_not_in_which(
+    tmp_path: Path, kind: str, said: str, said_zh: str
+) -> None:
+    beside = make_known({"sidecar.source": kind, "sidecar.start": "2021-08-03T02:10:10Z"}, name="张三.gpx")
+    facts = run(tmp_path, known=make_known({"container.duration_s": 90.0}, name="a.mp4", sidecars=(beside,)))
+    assert facts.time is not None
+    assert (facts.time.source, facts.time.why.endswith(said), facts.time.why_zh.endswith(said_zh)) == (
+        "sidecar.start", True, True,
+    )  # fmt: skip
+    assert "张三" not in facts.time.why + facts.time.why_zh
 
 
 def test_a_zone_that_is_none_is_refused(tmp_path: Path) -> None:
