@@ -94,22 +94,25 @@ def plan_missing(home: Home, jobs: Jobs) -> int:
 
 
 def plan_older(home: Home, jobs: Jobs) -> int:
-    """Times and links that an older version of their stage decided wait to be decided anew, behind all other work and
-    only when there is none; of how many originals, at most PLANNED_A_WALK."""
-    from pipeline.stages import link, timestamps
+    """Times and links that an older version of their stage decided wait to be decided anew, and originals of formats
+    that a newer version reads otherwise wait to be read again, behind all other work and only when there is none; of
+    how many originals, at most PLANNED_A_WALK."""
+    from pipeline.stages import derive, link, probe, timestamps
 
     if jobs.unfinished().keys() & {"waiting", "running"}:
         return 0
     versions = {one.name: one.version for one in (timestamps.STAGE, link.STAGE)}
-    # A preview is what it was: of what is heavy the links alone are made anew.
-    after = {"light": ("timestamps", "link", "index"), "heavy": ("link", "index")}
+    read_anew = {one.STAGE.name: one.READ_ANEW for one in (probe, derive)}
+    # A preview is what it was: of what is heavy the links alone are made anew, but for what is read anew.
+    after = {lane: [stage for other, stage in ORDER if other == lane] for lane in ("light", "heavy")}
+    told = versions | {one.STAGE.name: one.STAGE.version for one in (probe, derive)}
     planned = 0
     while planned < PLANNED_A_WALK:
         with home.catalog.transaction() as connection:
-            found = jobs.plan_older(connection, versions, after, limit=PLANNED_AT_ONCE)
+            found = jobs.plan_older(connection, versions, after, limit=PLANNED_AT_ONCE, read_anew=read_anew)
             if not found:
                 break
-            event = NewEvent(type="jobs.planned", actor="patrol", facts={"originals": found, "versions": versions})
+            event = NewEvent(type="jobs.planned", actor="patrol", facts={"originals": found, "versions": told})
             home.audit.record(connection, [event])
         planned += len(found)
     return planned

@@ -8,7 +8,7 @@ in the transaction that makes it necessary, so a fact and the work it asks for c
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -128,18 +128,29 @@ class Jobs:
         return found
 
     def plan_older(
-        self, connection: sa.Connection, versions: Mapping[str, int], after: Mapping[str, Sequence[str]], *, limit: int
+        self,
+        connection: sa.Connection,
+        versions: Mapping[str, int],
+        after: Mapping[str, Sequence[str]],
+        *,
+        limit: int,
+        read_anew: Mapping[str, Mapping[int, Collection[str]]],
     ) -> list[str]:
         """Originals of which an older version of one of these stages decided: that stage and those after it wait anew,
         in each lane that has them, behind all other work. At most so many, the oldest first.
 
         What was done in the last day is left for the next: an older worker on another host may do it once more and
         decide as before, and so each is planned at most once a day.
-        versions: stage -> the one that decides now; after: lane -> its stages, in order.
+        versions: stage -> the one that decides now; after: lane -> its stages, in order. read_anew: stage -> version ->
+        the formats of which it and later ones find other facts than those before.
         """
         is_rested = sa.or_(t.job.c.ended_at.is_(None), t.job.c.ended_at < datetime.now(UTC) - OLDER_AFTER)
         is_older = sa.or_(*(
-            sa.and_(t.job.c.stage == stage, t.job.c.stage_version < now) for stage, now in versions.items()
+            *(sa.and_(t.job.c.stage == stage, t.job.c.stage_version < now) for stage, now in versions.items()),
+            *(
+                sa.and_(t.job.c.stage == stage, t.job.c.stage_version < version, t.original.c.format.in_(formats))
+                for stage, found in read_anew.items() for version, formats in found.items()
+            ),
         ))  # fmt: skip
         query = (
             sa.select(t.job.c.original, t.job.c.lane, t.job.c.stage)
@@ -149,7 +160,7 @@ class Jobs:
             )
             .where(t.original.c.id.not_in(isolations.closed()))
             .order_by(t.job.c.original)
-            .limit(limit * len(versions) * len(after))
+            .limit(limit * (len(versions) + len(read_anew)) * len(after))
         )
         older: dict[str, dict[str, set[str]]] = {}
         for row in connection.execute(query):

@@ -200,4 +200,8 @@ def _page_caveats(about: Mapping[str, Any]) -> Iterable[Caveat]:
         )
 
 
-STAGE = Stage(name="derive", version=5, run=run)
+# As `probe.READ_ANEW`.
+VERSION: Final = 6
+READ_ANEW: Final[Mapping[int, frozenset[str]]] = {6: frozenset({"tiff"})}  # the fields of written records in scans
+
+STAGE = Stage(name="derive", version=VERSION, run=run)

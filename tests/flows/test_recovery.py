@@ -155,6 +155,38 @@ def test_what_an_older_version_decided_is_decided_anew_when_nothing_else_waits(h
     jobs.close()
 
 
+def test_what_an_older_reader_read_is_read_again_where_its_format_is_read_otherwise_now(
+    home: Home, tmp_path: Path
+) -> None:
+    """As in a home of before an update, whose facts lack what the reader tells by now; its log keeps what was told."""
+    card = tmp_path / "card"
+    track = card / "a.gpx"
+    card.mkdir()
+    points = "".join(f'<trkpt lat="39.{n}" lon="116"><time>2021-08-03T02:10:1{n}Z</time></trkpt>' for n in range(3))
+    track.write_text(f'<?xml version="1.0"?><gpx version="1.1"><trk><trkseg>{points}</trkseg></trk></gpx>')
+    log, _ = take(home, track, making.photo(card / "b.jpg", 2))
+    with working(home):
+        wait_until(lambda: at_rest(home), 120, "both are done")
+    jobs = build_jobs(home)
+    before = home.catalog.events_of(log)
+    with home.catalog.transaction() as connection:
+        connection.execute(sa.delete(t.property_).where(t.property_.c.name == "place.track"))
+        connection.execute(sa.update(t.job).where(t.job.c.stage == "probe").values(stage_version=1))
+        connection.execute(sa.update(t.job).values(ended_at=home.catalog.now() - timedelta(hours=25)))
+    assert home.catalog.known_of(log).value("place.track") is None
+    assert round_of(home, grace_s=0.0)["originals_decided_anew"] == 1
+    waiting = [(one.original, one.lane, one.stage) for one in jobs.listed() if one.state == "waiting"]
+    assert waiting == [(log, "light", one) for one in ("probe", "timestamps", "link", "index")]
+    with working(home):
+        wait_until(lambda: jobs.unfinished() == {}, 120, "it is read again")
+    assert len(home.catalog.known_of(log).value("place.track")) == 3
+    after = home.catalog.events_of(log)
+    assert after[: len(before)] == before
+    assert any('"stage.probe"' in one for one in after[len(before) :])
+    assert round_of(home, grace_s=0.0)["originals_decided_anew"] == 0
+    jobs.close()
+
+
 def test_nothing_is_planned_anew_for_what_was_disposed_of(home: Home, tmp_path: Path) -> None:
     [original] = take(home, making.photo(tmp_path / "card" / "a.jpg", 1))
     jobs = build_jobs(home)

@@ -16,6 +16,13 @@ from pipeline.stages import probe as stage
 from tests.pipeline.probing import codes, probe, values
 from tests.samples.making import film, photo, sound
 
+# As `stage.VERSION` 2 knows them.
+READERS = {
+    "archive": 1, "codes": 1, "container": 5, "dji_srt": 1, "djmd": 1, "exif": 2, "gpmf": 1, "gpx": 2, "header": 2,
+    "maker_dates": 1, "mdpm": 1, "nmea": 2, "picture": 3, "subtitles": 1, "tags": 2, "vendor_json": 1, "written": 3,
+    "xmp": 2,
+}  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def tools() -> Iterator[Tools]:
@@ -41,7 +48,7 @@ def test_every_property_and_caveat_names_its_finder(tools: Tools, tmp_path: Path
     cut = tmp_path / "b.mp4"
     cut.write_bytes(whole[: len(whole) // 2])
     _, facts = probe(cut, tools)
-    known = {f"{one.name}/{one.version}" for one in kinds_in("pipeline.extractors", "EXTRACTOR")} | {"probe/1"}
+    known = {f"{one.name}/{one.version}" for one in kinds_in("pipeline.extractors", "EXTRACTOR")} | {stage.FINDER}
     finders = {one.finder for one in (*facts.properties, *facts.caveats)}
     assert finders <= known
     assert codes(facts) == {"truncated", "wrong_extension"}
@@ -141,6 +148,13 @@ def test_a_cameras_small_copy_stays_a_sidecar(tools: Tools, tmp_path: Path) -> N
 def test_the_same_bytes_give_the_same_facts(tools: Tools, tmp_path: Path) -> None:
     path = film(tmp_path / "a.mp4", 3)
     assert probe(path, tools)[1] == probe(path, tools)[1]
+
+
+def test_a_reader_whose_facts_changed_raises_the_stage_so_that_older_homes_are_read_again() -> None:
+    """Whoever raises a reader raises `probe.VERSION`, names the formats in `READ_ANEW`, and puts both here."""
+    versions = {one.name: one.version for one in kinds_in("pipeline.extractors", "EXTRACTOR")}
+    assert (stage.VERSION, versions) == (2, READERS)
+    assert max(stage.READ_ANEW) == stage.VERSION
 
 
 def test_names_are_what_others_rely_on(tools: Tools, tmp_path: Path) -> None:
