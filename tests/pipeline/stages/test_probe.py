@@ -18,7 +18,7 @@ from tests.samples.making import film, photo, sound
 
 # As `stage.VERSION` 2 knows them.
 READERS = {
-    "archive": 1, "codes": 1, "container": 5, "dji_srt": 1, "djmd": 1, "exif": 2, "gpmf": 1, "gpx": 2, "header": 2,
+    "archive": 1, "codes": 1, "container": 6, "dji_srt": 1, "djmd": 1, "exif": 2, "gpmf": 1, "gpx": 2, "header": 2,
     "maker_dates": 1, "mdpm": 1, "nmea": 2, "picture": 3, "subtitles": 1, "tags": 2, "vendor_json": 1, "written": 3,
     "xmp": 2,
 }  # fmt: skip
