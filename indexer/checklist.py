@@ -11,13 +11,14 @@ import json
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal, get_args
 
 from config.settings import SHIPPED
 from indexer.case_file import CaseFile
 from indexer.contradictions import Contradiction
-from indexer.coverage import Covered, Steps
+from indexer.coverage import Covered, Steps, stamp_of
 from pipeline.errors import BadInput
 from pipeline.records import Activity, Case
 
@@ -99,6 +100,13 @@ def list_rules_of(home: Path) -> ListRules:
     """The rules in force in this home. Raises BadInput where its own file cannot be used."""
     own = home / NAME
     path = own if own.exists() else SHIPPED / NAME
+    return _read(path, stamp_of(path))
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, stamp: tuple[int, int]) -> ListRules:
+    """stamp: of the file as it is now, so that one that was changed is read anew."""
+    del stamp
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         items = tuple(Item(**_tuples(one)) for one in said["item"])

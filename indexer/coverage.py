@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal, get_args
 
@@ -165,6 +166,22 @@ def steps_of(home: Path) -> Steps:
     """The rules in force in this home. Raises BadInput where its own file cannot be used."""
     own = home / NAME
     path = own if own.exists() else SHIPPED / NAME
+    return _read(path, stamp_of(path))
+
+
+def stamp_of(path: Path) -> tuple[int, int]:
+    """When the file was changed and its size; zeros where it is not there."""
+    try:
+        told = path.stat()
+    except OSError:
+        return (0, 0)
+    return told.st_mtime_ns, told.st_size
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, stamp: tuple[int, int]) -> Steps:
+    """stamp: of the file as it is now, so that one that was changed is read anew."""
+    del stamp
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         steps = tuple(Step(**{**one, "words": tuple(one["words"])}) for one in said["step"])
@@ -263,6 +280,9 @@ def parts_of(one: Shown) -> Iterator[Shown]:
 
     What steps ahead within the file's length leaves a hole; any other step is a moment.
     """
+    if not one.steps:
+        yield one
+        return
     part = replace(one, steps=())
     for at_s, by_s in one.steps:
         end = part.from_at + timedelta(seconds=at_s - part.begins_s)

@@ -25,7 +25,7 @@ def masked(text: str) -> str:
     # Full-width digits are digits to whoever reads them; only forms of one letter change, so places stay.
     if not _MAY_HOLD.search(text):
         return text
-    plain = "".join(_narrow(letter) for letter in text)
+    plain = text if text.isascii() else "".join(_narrow(letter) for letter in text)
     hidden = list(text)
     for match in _NUMBERS.finditer(plain):
         first, last = match.span()
