@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
 from indexer.case_json import days_left
 from pipeline.case_numbers import comparable
-from pipeline.edges import caseload, restrictions
+from pipeline.edges import caseload
 from pipeline.edges.caseload import Listed, Show
 from pipeline.edges.catalog import Catalog
 
 PAGE: Final = 25
-Seen = Callable[[Sequence[str]], Sequence[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,15 +54,12 @@ class Caseload:
 
 
 def caseload_of(
-    catalog: Catalog, *, seen: Seen, hidden: frozenset[str], today: date, words: str = "", show: Show = "all",
-    number: int = 1, person: str | None = None,
+    catalog: Catalog, *, unseen: Collection[str], hidden: Collection[str], today: date, words: str = "",
+    show: Show = "all", number: int = 1, person: str | None = None,
 ) -> Caseload:  # fmt: skip
-    """This page, from 1. seen: those of these originals that whoever asks may know of; hidden: keys of cases. person:
-    whose own cases are counted; None of somebody who is assigned none.
+    """This page, from 1. unseen: originals, and hidden: keys of cases, that whoever asks may not know of. person: whose
+    own cases are counted; None of somebody who is assigned none.
     """
-    with catalog.snapshot() as connection:
-        restricted = restrictions.restricted_originals(connection)
-    unseen = set(restricted) - set(seen(restricted))
     with catalog.snapshot() as connection:
         rows, total = caseload.page(
             connection, hidden=hidden, unseen=unseen, words=words, show=show, today=today,
@@ -90,14 +86,11 @@ def caseload_of(
     )  # fmt: skip
 
 
-def is_there(catalog: Catalog, number: str, *, seen: Seen, hidden: frozenset[str]) -> bool:
-    """Whether whoever asks may know that there is a case with this number."""
+def is_there(catalog: Catalog, number: str, *, unseen: Collection[str], hidden: Collection[str]) -> bool:
+    """Whether whoever asks may know that there is a case with this number. unseen, hidden: as above."""
     key = comparable(number)
     if key in hidden:
         return False
-    with catalog.snapshot() as connection:
-        restricted = restrictions.restricted_originals(connection)
-    unseen = set(restricted) - set(seen(restricted))
     with catalog.snapshot() as connection:
         return caseload.is_there(connection, key, unseen)
 

@@ -13,10 +13,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
-from indexer.caseload import Seen
 from indexer.checklist import ListRules
 from indexer.duties import Duties
-from indexer.review import rules_in
+from indexer.review import Seen, rules_in
 from indexer.statistics import Act, Film, Statistics, interval_of, rows_of
 from indexer.tallies import Sort, Tallies
 from pipeline.edges import evaluation, registers, restrictions

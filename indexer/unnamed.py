@@ -8,17 +8,19 @@ so it holds no such text (`*_for_all`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from pipeline.case_numbers import comparable, parse
-from pipeline.records import CaseLink, Caveat, DecidedTime, Words
+from pipeline.records import CaseLink, Caveat, DecidedTime, Derivative, TimeCorrection, Words
 
 if TYPE_CHECKING:
     from pipeline.edges.registers import Proposal
 
+# The caveat of a file that was put together from its pieces, and the parameter that tells how.
+RESCUED: Final = "rescued"
 # What is said instead, by the caveat's code: every code whose text may name another file, or holds what a person wrote.
 SAID: Final = {
     "time_by_order": Words(
@@ -41,7 +43,7 @@ SAID: Final = {
         "A clock card is seen in it, and no time was put right by it.", "画面中出现了时钟卡，但未据此校正时间。"
     ),
     "time_corrected": Words("A person corrected the time by hand.", "时间由人工更正。"),
-    "rescued": Words(
+    RESCUED: Words(
         "Its index (moov) is missing. The pictures that stand in it were put together for viewing: a reconstruction, "
         "the original is kept unchanged.",
         "其索引（moov）缺失。现将文件中留存的画面拼合供查看：此为重建副本，原件未作任何改动。",
@@ -131,6 +133,17 @@ class Unnamed:
             said = (str(rules.get(name, "")) for name in ("source", "method", "why", "why_zh"))
             rules = {**rules, **dict(zip(("why", "why_zh"), self._time_why(*said), strict=True))}
         return replace(time, why=why, why_zh=why_zh, losers=lost, by_rules=rules)
+
+    def correction(self, said: TimeCorrection | None) -> TimeCorrection | None:
+        """What a person said of the time, with a reason that this person may read."""
+        return replace(said, reason="…") if said is not None and self.tells(said.reason) else said
+
+    def derivative(self, made: Derivative) -> Derivative:
+        """The derivative; one put together at the pace of another recording does not name that."""
+        about = made.parameters.get(RESCUED)
+        if not isinstance(about, Mapping) or not self.tells(str(about.get("like", ""))):
+            return made
+        return replace(made, parameters={**made.parameters, RESCUED: {**about, "like": ""}})
 
     def _time_why(self, source: str, method: str, why: str, why_zh: str) -> tuple[str, str]:
         return self._told(why, why_zh, _time_said(source, method))

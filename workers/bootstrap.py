@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from indexer.match import InFiles
     from indexer.oidc import OidcSignIns
     from indexer.packages import Packages
+    from indexer.sight import Sight
     from indexer.unnamed import Unnamed
     from pipeline.clock import Reading
     from pipeline.custody.accession import Accession, Receipt
@@ -89,26 +90,25 @@ class Home:
 
     def seen(self, ids: Sequence[str]) -> list[str]:
         """Those of these originals that the person at this keyboard may know of."""
-        from indexer.access import sees
+        return self.sight().seen(ids)
 
-        reviewer, restricted = self.reviewer, self.catalog.restrictions_on(ids)
-        return [one for one in ids if sees(reviewer, restricted.get(one, ()))]
+    def sight(self) -> Sight:
+        """What the person at this keyboard may know of, from now on until it is asked for again."""
+        from indexer.sight import Sight
+
+        return Sight(self.catalog, self.reviewer)
 
     def seen_by(self, name: str, role: str, ids: Sequence[str]) -> list[str]:
         """Those of these originals that this person may know of; one who has no role any more as one of no unit."""
-        from indexer.access import person_of, sees
+        from indexer.access import person_of
+        from indexer.sight import Sight
 
         roles, units = self.roles_and_units()
-        reviewer, restricted = person_of(name, {name: role} | roles, units), self.catalog.restrictions_on(ids)
-        return [one for one in ids if sees(reviewer, restricted.get(one, ()))]
+        return Sight(self.catalog, person_of(name, {name: role} | roles, units)).seen(ids)
 
     def hidden_originals(self) -> frozenset[str]:
         """Originals that the person at this keyboard may not know of; of the restricted ones alone it is asked."""
-        from pipeline.edges import restrictions
-
-        with self.catalog.snapshot() as connection:
-            restricted = restrictions.restricted_originals(connection)
-        return frozenset(restricted).difference(self.seen(restricted))
+        return self.sight().unseen
 
     def find_original(self, said: str) -> str:
         """As the catalog's; what the person at this keyboard may not know of is not there."""
@@ -120,38 +120,16 @@ class Home:
 
     def hidden_cases(self) -> frozenset[str]:
         """The numbers, as they are compared, of cases that the person at this keyboard may not know of."""
-        from indexer.access import sees
-
-        reviewer = self.reviewer
-        return frozenset(key for key, its in self.catalog.restrictions_on_cases().items() if not sees(reviewer, its))
+        return self.sight().hidden_cases
 
     def known_as_seen(self, original: str) -> Known:
         """What is known of it without originals and cases that the person may not know of."""
-        known = self.catalog.known_of(original)
-        seen, hidden = set(self.seen([one.original for one in known.relatives])), self.hidden_cases()
-        unnamed = self.unnamed()
-        return replace(
-            known, caveats=unnamed.caveats(known.caveats), time=unnamed.time(known.time),
-            relatives=tuple(one for one in known.relatives if one.original in seen),
-            links=tuple(
-                unnamed.link(one)
-                for one in known.links if hidden.isdisjoint({one.case_key, comparable(one.case)})
-            ),
-        )  # fmt: skip
+        [known] = self.sight().as_seen([self.catalog.known_of(original)])
+        return known
 
     def unnamed(self) -> Unnamed:
         """What texts must not name before the person at this keyboard."""
-        from indexer.unnamed import Unnamed
-
-        return Unnamed(self._names_hidden, self.hidden_cases())
-
-    def _names_hidden(self) -> frozenset[str]:
-        """The names of originals that the person may not know of."""
-        from pipeline.edges import restrictions
-
-        hidden = sorted(self.hidden_originals())
-        with self.catalog.snapshot() as connection:
-            return restrictions.names_of(connection, hidden)
+        return self.sight().unnamed
 
     @property
     def checkpoints(self) -> Checkpoints:

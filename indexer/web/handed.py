@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any, Final
 from indexer.document import device_of, officer_of, tells_maker
 from indexer.masking import masked
 from indexer.numbering import Numbering
-from indexer.unnamed import Unnamed
 from indexer.web.receiving import UPLOAD
 from pipeline.case_numbers import comparable, parse
 from pipeline.custody.refusals import Told, told_of
-from pipeline.edges import arrivals, drops, registers, restrictions
+from pipeline.edges import arrivals, drops, registers
 from pipeline.edges.arrivals import Came, Narrowed
 from pipeline.edges.drops import Drop
 from pipeline.edges.uploads import Upload
@@ -144,10 +143,7 @@ def screen(desk: Desk, which: Narrowed, kept: Kept, *, before: str | None, limit
     uploads = desk.uploads().unfinished(desk.actor)
     with desk.catalog.snapshot() as connection:
         refused = list(_refused(desk, arrivals.refused_since(connection, which.since, desk.settings.watched), hidden))
-        lists = [
-            hidden.drop(one) for one in drops.drops(connection)
-            if _needs(one, which.since) and one.manifest not in hidden.of and not hidden.names(one.folder)
-        ]  # fmt: skip
+        lists = [one for one in hidden.lists(drops.drops(connection)) if _needs(one, which.since)]
         rows, after = _page(connection, which, before, limit, hidden)
         broken, _ = _page(connection, Narrowed(since=which.since, only="broken"), None, limit, hidden)
 
@@ -191,10 +187,8 @@ def unsafe(desk: Desk) -> Unsafe:
         refused = list(_refused(desk, arrivals.refused_since(connection, None, desk.settings.watched), hidden))
         found = drops.drops(connection)
     lists = [
-        (one, [masked(name) for name in one.told.get("missing_names", ()) if not hidden.is_named(name)],
-         int(one.told.get("missing", 0)))
-        for one in found
-        if one.state != "complete" and one.manifest not in hidden.of and not hidden.names(f"{one.folder}/{one.name}")
+        (one, [masked(name) for name in one.told.get("missing_names", ())], int(one.told.get("missing", 0)))
+        for one in hidden.lists(found) if one.state != "complete"
     ]  # fmt: skip
     return Unsafe(refused=[one for one in refused if one.is_there], waiting=waiting, more=more, lists=lists)
 
@@ -282,18 +276,9 @@ class _Hidden:
     """What this person may not know of."""
 
     def __init__(self, desk: Desk) -> None:
-        with desk.catalog.snapshot() as connection:
-            restricted = restrictions.restricted_originals(connection)
-        self.of = frozenset(restricted) - frozenset(desk.seen(restricted))
+        sight = desk.sight()
+        self.of, self.cases, self.unnamed, self.links = sight.unseen, sight.hidden_cases, sight.unnamed, sight.links
         self.originals = sorted(self.of)
-        self.cases = desk.hidden_cases()
-        self.unnamed = Unnamed(lambda: self._files(desk), self.cases)
-
-    def _files(self, desk: Desk) -> frozenset[str]:
-        if not self.of:
-            return frozenset()
-        with desk.catalog.snapshot() as connection:
-            return restrictions.names_of(connection, self.originals)
 
     def is_named(self, path: str) -> bool:
         """Whether the path, as a list writes it, is one of a file or a case that this person may not know of."""
@@ -306,21 +291,30 @@ class _Hidden:
         keys |= {comparable(one.printed) for part in parts for one in parse(part)}
         return not self.cases.isdisjoint(keys)
 
-    def links(self, links: Iterable[CaseLink]) -> tuple[CaseLink, ...]:
-        kept = (one for one in links if self.cases.isdisjoint({one.case_key, comparable(one.case)}))
-        return tuple(self.unnamed.link(one) for one in kept)
-
     def caveat(self, caveat: tuple[str, str, str]) -> tuple[str, str, str]:
         """Code, text, text in Chinese, as this person may read them."""
         return (caveat[0], *self.unnamed.caveat(*caveat))
 
+    def lists(self, found: Iterable[Drop]) -> list[Drop]:
+        """Those that this person may know of, as they may."""
+        seen = (one for one in found if one.manifest not in self.of and not self.names(f"{one.folder}/{one.name}"))
+        return [self.drop(one) for one in seen]
+
     def drop(self, drop: Drop) -> Drop:
-        """The list without names of what this person may not know of."""
-        told = {
-            name: [one for one in value if not self.is_named(one)] if name.endswith("_names") else value
-            for name, value in drop.told.items()
-        }
-        return replace(drop, told=told)
+        """The list without what this person may not know of: neither names, nor counted, nor a fault of the list."""
+        told, left_out = dict(drop.told), 0
+        for sort in ("missing", "wrong", "extra"):
+            names = list(told.get(f"{sort}_names", ()))
+            kept = [one for one in names if not self.is_named(one)]
+            if len(kept) < len(names):
+                gone = len(names) - len(kept)
+                told |= {sort: max(0, int(told.get(sort, 0)) - gone), f"{sort}_names": kept}
+                left_out += gone if sort != "extra" else 0
+        if not left_out:
+            return replace(drop, told=told)
+        state = "wrong" if told.get("wrong") else "incomplete" if told.get("missing") else "complete"
+        state = drop.state if drop.state == "waiting" else state
+        return replace(drop, told={**told, "state": state}, state=state, listed=max(0, drop.listed - left_out))
 
 
 def _page(

@@ -90,9 +90,9 @@ def lights(visit: Inside, case: Annotated[list[str], Query(max_length=50)]) -> R
 
 def _caseload(visit: Visit, q: str, show: Show, number: int) -> Caseload:
     visit.require("view")
-    desk = visit.desk
+    desk, sight = visit.desk, visit.desk.sight()
     desk.tell("view.cases", facts={"words": q[:200], "show": show, "page": number})
-    return caseload_of(desk.catalog, seen=desk.seen, hidden=desk.hidden_cases(), today=visit.today, words=q[:200],
+    return caseload_of(desk.catalog, unseen=sight.unseen, hidden=sight.hidden_cases, today=visit.today, words=q[:200],
                        show=show, number=number,
                        person=visit.person.name if visit.person.role == "reviewer" else None)  # fmt: skip
 
@@ -273,7 +273,8 @@ def _review(visit: Visit, rules: Rules, number: str) -> Review:
 
 
 def _is_there(visit: Visit, number: str) -> bool:
-    return is_there(visit.desk.catalog, number, seen=visit.desk.seen, hidden=visit.desk.hidden_cases())
+    sight = visit.desk.sight()
+    return is_there(visit.desk.catalog, number, unseen=sight.unseen, hidden=sight.hidden_cases)
 
 
 def _page(

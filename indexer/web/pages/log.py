@@ -27,7 +27,7 @@ from indexer.web.desk import Visit
 from indexer.web.visits import Inside
 from pipeline.case_numbers import comparable, parse
 from pipeline.custody.refusals import told_of
-from pipeline.edges import events, restrictions
+from pipeline.edges import events
 from pipeline.edges.catalog import Catalog
 from pipeline.edges.events import Entry, Wanted
 from pipeline.errors import BadInput
@@ -207,7 +207,8 @@ def _day(said: str, zone: ZoneInfo, days: int = 0) -> datetime | None:
 
 def _as_seen(visit: Visit, entries: Sequence[Entry], *, only_whole: bool = False) -> Iterator[Entry]:
     """The entries as this person may know of them. only_whole: none of which something is left out."""
-    hidden, cases = _hidden(visit), visit.desk.hidden_cases()
+    sight = visit.desk.sight()
+    hidden, cases = sight.unseen, sight.hidden_cases
     for one in entries:
         if one.original in hidden:
             continue
@@ -216,13 +217,6 @@ def _as_seen(visit: Visit, entries: Sequence[Entry], *, only_whole: bool = False
             yield one
         elif not only_whole:
             yield replace(one, facts={})
-
-
-def _hidden(visit: Visit) -> set[str]:
-    """Originals that this person may not know of."""
-    with visit.desk.catalog.snapshot() as connection:
-        restricted = restrictions.restricted_originals(connection)
-    return set(restricted) - set(visit.desk.seen(restricted))
 
 
 def _names_one_of(hidden: Collection[str], facts: Any) -> bool:
@@ -250,7 +244,7 @@ def _unusual(visit: Visit) -> list[unusual.Finding]:
     desk = visit.desk
     since = desk.catalog.now() - timedelta(days=UNUSUAL_DAYS)
     wanted = Wanted(types=(*unusual.LOOKS, *unusual.REFUSALS), from_at=since)
-    hidden = _hidden(visit)
+    hidden = desk.unseen()
     entries = [one for one in events.find_deeds(desk.catalog, wanted, UNUSUAL_MOST) if one.original not in hidden]
     cases = events.cases_of(desk.catalog, sorted({one.original for one in entries if one.original}))
     opened: Opened = visit.house.parts.setdefault("cases opened", Opened())

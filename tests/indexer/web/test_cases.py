@@ -144,8 +144,7 @@ def test_the_list_turns_pages_and_is_ordered_alike_by_both_databases(home: Home)
         Case(numbers=((f"AJ2026-{number:04}", None),), decision_due_on=dates[number % 6]) for number in range(1, 31)
     ))  # fmt: skip
     first, second = (
-        caseload_of(home.catalog, seen=home.seen, hidden=frozenset(), today=TEN.date(), number=number)
-        for number in (1, 2)
+        caseload_of(home.catalog, unseen=(), hidden=(), today=TEN.date(), number=number) for number in (1, 2)
     )
     assert (first.pages, first.total, len(first.rows), len(second.rows)) == (2, 30, 25, 5)
     assert first.tally == {"all": 30, "coming": 10, "past": 15, "undated": 5}
@@ -158,7 +157,7 @@ def test_the_list_turns_pages_and_is_ordered_alike_by_both_databases(home: Home)
     for case in (third, fourth):
         home.assigning().assign(Reviewer("谢敏", "reviewer"), case, "")
     home.assigning().withdraw(Reviewer("谢敏", "reviewer"), third, "")
-    mine = caseload_of(home.catalog, seen=home.seen, hidden=frozenset(), today=TEN.date(), show="mine", person="谢敏")
+    mine = caseload_of(home.catalog, unseen=(), hidden=(), today=TEN.date(), show="mine", person="谢敏")
     assert ([(one.case.number, one.assigned) for one in mine.rows], mine.tally["mine"]) == (
         [("AJ2026-0004", ("谢敏",))], 1,
     )  # fmt: skip

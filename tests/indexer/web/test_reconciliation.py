@@ -50,9 +50,9 @@ def refuse(home: Home, name: str) -> None:
     assert receipt.status == "rejected"
 
 
-def announce(home: Home, manifest: str, folder: str, *names: str) -> None:
-    """A list of this folder of which these files did not come."""
-    told = {"missing": len(names) + 2, "missing_names": list(names)}
+def announce(home: Home, manifest: str, folder: str, *names: str, more: int = 2) -> None:
+    """A list of this folder of which these files did not come, and so many more."""
+    told = {"missing": len(names) + more, "missing_names": list(names)}
     drop = Drop(
         id=manifest, source="inbox", folder=folder, name="SHA256SUMS", kind="sums", manifest=manifest, listed=9,
         stated_at=home.catalog.now(), state="incomplete", told=told,
@@ -97,8 +97,16 @@ def test_what_names_a_hidden_case_is_not_told(home: Home, operator: Asking, tmp_
     announce(home, open_, HIDDEN_CASE, "0012.mp4")
     announce(home, secret, "四月", "0014.mp4")
     refuse(home, f"{HIDDEN_CASE}/链接.mp4")
+    [listing] = take(home, tmp_path / "card", "丙.jpg")
+    announce(home, listing, "五月", f"{HIDDEN_CASE}.mp4", more=0)
     found = data(operator)
     assert (found["announced"], found["refused"]) == ([], [])
+    # What is told of another list is its own, without a count of what is left out.
+    [other] = take(home, tmp_path / "card", "丁.jpg")
+    announce(home, other, "六月", "0015.mp4", f"{HIDDEN_CASE}.mp4", "乙.jpg", more=0)
+    [told] = data(operator)["announced"]
+    assert (told["missing"], told["missing_names"], told["listed"]) == (1, ["0015.mp4"], 7)
+    assert data(operator)["open"]["announced"] == 1
     assert "第9号" not in operator.page("/reconciliation")
     assert "0014" not in operator.page("/reconciliation")
 
