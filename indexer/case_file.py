@@ -5,8 +5,8 @@ What coverage, contradictions and the checklist are worked out from; read in a f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from indexer.coverage import Seams, Shown
+from indexer.sight import Sight
 from pipeline.case_numbers import comparable
 from pipeline.edges import registers, segments
 from pipeline.edges import tables as t
@@ -54,6 +55,7 @@ class CaseFile:
     """One case with all that speaks of it. activities: its own; all_activities: everybody's that meet them in time.
 
     facts: original -> name -> value. beside: original -> formats of its sidecars. broken: with an open incident.
+    is_part_hidden: an activity of another case meets these in time, of which whoever asks may not know.
     """
 
     case: Case
@@ -68,6 +70,7 @@ class CaseFile:
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
     beside: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     broken: frozenset[str] = frozenset()
+    is_part_hidden: bool = False
 
     @property
     def seams(self) -> Seams:
@@ -88,12 +91,12 @@ def case_file(
     zone: str,
     confirmed: bool = False,
     facts: Sequence[str] = (),
-    seen: Callable[[Sequence[str]], Sequence[str]] = lambda ids: ids,
+    sight: Sight | None = None,
 ) -> CaseFile:
     """The case with this number. confirmed: leave proposals out; facts: names of properties to bring along.
 
-    zone: of written times without one. seen: those of these originals that whoever asks may know of; the others are
-    not there. Raises BadInput where there is no such case.
+    zone: of written times without one. sight: of whoever asks; what they may not know of is not there, and no reason
+    names it. None: of somebody who sees all. Raises BadInput where there is no such case.
     """
     key = comparable(number)
     with catalog.snapshot() as connection:
@@ -101,8 +104,9 @@ def case_file(
         if not found:
             raise BadInput(f"No case has the number {number}", zh=f"没有案号为 {number} 的案件", found=number)
         every = registers.links_of(connection, key)
-        known = set(seen([one.original for one in every]))
-        every = [one for one in every if one.original in known]
+        if sight is not None:
+            known = set(sight.seen([one.original for one in every]))
+            every = [one for one in every if one.original in known]
         linked = tuple(one for one in every if one.status == "confirmed" or not confirmed)
         ids = [one.original for one in linked]
         files = segments.segments(connection, ids)
@@ -110,15 +114,24 @@ def case_file(
         own = registers.activities(connection, case=key)
         written = tuple(_written(connection, linked, zone))
         paper = {one.original for one in written}
+        meeting = _meeting(connection, own)
+        others = meeting if sight is None else [one for one in meeting if not _is_hidden(one, sight)]
+        excuses = Excuses(catalog, audit).of(keys_of(found[0]))
+        if sight is not None:
+            excuses = [replace(one, reason=sight.unnamed.said(one.reason)) for one in excuses]
         return CaseFile(
-            case=found[0], activities=tuple(own), all_activities=tuple(_meeting(connection, own)), linked=linked,
+            case=found[0], activities=tuple(own), all_activities=tuple(others), linked=linked,
             recordings=recordings,
             photos=tuple(one for one in files if one.kind == "photo" and one.original not in paper),
             shown=tuple(shown_of(recordings, linked)),
             written=written,
-            excuses=tuple(Excuses(catalog, audit).of(keys_of(found[0]))),
+            excuses=tuple(excuses), is_part_hidden=len(others) < len(meeting),
             facts=_facts(connection, ids, facts), beside=_beside(connection, ids), broken=_broken(connection, ids),
         )  # fmt: skip
+
+
+def _is_hidden(one: Activity, sight: Sight) -> bool:
+    return one.case is not None and comparable(one.case) in sight.hidden_cases
 
 
 def _meeting(connection: sa.Connection, own: Sequence[Activity]) -> list[Activity]:

@@ -26,6 +26,7 @@ from indexer.checklist import (
 from indexer.contradictions import Contradiction, contradictions_of
 from indexer.coverage import Covered, Steps, coverage_of, steps_of
 from indexer.looked import LENGTHS, as_facts, looked_at
+from indexer.sight import Sight
 from pipeline.edges.audit import AuditLog
 from pipeline.edges.catalog import Catalog
 from pipeline.edges.registers import Linked
@@ -83,7 +84,7 @@ class Review:
     @property
     def holds(self) -> bool:
         """Whether it was signed, and is as it was then; as far as whoever asks may know of both."""
-        if self.signature is None or not (self.is_part_hidden or self.unseen):
+        if self.signature is None or not self._is_of_some:
             return self.signature is not None and self.signature.digest == self.digest
         before, now = self._compared
         return digest_of(before) == digest_of(now)
@@ -99,9 +100,14 @@ class Review:
     def _compared(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """The states then and now, as far as both the signer and whoever asks may know of what they are of."""
         assert self.signature is not None
-        if not (self.is_part_hidden or self.unseen):
+        if not self._is_of_some:
             return self.signature.state, self.state
         return _for_some(self.signature.state), _for_some(_less(self.state, {one.sha256 for one in self.unseen}))
+
+    @property
+    def _is_of_some(self) -> bool:
+        """Whether whoever asks and who signed may know of different things, so that figures of all may differ."""
+        return self.is_part_hidden or bool(self.unseen) or self.file.is_part_hidden
 
     @property
     def light(self) -> Light:
@@ -125,15 +131,17 @@ def rules_in(home: Path) -> Rules:
 
 def review_of(
     catalog: Catalog, audit: AuditLog, rules: Rules, number: str, *, zone: str,
-    seen: Seen = lambda ids: ids, seen_by: Callable[[Signature], Seen] = lambda _: lambda ids: ids,
+    sight: Sight | None = None, seen_by: Callable[[Signature], Seen] = lambda _: lambda ids: ids,
 ) -> Review:  # fmt: skip
-    """The case with this number. seen: as for `case_file`; seen_by: the same for who signed. Raises BadInput where
-    there is no such case."""
-    file = case_file(catalog, audit, number, zone=zone, facts=(*FACTS, *LENGTHS), seen=seen)
+    """The case with this number. sight: as for `case_file`; seen_by: those of these originals that who signed may know
+    of. Raises BadInput where there is no such case."""
+    file = case_file(catalog, audit, number, zone=zone, facts=(*FACTS, *LENGTHS), sight=sight)
     duties = duties_of(file, rules.steps)
     contradictions = tuple(contradictions_of(file, rules.steps, zone))
     signed = next(reversed(Signatures(catalog, audit).of(keys_of(file.case))), None)
-    hidden = frozenset() if signed is None else _hidden_of(signed, catalog, file, seen)
+    hidden = frozenset() if signed is None or sight is None else _hidden_of(signed, catalog, file, sight.seen)
+    if signed is not None and sight is not None:
+        signed = replace(signed, reason=sight.unnamed.said(signed.reason))
     checklist = checklist_of(file, duties, contradictions, rules.asked, rules.steps)
     return Review(
         file=file, duties=duties, contradictions=contradictions, checklist=checklist, zone=zone,

@@ -51,6 +51,8 @@ SAID: Final = {
 }  # fmt: skip
 # Of a caveat of any other code that names such a file all the same.
 LOOK: Final = Words("Bear in mind what the original itself shows.", "请以原件内容为准。")
+# In place of what somebody wrote in their own words.
+WRITTEN: Final = "…"
 WHY: Final = Words("for what was recorded beside it", "依据相邻的文件")
 # Linkers whose reasons name other files, and the links for which a person gave the reason.
 _LINKED_BY: Final = frozenset(("same_recording", "same_source", "person"))
@@ -134,9 +136,13 @@ class Unnamed:
             rules = {**rules, **dict(zip(("why", "why_zh"), self._time_why(*said), strict=True))}
         return replace(time, why=why, why_zh=why_zh, losers=lost, by_rules=rules)
 
+    def said(self, text: str) -> str:
+        """What somebody wrote in their own words, as this person may read it."""
+        return WRITTEN if self.tells(text) else text
+
     def correction(self, said: TimeCorrection | None) -> TimeCorrection | None:
         """What a person said of the time, with a reason that this person may read."""
-        return replace(said, reason="…") if said is not None and self.tells(said.reason) else said
+        return None if said is None else replace(said, reason=self.said(said.reason))
 
     def derivative(self, made: Derivative) -> Derivative:
         """The derivative; one put together at the pace of another recording does not name that."""

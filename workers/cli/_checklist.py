@@ -26,7 +26,7 @@ def tell(number: str, sign: bool, by: str | None, reason: str, opinion: str) -> 
 
         def read() -> Review:
             return review_of(
-                built.catalog, built.audit, rules, number, zone=zone, seen=built.seen,
+                built.catalog, built.audit, rules, number, zone=zone, sight=built.sight(),
                 seen_by=lambda one: lambda ids: built.seen_by(one.by, one.role, ids),
             )  # fmt: skip
 

@@ -116,7 +116,7 @@ def coverage(number: str, confirmed: bool) -> int:
     with home(app.settings) as built:
         zone, rules = built.settings.time.zone, steps_of(built.settings.home)
         looks_at(built, number, "coverage")
-        file = case_file(built.catalog, built.audit, number, zone=zone, confirmed=confirmed, seen=built.seen)
+        file = case_file(built.catalog, built.audit, number, zone=zone, confirmed=confirmed, sight=built.sight())
         duties = duties_of(file, rules)
         data = {
             "case": file.case.numbers[0][0], "rules": rules.version,

@@ -267,7 +267,7 @@ def _looked_at(visit: Visit, number: str, page: str) -> Review:
 def _review(visit: Visit, rules: Rules, number: str) -> Review:
     desk = visit.desk
     return review_of(
-        desk.catalog, desk.audit, rules, number, zone=visit.zone, seen=desk.seen,
+        desk.catalog, desk.audit, rules, number, zone=visit.zone, sight=desk.sight(),
         seen_by=lambda one: lambda ids: desk.seen_by(one.by, one.role, ids),
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Annotated, Any, Literal
@@ -44,9 +45,11 @@ class Taken(BaseModel):
 def listed(visit: Inside, original: str) -> Response:
     """What this person keeps of it and what others share, as it lies in the recording; for who has begun a look."""
     known = looked_at(visit, original)
-    notes = _annotating(visit).of(known.original.id, visit.person.name)
-    others = set(visit.desk.seen([one.beside for one in notes if one.beside]))
-    return JSONResponse([_told(visit, known, one) for one in notes if one.beside is None or one.beside in others])
+    notes, sight = _annotating(visit).of(known.original.id, visit.person.name), visit.desk.sight()
+    others = set(sight.seen([one.beside for one in notes if one.beside]))
+    mine = visit.person.name
+    read = (one if one.by == mine else replace(one, text=sight.unnamed.said(one.text)) for one in notes)
+    return JSONResponse([_told(visit, known, one) for one in read if one.beside is None or one.beside in others])
 
 
 @ROUTES.post("/api/originals/{original}/notes")
