@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from indexer import access
 from indexer.access import Reviewer
 from indexer.exporting import selection
 from indexer.exporting.selection import Selection
+from indexer.sight import Sight
 from pipeline.edges import drops, exports, registers
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
@@ -161,20 +162,33 @@ class Approvals:
     def listed(self, reviewer: Reviewer) -> list[Export]:
         """Every request and package of what this person may know of, newest first."""
         access.require(reviewer, "export")
-        rows, hidden = exports.listed(self._catalog), self._hidden_cases(reviewer)
-        its = self._catalog.restrictions_on([one.original for one in rows if one.original])
-        return [
-            one for one in rows
-            if one.case_key not in hidden and access.sees(reviewer, its.get(one.original or "", ()))
+        rows, sight = exports.listed(self._catalog), Sight(self._catalog, reviewer)
+        shown = [
+            one for one in rows if one.case_key not in sight.hidden_cases and one.original not in sight.unseen
         ]  # fmt: skip
+        return self._as_seen(shown, sight, reviewer) if sight.unseen or sight.hidden_cases else shown
+
+    def _as_seen(self, rows: Sequence[Export], sight: Sight, reviewer: Reviewer) -> list[Export]:
+        """These without what their purpose names or their figures count beyond what the person may know of."""
+        others = [one for one in rows if one.asked_by != reviewer.name]
+        of_cases = self._catalog.linked_to_cases([one.case_key for one in others if one.original is None])
+        known = {key: its - sight.unseen for key, its in of_cases.items() if not sight.unseen.isdisjoint(its)}
+        sizes = exports.sizes(self._catalog, sorted({one for its in known.values() for one in its}))
+
+        def told(one: Export) -> Export:
+            purpose, its = sight.unnamed.said(one.purpose), known.get(one.case_key) if one.original is None else None
+            if its is None:
+                return replace(one, purpose=purpose)
+            size_bytes = min(one.size_bytes, sum(sizes[each] for each in its))
+            return replace(one, purpose=purpose, files=min(one.files, len(its)), size_bytes=size_bytes)
+
+        return [one if one.asked_by == reviewer.name else told(one) for one in rows]
 
     def seen(self, reviewer: Reviewer, identifier: str) -> Export:
         """The export where this person may know of what it holds. Raises BadInput, as for one that is not there."""
         found = self._found(identifier)
-        its = self._catalog.restrictions_on([found.original] if found.original else [])
-        if found.case_key in self._hidden_cases(reviewer) or not access.sees(
-            reviewer, its.get(found.original or "", ())
-        ):
+        sight = Sight(self._catalog, reviewer)
+        if found.case_key in sight.hidden_cases or (found.original and not sight.seen([found.original])):
             raise _no_export(identifier)
         return found
 
@@ -197,15 +211,13 @@ class Approvals:
     # -- what all of them need
 
     def _selected(self, reviewer: Reviewer, said: str, *, with_proposed: bool, with_proxies: bool) -> Selection:
-        case = selection.case_of(said, self._catalog, self._hidden_cases(reviewer))
+        sight = Sight(self._catalog, reviewer)
+        case = selection.case_of(said, self._catalog, sight.hidden_cases)
         return selection.select(
             case, self._catalog, with_proposed=with_proposed, with_proxies=with_proxies, disposed=self._disposed,
-            may_view=lambda known: access.may(reviewer, "view", known), awaited=self._awaited,
+            may_view=lambda known: access.may(reviewer, "view", known), as_seen=sight.as_seen,
+            tells=sight.unnamed.tells, awaited=self._awaited,
         )  # fmt: skip
-
-    def _hidden_cases(self, reviewer: Reviewer) -> frozenset[str]:
-        its = self._catalog.restrictions_on_cases()
-        return frozenset(key for key, found in its.items() if not access.sees(reviewer, found))
 
     def _awaited(self, originals: Sequence[str]) -> list[tuple[str, str]]:
         with self._catalog.snapshot() as connection:

@@ -75,10 +75,11 @@ class Sight:
         )  # fmt: skip
 
     def _names(self) -> frozenset[str]:
-        if not self.unseen:
+        if not self.unseen and not self.hidden_cases:
             return frozenset()
         with self._catalog.snapshot() as connection:
-            return restrictions.names_of(connection, sorted(self.unseen))
+            names = restrictions.names_of(connection, sorted(self.unseen))
+            return names | restrictions.numbers_of(connection, sorted(self.hidden_cases))
 
 
 def _recording_of(known: Known) -> str:

@@ -8,7 +8,7 @@ so it holds no such text (`*_for_all`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -90,7 +90,8 @@ def time_for_all(time: DecidedTime) -> tuple[str, str]:
 
 
 class Unnamed:
-    """What one person may not read. names: asked once, of files; cases: numbers, as they are compared."""
+    """What one person may not read. names: asked once, of files and cases, as they are written; cases: numbers, as they
+    are compared."""
 
     def __init__(self, names: Callable[[], Collection[str]], cases: Collection[str] = ()) -> None:
         self._read, self._cases = names, frozenset(cases)
@@ -99,7 +100,11 @@ class Unnamed:
         """Whether the text names any of it."""
         if self._cases and not self._cases.isdisjoint(comparable(one.printed) for one in parse(text)):
             return True
-        return any(name in text for name in self._names)
+        return self.names(text)
+
+    def names(self, text: str) -> bool:
+        """Whether one of the names stands in the text as it is written."""
+        return self._names.stand_in(text)
 
     def caveat(self, code: str, text: str, text_zh: str) -> tuple[str, str]:
         """What the caveat says to this person, in English and Chinese."""
@@ -158,5 +163,36 @@ class Unnamed:
         return (instead.en, instead.zh) if self.tells(text) or self.tells(text_zh) else (text, text_zh)
 
     @cached_property
-    def _names(self) -> Collection[str]:
-        return self._read()
+    def _names(self) -> _Names:
+        return _Names(self._read())
+
+
+# Shorter ones stand in any text.
+_NAME_CHARS, _STEM_CHARS = 3, 6
+
+
+class _Names:
+    """Thousands of names, of which a text is asked at once: by their first letters, then by their lengths."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._all = {form for name in names for form in _forms(name)}
+        self._lengths: dict[str, set[int]] = {}
+        for one in self._all:
+            self._lengths.setdefault(one[:_NAME_CHARS], set()).add(len(one))
+
+    def stand_in(self, text: str) -> bool:
+        """Whether any of them does."""
+        for at in range(len(text) - _NAME_CHARS + 1):
+            lengths = self._lengths.get(text[at : at + _NAME_CHARS])
+            if lengths is not None and any(text[at : at + length] in self._all for length in lengths):
+                return True
+        return False
+
+
+def _forms(name: str) -> Iterator[str]:
+    """The name, and without its suffix, as people say it, where it is no mere number."""
+    if len(name) >= _NAME_CHARS:
+        yield name
+    stem = name.rpartition(".")[0]
+    if len(stem) >= _STEM_CHARS and not stem.isdecimal():
+        yield stem

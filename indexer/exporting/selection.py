@@ -123,24 +123,26 @@ def select(
     with_proxies: bool,
     disposed: Callable[[str], str | None],
     may_view: Callable[[Known], bool],
+    as_seen: Callable[[Sequence[Known]], list[Known]] = list,
+    tells: Callable[[str], bool] = lambda _: False,
     awaited: Callable[[Sequence[str]], Iterable[tuple[str, str]]] = lambda _: (),
 ) -> Selection:
     """What of the case goes into a package, and what is missing of it.
 
     disposed: why the original with this digest was disposed of, None where it was not.
     awaited: (name, which list names it) of files that lists among these originals name and that never came.
-    may_view: whether this person may see this original.
+    may_view: whether this person may see this original. as_seen: what is known of these, as they may know it; tells:
+    whether a text names what they may not know of.
     """
     statuses = catalog.linked_to(case.key)
     knowns = catalog.known_of_many(sorted(statuses))
-    missing = [*_rejected(case, catalog)]
+    viewed = as_seen([one for one in knowns if may_view(one)])
+    withheld = len(viewed) < len(knowns)
+    missing = [one for one in _rejected(case, catalog) if not tells(one.name) and not tells(one.detail)]
     chosen: list[Known] = []
-    withheld = False
-    for known in knowns:
+    for known in viewed:
         original = known.original
-        if not may_view(known):
-            withheld = True
-        elif (why := disposed(original.sha256)) is not None:
+        if (why := disposed(original.sha256)) is not None:
             missing.append(_of(known, "disposed", why))
         elif statuses[original.id] == "proposed" and not with_proposed:
             why, why_zh = ("; ".join(_whys(known, case, lang)) for lang in ("en", "zh"))
@@ -156,7 +158,7 @@ def select(
     ids = [part.known.original.id for part in parts]
     busy = catalog.at_work(ids) | {p.known.original.id for p in parts if p.known.original.state == "received"}
     missing += [_of(part.known, "in_progress") for part in parts if part.known.original.id in busy]
-    missing += [Missing(what="awaited", name=name, detail=listed) for name, listed in awaited(ids)]
+    missing += [Missing(what="awaited", name=name, detail=listed) for name, listed in awaited(ids) if not tells(name)]
     if with_proxies:
         missing += [
             _of(part.known, "no_proxy") for part in parts if needs_proxy(part.known) and not proxy_of(part.known)

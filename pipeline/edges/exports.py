@@ -8,7 +8,7 @@ export.failed where its approval stands -> export.begun, the same package once m
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from pipeline.edges import tables
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
-from pipeline.edges.rows import record_of
+from pipeline.edges.rows import in_pieces, record_of
 from pipeline.errors import TryAgain
 from pipeline.states import EXPORT_STATES, may_move
 
@@ -160,6 +160,16 @@ def found(catalog: Catalog, identifier: str) -> Export | None:
     with catalog.snapshot() as connection:
         row = connection.execute(sa.select(tables.export).where(tables.export.c.id == identifier)).one_or_none()
     return None if row is None else record_of(Export, row)
+
+
+def sizes(catalog: Catalog, originals: Sequence[str]) -> dict[str, int]:
+    """Original -> its size in bytes."""
+    its, found = tables.original.c, dict[str, int]()
+    with catalog.snapshot() as connection:
+        for some in in_pieces(originals):
+            rows = connection.execute(sa.select(its.id, its.size_bytes).where(its.id.in_(some)))
+            found.update((row.id, row.size_bytes) for row in rows)
+    return found
 
 
 def copied(catalog: Catalog, identifier: str) -> list[str]:

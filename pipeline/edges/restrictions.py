@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from pipeline.edges import families, isolations, registers
 from pipeline.edges import tables as t
-from pipeline.edges.rows import plain_of, put_row, record_of
+from pipeline.edges.rows import in_pieces, plain_of, put_row, record_of
 from pipeline.errors import BadInput
 from pipeline.records import Restriction
 
@@ -74,13 +74,21 @@ def restricted_originals(connection: sa.Connection) -> list[str]:
 
 
 def names_of(connection: sa.Connection, ids: Sequence[str]) -> frozenset[str]:
-    """All by which a text may name these originals: every name they came under, and their identifiers."""
+    """All by which a text may name these originals: every name they came under, their identifiers and digests."""
     original, arrival = t.original.c, t.arrival.c
     found = set(ids)
-    for at in range(0, len(ids), 500):
-        some = ids[at : at + 500]
-        found.update(connection.execute(sa.select(original.name).where(original.id.in_(some))).scalars())
+    for some in in_pieces(ids):
+        rows = connection.execute(sa.select(original.name, original.sha256).where(original.id.in_(some)))
+        found.update(one for row in rows for one in row)
         found.update(connection.execute(sa.select(arrival.name).where(arrival.original.in_(some))).scalars())
+    return frozenset(found - {""})
+
+
+def numbers_of(connection: sa.Connection, keys: Sequence[str]) -> frozenset[str]:
+    """The numbers of cases with these keys, as they are printed."""
+    number, found = t.case_number.c, set[str]()
+    for some in in_pieces(keys):
+        found.update(connection.execute(sa.select(number.printed).where(number.key.in_(some))).scalars())
     return frozenset(found - {""})
 
 

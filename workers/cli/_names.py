@@ -118,7 +118,9 @@ def list_names(unknown: bool) -> None:
     with home(app.settings) as built:
         devices = {one.name: one.device for one in name_profiles(built.settings.home)}
         with built.catalog.snapshot() as connection:
-            found = registers.named(connection)
+            named = registers.named(connection)
+        unseen = built.unseen()
+        found = [one for one in named if one[0] not in unseen]
     grouped: dict[tuple[str, str], list[str]] = defaultdict(list)
     for _, name, profile in found:
         if not unknown:
@@ -150,13 +152,16 @@ def list_findings(code: str | None, *, holes: bool, late: bool) -> None:
             profiles = name_profiles(built.settings.home)
             gone = set(numbers_of(segments.disposed(connection), profiles)) if holes else set()
             told = registers.told_of(connection, CODE) if late else []
-        zone = built.settings.time.zone
+        zone, unseen = built.settings.time.zone, built.unseen()
     devices = {one.original: one.device for one in found}
     for hole in holes_of(found, gone) if holes else ():
+        # What one may not know of accounts for its number, and stands beside no hole.
+        if not unseen.isdisjoint({hole.before.original, hole.after.original}):
+            continue
         if code is None or hole.device == code:
             data = _hole(hole, zone)
             app.emit(data, _hole_line(app, data))
-    for original, name, text, text_zh in told:
+    for original, name, text, text_zh in (one for one in told if one[0] not in unseen):
         device = devices.get(original)
         if code is None or device == code:
             data = {"finding": "late_upload", "device": device, "original": original, "name": masked(name),

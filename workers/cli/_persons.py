@@ -37,6 +37,13 @@ def retention_of_home() -> Iterator[tuple[Home, Retention]]:
         yield built, build_retention(built)
 
 
+def original_of(built: Home, as_: str | None, said: str) -> str:
+    """The identifier of the original that this person means and may know of. Raises BadInput."""
+    from indexer.sight import Sight
+
+    return built.catalog.find_original(said, Sight(built.catalog, built.reviewer_named(as_)).seen)
+
+
 def allowed(built: Home, as_: str | None, action: str) -> Person:
     """The person, who may do this. Raises NotAllowed; the refusal is an event too."""
     from indexer.access import person_of, require

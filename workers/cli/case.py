@@ -32,14 +32,18 @@ def list_() -> None:
     """
     from indexer import case_json
     from pipeline.case_numbers import comparable
-    from pipeline.edges import registers
+    from pipeline.edges import caseload, registers
     from workers.bootstrap import home
 
     app = app_of()
     with home(app.settings) as built, built.catalog.snapshot() as connection:
-        hidden = built.hidden_cases()
+        sight = built.sight()
         for one in registers.cases(connection):
-            if not hidden.isdisjoint(comparable(printed) for printed, _ in one.numbers):
+            keys = [comparable(printed) for printed, _ in one.numbers]
+            # A case that only originals name is as little to be known of as these.
+            if not sight.hidden_cases.isdisjoint(keys) or (
+                sight.unseen and not any(caseload.is_there(connection, key, sight.unseen) for key in keys)
+            ):
                 continue
             data = case_json.case(one)
             app.emit(data, f"{data['case']}  {data['decision_due_on'] or '-'}  {_names(one)}  {one.title}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -186,6 +187,9 @@ def calibrate(code: str, plot: Path | None) -> None:
         with built.catalog.snapshot() as connection:
             known = {one.code for one in registers.devices(connection)}
             offsets = registers.offsets(connection, device=code)
+        # What measured it may be a recording that not everybody may know of.
+        said = built.unnamed().said
+        offsets = [replace(one, by=said(one.by)) for one in offsets]
     if code not in known:
         raise BadInput(f"No device is registered as {code}", zh=f"未登记的设备：{code}", found=code)
     clock = DeviceClock(offsets)

@@ -9,7 +9,7 @@ import click
 
 from pipeline.errors import BadInput
 from workers.cli import SOME_FAILED, App, app_of
-from workers.cli._persons import allowed, as_person, because, retention_of_home
+from workers.cli._persons import allowed, as_person, because, original_of, retention_of_home
 
 if TYPE_CHECKING:
     from pipeline.records import Disposal
@@ -44,7 +44,7 @@ def propose(id: tuple[str, ...], reason: str, as_: str | None, yes: bool) -> int
     app = app_of()
     with retention_of_home() as (built, kept):
         person = allowed(built, as_, "propose_disposal")
-        ids = list(dict.fromkeys(built.catalog.find_original(one) for one in id))
+        ids = list(dict.fromkeys(original_of(built, as_, one) for one in id))
         if not yes:
             standings = kept.standings(ids)
             for one in standings:
@@ -114,7 +114,8 @@ def list_(all_: bool) -> None:
     """
     app = app_of()
     with retention_of_home() as (built, kept):
-        found = kept.disposals(all_=all_)
+        unseen = built.unseen()
+        found = [one for one in kept.disposals(all_=all_) if one.original not in unseen]
         names = built.catalog.names(one.original for one in found)
         for one in found:
             name, state = names.get(one.original, one.original), app.in_words(*WORDS[one.state])
@@ -131,8 +132,9 @@ def certificate(disposal_id: str) -> None:
     from pipeline.custody.disposal import text_of
 
     app = app_of()
-    with retention_of_home() as (_, kept):
+    with retention_of_home() as (built, kept):
         found = [one for one in kept.disposals(all_=True) if one.id == disposal_id.strip().upper()]
+        found = [one for one in found if built.seen([one.original])]
         if not found or found[0].certificate is None:
             raise BadInput(
                 f"{disposal_id} names no disposal that was done", zh="没有已执行的此项处置", found=disposal_id

@@ -6,7 +6,7 @@ import click
 
 from pipeline.states import HOLD_KINDS
 from workers.cli import SOME_FAILED, app_of
-from workers.cli._persons import allowed, as_person, because, require_one, retention_of_home
+from workers.cli._persons import allowed, as_person, because, original_of, require_one, retention_of_home
 
 
 @click.group(short_help="Holds on originals and cases: place, release, list.")
@@ -33,7 +33,7 @@ def place(id: str | None, case: str | None, kind: str, reason: str, as_: str | N
     require_one(id, case)
     with retention_of_home() as (built, retention):
         person = allowed(built, as_, "hold")
-        original = None if id is None else built.catalog.find_original(id)
+        original = None if id is None else original_of(built, as_, id)
         placed, too_late = retention.place_hold(person, reason, original=original, case=case, kind=kind)
         data = {"hold": placed.id, "original": original, "case": placed.printed, "kind": kind, "too_late": too_late}
         app.emit(data, app.in_words(f"已冻结：{placed.id}", f"held: {placed.id}"))
@@ -74,16 +74,19 @@ def list_(all_: bool) -> None:
 
     app = app_of()
     with retention_of_home() as (built, retention):
-        found = retention.holds(all_=all_)
+        sight = built.sight()
+        found = [one for one in retention.holds(all_=all_)
+                 if one.original not in sight.unseen and one.case_key not in sight.hidden_cases]  # fmt: skip
         names = built.catalog.names(one.original for one in found if one.original)
         for one in found:
+            reason = sight.unnamed.said(one.reason)
             about = one.printed or names.get(one.original or "", one.original)
             state = app.in_words("已解除", "released") if one.released_at else app.in_words(*KIND_WORDS[one.kind])
             app.emit(
-                {"hold": one.id, "original": one.original, "case": one.printed, "kind": one.kind, "reason": one.reason,
+                {"hold": one.id, "original": one.original, "case": one.printed, "kind": one.kind, "reason": reason,
                  "by": one.by, "role": one.role, "from": one.from_at, "release_asked_by": one.release_asked_by,
                  "released_by": one.released_by, "released_at": one.released_at},
-                f"{one.id}  {state}  {about}  {one.by}: {one.reason}",
+                f"{one.id}  {state}  {about}  {one.by}: {reason}",
             )  # fmt: skip
 
 

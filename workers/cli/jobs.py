@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +13,9 @@ import click
 from workers.cli import SOME_FAILED, app_of
 
 if TYPE_CHECKING:
+    from pipeline.edges.jobs import JobRow
     from pipeline.operating import Verb
+    from workers.bootstrap import Home
 
 
 @click.group(short_help="The pipeline's work: list, show, retry, cancel.")
@@ -36,6 +38,17 @@ def _opened() -> Iterator[tuple[Any, Any]]:
             found.close()
 
 
+def _as_seen(built: Home, rows: Sequence[JobRow]) -> list[JobRow]:
+    """Jobs of originals that the person may not know of, only with what they do and how it stands."""
+    from pipeline.edges.workload import gist
+
+    unseen = built.unseen()
+    return [
+        replace(one, name="", detail=None, reason=one.reason and gist(one.reason)) if one.original in unseen else one
+        for one in rows
+    ]  # fmt: skip
+
+
 @jobs.command("list", short_help="List jobs; failed ones first.")
 @click.option(
     "--state", type=click.Choice(["waiting", "running", "done", "failed", "cancelled"]), help="In this state."
@@ -52,10 +65,10 @@ def list_(state: str | None, original: str | None, all_: bool, by_reason: bool, 
     app = app_of()
     with _opened() as (built, work):
         wanted = built.find_original(original) if original else None
-        rows = [
+        rows = _as_seen(built, [
             one for one in work.listed(state=state, original=wanted, limit=limit)
             if all_ or state or wanted or one.state != "done"
-        ]  # fmt: skip
+        ])  # fmt: skip
         if by_reason:
             for (stage, current, reason), count in Counter(
                 (one.stage, one.state, one.reason) for one in rows
@@ -79,8 +92,8 @@ def show(job: str) -> None:
     Example: casereel jobs show 01KAMZ5V2W-heavy-derive
     """
     app = app_of()
-    with _opened() as (_, work):
-        one = work.show(job)
+    with _opened() as (built, work):
+        [one] = _as_seen(built, [work.show(job)])
         app.emit(asdict(one), "\n".join(f"{name}: {value}" for name, value in asdict(one).items()))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from workers.cli import App, app_of
-from workers.cli._persons import allowed, as_person, because, require_one, retention_of_home
+from workers.cli._persons import allowed, as_person, because, original_of, require_one, retention_of_home
 
 if TYPE_CHECKING:
     from pipeline.custody.retention import Standing
@@ -32,8 +32,8 @@ def show(id: tuple[str, ...]) -> None:
     """
     app = app_of()
     with retention_of_home() as (built, kept):
-        ids = [built.catalog.find_original(one) for one in id] or None
-        for standing in kept.standings(ids):
+        ids, unseen = [built.find_original(one) for one in id] or None, built.unseen()
+        for standing in (one for one in kept.standings(ids) if one.original not in unseen):
             app.emit(_said(standing, kept.rules.stamp), _line(app, standing))
 
 
@@ -53,7 +53,7 @@ def classify(id: str | None, case: str | None, code: str, from_: datetime | None
     require_one(id, case)
     with retention_of_home() as (built, kept):
         person = allowed(built, as_, "decide_retention")
-        original = None if id is None else built.catalog.find_original(id)
+        original = None if id is None else original_of(built, as_, id)
         day = None if from_ is None else from_.date()
         made = kept.decide(person, code, reason, original=original, case=case, from_on=day)
         data = {"decision": made.id, "original": original, "case": made.printed, "class": code, "from": made.from_on,
@@ -76,7 +76,7 @@ def reopen(id: str | None, case: str | None, reason: str, as_: str | None) -> No
     require_one(id, case)
     with retention_of_home() as (built, kept):
         person = allowed(built, as_, "decide_retention")
-        original = None if id is None else built.catalog.find_original(id)
+        original = None if id is None else original_of(built, as_, id)
         kept.reopen(person, reason, original=original, case=case)
         app.emit({"original": original, "case": case}, app.in_words("已撤销保管类别，继续保管", "no class; kept on"))
         kept.note_in_vault(person.name)
@@ -89,8 +89,9 @@ def worklist() -> None:
     Example: casereel retention worklist
     """
     app = app_of()
-    with retention_of_home() as (_, kept):
-        for standing in kept.near_their_floor():
+    with retention_of_home() as (built, kept):
+        unseen = built.unseen()
+        for standing in (one for one in kept.near_their_floor() if one.original not in unseen):
             app.emit({**_said(standing, kept.rules.stamp), "floor": standing.floor_at},
                      f"{standing.floor_at:%Y-%m-%d}  {standing.original}  {standing.name}")  # fmt: skip
 
@@ -105,9 +106,9 @@ def dry_run(file: Path) -> None:
     from pipeline.custody.retention_rules import read
 
     app = app_of()
-    with retention_of_home() as (_, kept):
-        other = read(file)
-        found = kept.let_go_by(other)
+    with retention_of_home() as (built, kept):
+        other, unseen = read(file), built.unseen()
+        found = [(now, then) for now, then in kept.let_go_by(other) if then.original not in unseen]
         for now, then in found:
             data = {**_said(then, other.stamp), "until_now": now.until_at, "may_go_now": now.may_go}
             app.emit(data, f"{_until(now)} -> {_until(then)}  {then.original}  {then.name}")

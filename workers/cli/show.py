@@ -37,6 +37,7 @@ def show(id: str) -> None:
         built.tell("view.record", original=original)
         known = built.known_as_seen(original)
         data = described(known, built.settings.time.zone, built.catalog.events_of(original))
+        data["events"] = _events_as_seen(built, known, data["events"])
         data["recording"] = _recording(built, original)
         if known.original.state == "disposed":
             data["tombstone"] = built.vault.tombstone(known.original.sha256)
@@ -98,6 +99,16 @@ def _recording(built: Home, original: str) -> dict[str, Any] | None:
         beside["after"] = {"original": seam["after"], "name": names[seam["after"]], "seam": seam}
     remarks = [{"code": one.code, "text": one.text, "text_zh": one.text_zh} for one in found.remarks]
     return {"recording": found.id, "place": at + 1, "members": len(found.segments), **beside, "remarks": remarks}
+
+
+def _events_as_seen(built: Home, known: Known, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The events without the facts of those that tell of what the person may not know of."""
+    sight = built.sight()
+    if not sight.unseen and not sight.hidden_cases:
+        return events
+    own = json.dumps(known.original.name, ensure_ascii=False)
+    texts = [json.dumps(one["facts"], ensure_ascii=False).replace(own, "") for one in events]
+    return [{**one, "facts": {}} if sight.unnamed.tells(text) else one for one, text in zip(events, texts, strict=True)]
 
 
 def _short(value: Any) -> str:

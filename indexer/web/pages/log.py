@@ -7,8 +7,7 @@ absent, and what other entries tell of one, or of a restricted case, is left out
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
@@ -51,7 +50,6 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
 }
 UNUSUAL_DAYS: Final = 30
 UNUSUAL_MOST: Final = 20_000
-_IDENTIFIER: Final = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{26}\b")
 Short = Annotated[str, Query(max_length=120)]
 Before = Annotated[int | None, Query(ge=1, le=2**53)]
 
@@ -209,18 +207,17 @@ def _as_seen(visit: Visit, entries: Sequence[Entry], *, only_whole: bool = False
     """The entries as this person may know of them. only_whole: none of which something is left out."""
     sight = visit.desk.sight()
     hidden, cases = sight.unseen, sight.hidden_cases
+    names = visit.desk.catalog.names({one.original for one in entries if one.original}) if hidden else {}
     for one in entries:
         if one.original in hidden:
             continue
-        tells = _names_one_of(hidden, one.facts) or (cases and not cases.isdisjoint(_cases_in(one.facts)))
-        if not tells:
+        # Cameras begin their numbers anew, so what is hidden may bear the name of the file that the entry is about.
+        name = names.get(one.original or "", "")
+        texts = (said.replace(name, "") if name else said for said in _texts_in(one.facts))
+        if not (any(map(sight.unnamed.names, texts)) or (cases and not cases.isdisjoint(_cases_in(one.facts)))):
             yield one
         elif not only_whole:
             yield replace(one, facts={})
-
-
-def _names_one_of(hidden: Collection[str], facts: Any) -> bool:
-    return bool(hidden) and any(one in hidden for one in _IDENTIFIER.findall(json.dumps(facts, ensure_ascii=False)))
 
 
 @lru_cache(maxsize=10_000)
@@ -231,13 +228,17 @@ def _keys_in(text: str) -> tuple[str, ...]:
 
 def _cases_in(facts: Any) -> Iterator[str]:
     """Every text of the facts, and every case number in one, as numbers are compared."""
+    return (key for said in _texts_in(facts) for key in _keys_in(said))
+
+
+def _texts_in(facts: Any) -> Iterator[str]:
     match facts:
         case str():
-            yield from _keys_in(facts)
+            yield facts
         case dict():
-            yield from (key for value in facts.values() for key in _cases_in(value))
+            yield from (said for value in facts.values() for said in _texts_in(value))
         case list():
-            yield from (key for value in facts for key in _cases_in(value))
+            yield from (said for value in facts for said in _texts_in(value))
 
 
 def _unusual(visit: Visit) -> list[unusual.Finding]:
