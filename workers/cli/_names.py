@@ -119,7 +119,7 @@ def list_names(unknown: bool) -> None:
         devices = {one.name: one.device for one in name_profiles(built.settings.home)}
         with built.catalog.snapshot() as connection:
             named = registers.named(connection)
-        unseen = built.unseen()
+        unseen = built.hidden_originals()
         found = [one for one in named if one[0] not in unseen]
     grouped: dict[tuple[str, str], list[str]] = defaultdict(list)
     for _, name, profile in found:
@@ -152,7 +152,7 @@ def list_findings(code: str | None, *, holes: bool, late: bool) -> None:
             profiles = name_profiles(built.settings.home)
             gone = set(numbers_of(segments.disposed(connection), profiles)) if holes else set()
             told = registers.told_of(connection, CODE) if late else []
-        zone, unseen = built.settings.time.zone, built.unseen()
+        zone, unseen = built.settings.time.zone, built.hidden_originals()
     devices = {one.original: one.device for one in found}
     for hole in holes_of(found, gone) if holes else ():
         # What one may not know of accounts for its number, and stands beside no hole.

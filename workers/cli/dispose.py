@@ -114,7 +114,7 @@ def list_(all_: bool) -> None:
     """
     app = app_of()
     with retention_of_home() as (built, kept):
-        unseen = built.unseen()
+        unseen = built.hidden_originals()
         found = [one for one in kept.disposals(all_=all_) if one.original not in unseen]
         names = built.catalog.names(one.original for one in found)
         for one in found:

@@ -42,7 +42,7 @@ def _as_seen(built: Home, rows: Sequence[JobRow]) -> list[JobRow]:
     """Jobs of originals that the person may not know of, only with what they do and how it stands."""
     from pipeline.edges.workload import gist
 
-    unseen = built.unseen()
+    unseen = built.hidden_originals()
     return [
         replace(one, name="", detail=None, reason=one.reason and gist(one.reason)) if one.original in unseen else one
         for one in rows

@@ -32,7 +32,7 @@ def show(id: tuple[str, ...]) -> None:
     """
     app = app_of()
     with retention_of_home() as (built, kept):
-        ids, unseen = [built.find_original(one) for one in id] or None, built.unseen()
+        ids, unseen = [built.find_original(one) for one in id] or None, built.hidden_originals()
         for standing in (one for one in kept.standings(ids) if one.original not in unseen):
             app.emit(_said(standing, kept.rules.stamp), _line(app, standing))
 
@@ -90,7 +90,7 @@ def worklist() -> None:
     """
     app = app_of()
     with retention_of_home() as (built, kept):
-        unseen = built.unseen()
+        unseen = built.hidden_originals()
         for standing in (one for one in kept.near_their_floor() if one.original not in unseen):
             app.emit({**_said(standing, kept.rules.stamp), "floor": standing.floor_at},
                      f"{standing.floor_at:%Y-%m-%d}  {standing.original}  {standing.name}")  # fmt: skip
@@ -107,7 +107,7 @@ def dry_run(file: Path) -> None:
 
     app = app_of()
     with retention_of_home() as (built, kept):
-        other, unseen = read(file), built.unseen()
+        other, unseen = read(file), built.hidden_originals()
         found = [(now, then) for now, then in kept.let_go_by(other) if then.original not in unseen]
         for now, then in found:
             data = {**_said(then, other.stamp), "until_now": now.until_at, "may_go_now": now.may_go}

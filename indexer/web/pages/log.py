@@ -245,7 +245,7 @@ def _unusual(visit: Visit) -> list[unusual.Finding]:
     desk = visit.desk
     since = desk.catalog.now() - timedelta(days=UNUSUAL_DAYS)
     wanted = Wanted(types=(*unusual.LOOKS, *unusual.REFUSALS), from_at=since)
-    hidden = desk.unseen()
+    hidden = desk.hidden_originals()
     entries = [one for one in events.find_deeds(desk.catalog, wanted, UNUSUAL_MOST) if one.original not in hidden]
     cases = events.cases_of(desk.catalog, sorted({one.original for one in entries if one.original}))
     opened: Opened = visit.house.parts.setdefault("cases opened", Opened())
