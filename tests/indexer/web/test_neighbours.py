@@ -57,8 +57,8 @@ OPEN, SHUT = "平商务罚字〔2026〕第3号", "平商务罚字〔2026〕第91
 TEN = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 INSIDER = Reviewer("李法制", "reviewer", "法制科")
-# Each stands in what is hidden and nowhere else.
-WORDS = ("鹿鸣密录", "青石埠", "9177", "QSB")
+# Each stands in what is hidden and nowhere else, neither in a digest nor in an identifier.
+WORDS = ("鹿鸣密录", "青石埠", "9177号", "2026-9177", "QSB-")
 LIMITED = ("clerk", "reviewer", "operator", "administrator")
 
 
@@ -94,7 +94,7 @@ class World:
             Case(numbers=((OPEN, None),), title="平码头案", decision_due_on="2026-12-01",
                  parties=(Party(name="平码商行"),)),
             Case(numbers=((SHUT, None), ("QSB-9177", None)), title="青石埠专案", decision_due_on="2026-11-01",
-                 parties=(Party(name="青石埠商行", identifier="91QSB"),)),
+                 parties=(Party(name="青石埠商行", identifier="91-QSB-7"),)),
         )  # fmt: skip
         acts = (
             Activity(code="A1", case=OPEN, step="现场检查", people=("周承办", "吴协办"), place="平码头",
