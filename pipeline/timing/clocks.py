@@ -25,6 +25,8 @@ DRIFT_S_PER_DAY: Final = 4.0
 WANDER_S_PER_DAY: Final = 1.0
 # Faster than this is no drift.
 DRIFT_MOST_S_PER_DAY: Final = 20.0
+# Of coarser digits than minutes nothing is known of where in them it was.
+CUT_MOST_S: Final = 60.0
 HOW_ZH: Final = {
     "measured": "人工测量",
     "filmed": "拍摄时钟卡",
@@ -41,6 +43,11 @@ class Off:
     offset_s: float
     uncertainty_s: float
     because: Words
+
+
+def cut_off_s(step_s: float) -> float:
+    """Seconds that a clock's digits are behind what it showed on average, for digits are cut off and not rounded."""
+    return step_s / 2 if 0 < step_s <= CUT_MOST_S else 0.0
 
 
 class DeviceClock:

@@ -25,7 +25,7 @@ from pipeline.timing.caveats import (
     zone_other,
     zone_unknown,
 )
-from pipeline.timing.clocks import DeviceClock, Off
+from pipeline.timing.clocks import DeviceClock, Off, cut_off_s
 from pipeline.timing.evidence import (
     Moment,
     Scene,
@@ -43,6 +43,7 @@ from pipeline.timing.texts import DAY_S, instant_of, shown_in
 
 # A measured offset of more than this may be a zone and not a clock that is off.
 OFFSETS_NOT_ZONES_S: Final = 890.0
+HALF_LEAST_S: Final = 0.05  # finer digits than tenths are not worth a sentence
 LONGEST_S: Final = 31 * DAY_S  # a longer length is a broken header, not a recording
 
 
@@ -138,13 +139,18 @@ def _is_of_another_zone(winner: TimeClaim, moment: Moment, scene: Scene, off: Of
 
 def _set_right(decided: DecidedTime, winner: TimeClaim, off: Off) -> DecidedTime:
     """The decided time by a true clock. What the zone left open is settled, for the offset was measured as shown."""
-    by = timedelta(seconds=off.offset_s)
+    cut_s = cut_off_s(_step_s(winner))
+    by = timedelta(seconds=off.offset_s - cut_s)
+    half = f" Its digits are cut off: half of their step, {cut_s:g} s, was added." if cut_s >= HALF_LEAST_S else ""
+    half_zh = f"显示值为截断值，另加其最小单位的一半（{cut_s:g} 秒）。" if cut_s >= HALF_LEAST_S else ""
     side, side_zh = ("ahead", "快") if off.offset_s >= 0 else ("behind", "慢")
     return replace(
         decided, start_at=decided.start_at - by, end_at=decided.end_at - by, zone_known=True,
         uncertainty_s=_step_s(winner) + off.uncertainty_s, method=f"{decided.method}+clock",
-        why=f"{decided.why} Its clock ran {abs(off.offset_s):.1f} s {side} ({off.because.en}), which was put right.",
-        why_zh=f"{decided.why_zh}设备时钟{side_zh} {abs(off.offset_s):.1f} 秒（{off.because.zh}），已据此校正。",
+        why=f"{decided.why} Its clock ran {abs(off.offset_s):.1f} s {side} ({off.because.en}), which was put right."
+        + half,
+        why_zh=f"{decided.why_zh}设备时钟{side_zh} {abs(off.offset_s):.1f} 秒（{off.because.zh}），已据此校正。"
+        + half_zh,
     )  # fmt: skip
 
 

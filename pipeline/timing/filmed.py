@@ -15,7 +15,7 @@ from typing import Final
 from pipeline.codes import STEP_S, Reading
 from pipeline.records import Around, ClockOffset, Known, TimeClaim, Words
 from pipeline.rules import TimestampRules
-from pipeline.timing.clocks import DeviceClock
+from pipeline.timing.clocks import DeviceClock, cut_off_s
 from pipeline.timing.evidence import Scene, is_recording, moment_of
 from pipeline.timing.faults import in_utc
 
@@ -160,7 +160,7 @@ def clock_shown(
     moment = moment_of(winner, [one for one in fine if one is not winner], scene)
     if not moment.start_known:
         return None
-    return moment.start_at, winner.precision_s
+    return moment.start_at + timedelta(seconds=cut_off_s(winner.precision_s)), winner.precision_s
 
 
 def offset_by(

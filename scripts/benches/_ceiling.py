@@ -24,11 +24,11 @@ _ANYWHERE_S = 1e5
 
 def best_shares(bureau: Bureau, near_s: float) -> tuple[float, float]:
     """Of the files whose device was measured, the share within near_s of the truth: by what the files show, which is
-    whole seconds, and had they shown fractions."""
+    whole seconds (half a one is what they leave out on average), and had they shown fractions."""
     pairs = [pair for one in {file.device.code: file.device for file in bureau.files}.values() if one.offsets
              for pair in _errors(one, [file for file in bureau.files if file.device.code == one.code])]  # fmt: skip
     errors, cut = (np.array(column) for column in zip(*pairs, strict=True))
-    return float((abs(errors + cut) <= near_s).mean()), float((abs(errors) <= near_s).mean())
+    return float((abs(errors + cut - 0.5) <= near_s).mean()), float((abs(errors) <= near_s).mean())
 
 
 def _errors(device: Recorder, files: Sequence[Recorded]) -> Iterator[tuple[float, float]]:

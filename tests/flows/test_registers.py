@@ -254,7 +254,7 @@ def test_a_clerk_s_tables_link_a_recording_by_device_ledger_and_activity(
     assert recorded_at(run) == ("2026-03-02T16:00:00+08:00", "bureau_zone")
     [said] = run("device", "measure", "ZF-001", "--shows", "2026-03-02 17:02:05", "--at", "2026-03-02T08:00:00Z")
     assert (said["offset_s"], said["decided_anew"]) == (3725.0, 1)
-    assert recorded_at(run) == ("2026-03-02T14:57:55+08:00", "bureau_zone+clock")
+    assert recorded_at(run) == ("2026-03-02T14:57:55.500000+08:00", "bureau_zone+clock")
     [said] = run("time", "correct", recording["original"], "--start", "2026-03-02 16:31", "--reason", "与笔录核对")
     assert (said["time"]["uncertainty_s"], said["time"]["by_rules"]["method"]) == (60.0, "bureau_zone+clock")
     assert (said["time"]["start"], said["time"]["method"]) == ("2026-03-02T16:31:00+08:00", "by_hand")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import statistics
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
@@ -113,6 +114,9 @@ def claim(shown, source="exif.DateTimeOriginal", **more):
     return TimeClaim(source=source, found=str(shown), at=shown, **values)
 
 
+HALF = timedelta(seconds=0.5)
+
+
 def decided(claims, offsets):
     return decide(
         claims, duration_s=60.0, zone=ZONE, now=START + timedelta(days=400), clock=DeviceClock(offsets)
@@ -122,7 +126,13 @@ def decided(claims, offsets):
 def test_a_measured_offset_is_taken_off_and_settles_the_zone_too():
     shown = START + timedelta(days=5)
     time, caveats = decided([claim(shown)], [measured(0, 125.0), measured(10, 125.0)])
-    assert time.start_at == shown - timedelta(seconds=125)
+    # Digits of whole seconds are cut off: it was up to a second later, half a one on average.
+    assert time.start_at == shown - timedelta(seconds=125) + HALF
+    assert "half of their step, 0.5 s, was added" in time.why
+    assert "0.5 秒" in time.why_zh
+    fine, _ = decided([replace(claim(shown), precision_s=0.001)], [measured(0, 125.0), measured(10, 125.0)])
+    assert abs(fine.start_at - (shown - timedelta(seconds=125))) < timedelta(seconds=0.001)
+    assert "half" not in fine.why
     assert (time.end_at - time.start_at, time.zone_known) == (timedelta(seconds=60), True)
     assert time.uncertainty_s == pytest.approx(1.0 + 0.5 + 5 * WANDER_S_PER_DAY, abs=0.01)
     assert time.method.endswith("+clock")
@@ -141,7 +151,7 @@ def test_a_clock_known_to_be_years_off_is_believed_as_far_as_it_was_measured():
     true = START + timedelta(days=2)
     clock = [measured(1, (shown - true).total_seconds()), measured(3, (shown - true).total_seconds())]
     time, caveats = decided([claim(shown)], clock)
-    assert time.start_at == true
+    assert time.start_at == true + HALF
     assert "clock_reset" not in [one.code for one in caveats]
     without, doubts = decided([claim(shown)], [])
     assert without is None or "clock_reset" in [one.code for one in doubts]

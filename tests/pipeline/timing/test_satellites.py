@@ -132,7 +132,7 @@ def test_a_track_as_long_as_its_film_bounds_the_beginning_from_both_sides(begins
 def test_a_track_a_little_longer_than_its_film_bounds_it_from_both_sides_too():
     """It began at the track's first point at the earliest, and by its length at the latest: here it did in between."""
     found = told(with_track(-2, 600))
-    assert found.offset_s == pytest.approx(21.0, abs=0.05)
+    assert found.offset_s == pytest.approx(21.5, abs=0.05)  # half a second of digits cut off
     assert found.uncertainty_s == pytest.approx(2 / 2 + 2, abs=0.01)
 
 
