@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from indexer.matching.kept import Made, Method
 from pipeline.marks.pictures import FRAMED_MIDDLE, VERSION, Marks, Words, distance, unpacked
+from pipeline.marks.sorting import sorted_once
 
 KEY_BITS_MAX: Final = 11
 FRAME_BITS_MAX: Final = 88
@@ -269,7 +270,7 @@ def near_keys(segment: Segment, asked: Words, against: tuple[int, ...], radius: 
             near = np.flatnonzero(np.bitwise_count(differing) <= KEY_BITS_MAX)
             probe = some.start + np.searchsorted(np.cumsum(count[some]), near, side="right")
             found.append((probe // len(flips) << 32) | segment.order[number][at[near]])
-    pairs = np.unique(np.concatenate(found))
+    pairs = sorted_once(np.concatenate(found))
     return pairs >> 32, pairs & 0xFFFFFFFF
 
 

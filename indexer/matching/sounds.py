@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.matching.kept import Made, Method
+from pipeline.marks.sorting import sorted_once
 from pipeline.marks.sounds import (
     BINS,
     FAN_ASKED,
@@ -146,7 +147,7 @@ JOINED_ROWS: Final = 1 << 20
 
 def join(given: Sequence[tuple[dict[str, NDArray[Any]], Ints]], made: Made) -> None:
     """Makes one segment of several, some keys at a time. given: with each the new number of its entries, -1: gone."""
-    keys = np.unique(np.concatenate([arrays["key"] for arrays, _ in given]))
+    keys = sorted_once(np.concatenate([arrays["key"] for arrays, _ in given]))
     counts = np.zeros(len(keys), np.int64)
     for arrays, _ in given:
         counts[np.searchsorted(keys, arrays["key"])] += np.diff(arrays["first"])
@@ -416,7 +417,7 @@ def _votes(marks: Marks, segments: Sequence[Segment]) -> Ints:
         vote = ((entry + entries) << 40) | (bin_ << 16) | tick
         found.append(vote if segment.counts.all() else vote[segment.counts[entry]])
         entries += len(segment.originals)
-    return np.unique(np.concatenate(found))
+    return sorted_once(np.concatenate(found))
 
 
 def _looked_up(segment: Segment, keys: Keys) -> tuple[Ints, Ints]:

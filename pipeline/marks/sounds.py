@@ -16,6 +16,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.marks.sorting import sorted_once
+
 VERSION: Final = 1
 RATE_HZ: Final = 11_025
 WINDOW: Final = 1024
@@ -52,7 +54,9 @@ class Marks:
         """The peaks of which these marks were made, in order of time, each once: tick, shifted by 8 bits, and bin."""
         key, tick = self.key.astype(np.int64), self.tick.astype(np.int64)
         bin_, apart, step = key >> 14, key & 63, ((key >> 6) & 255) - PAIR_BINS_MAX
-        return np.unique(np.concatenate([(tick << 8) | bin_, ((tick + apart) << 8) | (bin_ + step)])).astype(np.uint32)
+        return sorted_once(np.concatenate([(tick << 8) | bin_, ((tick + apart) << 8) | (bin_ + step)])).astype(
+            np.uint32
+        )
 
 
 class Marker:
