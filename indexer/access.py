@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from typing import Final, Literal, cast, get_args
 
@@ -147,6 +148,7 @@ def _written(parts: Iterable[tuple[str, str]]) -> str:
     return "\n".join(f"{kind}:{' '.join(name.split())}" for kind, name in sorted(parts)) or EVERYONE
 
 
+@lru_cache(maxsize=1024)
 def _passes(reviewer: Reviewer) -> frozenset[str]:
     """Every value of an audience that lets this person in."""
     own = [("p", reviewer.name), ("r", reviewer.role), *([("u", reviewer.unit)] if reviewer.unit else [])]

@@ -33,8 +33,7 @@ class Sight:
     def unseen(self) -> frozenset[str]:
         """The originals that the person may not know of."""
         with self._catalog.snapshot() as connection:
-            restricted = restrictions.restricted_originals(connection)
-        return frozenset(restricted) - frozenset(self.seen(restricted))
+            return restrictions.hidden_originals(connection, lambda one: sees(self._reviewer, (one,)))
 
     @cached_property
     def hidden_cases(self) -> frozenset[str]:

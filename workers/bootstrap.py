@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +94,14 @@ class Home:
         return self.sight().seen(ids)
 
     def sight(self) -> Sight:
-        """What the person at this keyboard may know of, from now on until it is asked for again."""
+        """What the person at this keyboard may know of, from now on until it is asked for again; of a page's person as
+        it stands when the page first asks."""
+        from indexer.sight import Sight
+
+        return Sight(self.catalog, self.reviewer) if self.signed_in is None else self._sight
+
+    @cached_property
+    def _sight(self) -> Sight:
         from indexer.sight import Sight
 
         return Sight(self.catalog, self.reviewer)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from urllib.parse import urlsplit
@@ -128,7 +129,7 @@ class Visit:
     def person(self) -> Reviewer:
         return self.here.person
 
-    @property
+    @cached_property
     def desk(self) -> Desk:
         return self.house.desk_of(self.person)
 

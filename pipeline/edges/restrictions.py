@@ -5,8 +5,9 @@ A case is named by any of its numbers, so a restriction stays with the case what
 
 from __future__ import annotations
 
+import operator
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,8 @@ from pipeline.errors import BadInput
 from pipeline.records import Restriction
 
 _IN_FORCE = t.restriction.c.lifted_at.is_(None)
+# So many sorts are named in one query.
+_FEW = 100
 
 
 def on_originals(connection: sa.Connection, ids: Sequence[str]) -> dict[str, tuple[Restriction, ...]]:
@@ -61,16 +64,39 @@ def on_cases(connection: sa.Connection) -> dict[str, tuple[Restriction, ...]]:
 
 def restricted_originals(connection: sa.Connection) -> list[str]:
     """Every original that something in force may hold for: its own, its family's, that of its cases."""
+    return sorted({*connection.execute(_held(_IN_FORCE)).scalars(), *isolations.among(connection)})
+
+
+def hidden_originals(connection: sa.Connection, lets_in: Callable[[Restriction], bool]) -> frozenset[str]:
+    """Those of them that somebody may not know of. lets_in: whether a restriction lets that person in.
+
+    Of thousands that are alike in kind and in whom they name, one is asked about.
+    """
+    its = t.restriction.c
+    alike = its.kind, its.by, sa.cast(its.units, sa.Text), sa.cast(its.persons, sa.Text)
+    sorts = connection.execute(sa.select(sa.func.min(its.id), *alike).where(_IN_FORCE).group_by(*alike)).all()
+    first = {row[0]: tuple(row[1:]) for row in sorts}
+    found = isolations.among(connection)
+    for some in in_pieces(sorted(first), _FEW):
+        rows = connection.execute(sa.select(t.restriction).where(its.id.in_(some)))
+        shut = [first[row.id] for row in rows if not lets_in(_read(row))]
+        if shut:
+            one_of = sa.or_(*(sa.and_(*map(operator.eq, alike, values)) for values in shut))
+            found.update(connection.execute(_held(_IN_FORCE, one_of)).scalars())
+    return frozenset(found)
+
+
+def _held(*which: Any) -> sa.Select[Any]:
+    """The originals, with their families, that these restrictions hold for."""
     link, number = t.case_link.c, t.case_number.c
-    own = sa.select(t.restriction.c.original).where(_IN_FORCE, t.restriction.c.original.is_not(None))
+    own = sa.select(t.restriction.c.original).where(*which, t.restriction.c.original.is_not(None))
     through = (
         sa.select(link.original)
         .join(t.case_number, number.case == link.case)
         .join(t.restriction, t.restriction.c.case_key == number.key)
-        .where(_IN_FORCE, link.status != "refused")
+        .where(*which, link.status != "refused")
     )
-    found = connection.execute(families.of(own.union(through))).scalars()
-    return sorted({*found, *isolations.among(connection)})
+    return families.of(own.union(through))
 
 
 def names_of(connection: sa.Connection, ids: Sequence[str]) -> frozenset[str]:

@@ -12,6 +12,7 @@ import pytest
 
 from indexer.access import Reviewer
 from indexer.search import Filters, search
+from indexer.sight import Sight
 from pipeline.edges import knowledge
 from pipeline.edges.audit import NewEvent
 from pipeline.edges.dump import dump
@@ -135,3 +136,39 @@ def test_at_the_command_line_a_hidden_original_is_as_one_that_never_was(
     refused = run("赵四", "restrict", "lift", placed["restriction"], "--reason", "x")
     assert "There is no restriction" in refused.stderr + refused.stdout
     assert [row["case"] for row in rows("李法制", "case", "list")] == [CASE]
+
+
+def test_what_is_hidden_is_what_each_restriction_by_itself_would_hide(
+    home: Home, family: tuple[str, str, str], tmp_path: Path
+) -> None:
+    """Thousands of restrictions are asked about by their sorts; the oracle asks about each original."""
+    one, sidecar, other = family
+    more = take(home, tmp_path / "more", *(f"{number}.jpg" for number in range(6)))
+    every = [one, sidecar, other, *more]
+    deed = Restricting(home.catalog, home.audit)
+    named = (
+        {"units": ["法制科"]},
+        {"persons": ["赵四"]},
+        {"persons": ["赵四", "王芳"]},
+        {"units": ["稽查一队", "法制科"]},
+    )
+    people = [Reviewer(name, role, unit) for name in ("赵四", "王芳", "李法制") for role in ("reviewer", "auditor")
+              for unit in (None, "法制科", "稽查一队")]  # fmt: skip
+
+    def agree() -> set[int]:
+        sights = [Sight(home.catalog, person) for person in people]
+        for sight in sights:
+            assert sight.unseen == set(every) - set(sight.seen(every))
+        return {len(sight.unseen) for sight in sights}
+
+    assert agree() == {0}
+    placed = [deed.place(LEGAL, "密", kind="work_secret", original=its, **who)  # type: ignore[arg-type]
+              for its, who in zip(more, (*named, *named), strict=False)]  # fmt: skip
+    placed.append(deed.place(LEGAL, "密", kind="trade_secret", case=CASE, units=["法制科"]))
+    assert len(agree()) > 3
+    with home.isolating() as isolating:
+        isolating.report(LEGAL, other)
+    assert min(agree()) == 1
+    for restriction in placed:
+        deed.lift(LEGAL, restriction.id, "已公开")
+    assert agree() == {1}
