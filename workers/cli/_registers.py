@@ -23,6 +23,13 @@ WORDS = {
     "same": ("未变", "same"),
     "refused": ("拒绝", "refused"),
 }
+NAMES = {
+    "devices": ("设备", "devices"),
+    "persons": ("人员", "persons"),
+    "ledger": ("领用台账", "ledger"),
+    "cases": ("案件", "cases"),
+    "activities": ("执法活动", "activities"),
+}
 
 
 def take_in(file: Path, register: str | None, among: Iterable[Register], dry_run: bool, as_: str | None) -> int:
@@ -116,5 +123,7 @@ def _tell(app: App, plan: Plan, dry_run: bool, linked: int) -> None:
         app.note(f"{app.in_words(f'第 {one.row} 行', f'row {one.row}')}: {app.in_words(one.zh, one.en)}")
     data = {"register": plan.register, "dry_run": dry_run, **counts, "linked_anew": linked, "remarks": remarks}
     words = app.in_words("，", ", ").join(f"{app.in_words(*WORDS[state])} {count}" for state, count in counts.items())
-    head = app.in_words("试运行（未写入）", "dry run, nothing was written") if dry_run else plan.register
-    app.emit(data, f"{head}: {words}; " + app.in_words(f"重新关联 {linked}", f"linked anew {linked}"))
+    head = app.in_words(*NAMES[plan.register])
+    head += app.in_words("（试运行，未写入）", " (dry run, nothing was written)") if dry_run else ""
+    colon, apart = app.in_words("：", ": "), app.in_words("；", "; ")
+    app.emit(data, f"{head}{colon}{words}{apart}" + app.in_words(f"重新关联 {linked}", f"linked anew {linked}"))

@@ -12,6 +12,11 @@ from workers.cli import app_of, times
 from workers.cli._moments import moment_of
 from workers.cli._persons import allowed, as_person
 
+ARTS = {
+    "body_worn": "执法记录仪", "camera": "照相摄像", "recorder": "录音设备", "cctv": "视频监控", "drone": "无人机",
+    "vehicle": "车载", "phone": "手机", "other": "其他",
+}  # fmt: skip
+
 
 @click.group(short_help="Devices, people, who carried what, clocks, and file names.")
 def device() -> None:
@@ -47,7 +52,14 @@ def list_() -> None:
                 "since": times(entry.from_at if entry else None, built.settings.time.zone),
             }  # fmt: skip
             with_whom = person.name if person else "-"
-            app.emit(data, f"{one.code:20}  {one.art:10}  {with_whom}  {one.place or one.unit or ''}  {one.name}")
+            art = app.in_words(ARTS[one.art], one.art)
+            review = app.in_words("第四十一条审核", "art. 41 review") if one.art == "cctv" or one.review_41 else ""
+            told = one.review_41 or app.in_words("未登记", "not registered")
+            app.emit(
+                data,
+                f"{one.code:20}  {art:10}  {with_whom}  {one.place or one.unit or ''}  {one.name}"
+                + (f"  {review}: {told}" if review else ""),
+            )
 
 
 @device.command("import", short_help="Take in a table of devices, people, or who carried what.")
@@ -178,7 +190,7 @@ def calibrate(code: str, plot: Path | None) -> None:
     """
     from pipeline.edges import registers
     from pipeline.errors import BadInput
-    from pipeline.timing.clocks import DeviceClock
+    from pipeline.timing.clocks import HOW_ZH, DeviceClock
     from workers.bootstrap import home
 
     app = app_of()
@@ -208,7 +220,8 @@ def calibrate(code: str, plot: Path | None) -> None:
         "uncertainty_s": off and round(off.uncertainty_s, 3), "why": off.because if off else None,
     }  # fmt: skip
     lines = [
-        f"{one['at']}  {one['offset_s']:+10.1f} s  ±{one['uncertainty_s']:g}  {one['how']}  {one['by']}"
+        f"{one['at']}  {one['offset_s']:+10.1f} s  ±{one['uncertainty_s']:g}  "
+        f"{app.in_words(HOW_ZH[str(one['how'])], str(one['how']))}  {one['by']}"
         for one in listed
     ]
     nothing = app.in_words("没有测量记录：用 casereel device measure 登记", "never measured: casereel device measure")

@@ -175,10 +175,13 @@ _RELATIONS = {"same recording": "同一录制", "part of the other": "一方是�
 
 
 def _page(app: App, data: dict[str, Any]) -> str:
+    from indexer.naming import named
+
     time = data["time"]
     lines = [
         f"{data['name']}",
-        f"  {data['original']}  {data['kind']} ({data['format']})  {data['state']}",
+        f"  {data['original']}  {named(app.lang, 'kind', data['kind'])} ({data['format']})  "
+        f"{named(app.lang, 'state', data['state'])}",
         f"  sha256 {data['sha256']}  {data['size']} B",
     ]
     if tombstone := data.get("tombstone"):
@@ -189,7 +192,8 @@ def _page(app: App, data: dict[str, Any]) -> str:
     if time:
         lines += [f"  {time['start']} .. {time['end']}  ±{time['uncertainty_s']:g} s", f"    {_why(app, time)}"]
     lines += [
-        f"  {app.in_words('案件', 'case')}: {one['case']} ({one['status']}) {_why(app, one)}" for one in data["links"]
+        f"  {app.in_words('案件', 'case')}: {one['case']} ({named(app.lang, 'link', one['status'])}) {_why(app, one)}"
+        for one in data["links"]
     ]
     lines += [
         f"  {app.in_words(_RELATIONS[one['relation']], one['relation'])}: {one['original']}  "
