@@ -51,6 +51,16 @@ _CREDIT: Final = re.compile(r"[0-9A-HJ-NPQRTUWXY]{2}\d{6}[0-9A-HJ-NPQRTUWXY]{10}
 
 
 @dataclass(frozen=True)
+class Writing:
+    """Pages of lines. blank: numbers of the pages that show something and hold no text, as scans do."""
+
+    pages: tuple[tuple[str, ...], ...]
+    blank: tuple[int, ...] = ()
+    is_locked: bool = False
+    is_cut: bool = False
+
+
+@dataclass(frozen=True)
 class Found:
     """One field: its name, the text as it stood, what was understood, and where it stands, both from 1."""
 

@@ -10,20 +10,24 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
-from typing import Any, Final
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
 
 from pipeline.errors import Unreadable
-
-Pages = tuple[tuple[str, ...], ...]
+from pipeline.writings import Writing
 
 # Bits of the word at 0x0A.
 ENCRYPTED, SECOND_TABLE = 0x0100, 0x0200
 WORD_97: Final = 0x00C1
 MARK: Final = 0xA5EC
 PIECES_MAX: Final = 200_000
+# sprmPFTtp, set ([MS-DOC] 2.6.2), and what stands in the text for a mark that has it.
+ROW_MARK: Final = b"\x17\x24\x01"
+ROW_END: Final = "\ue000"
 STREAM_BYTES: Final = 64 << 20
-# Languages whose eight-bit text is not Western: [MS-LCID].
+# Of Word 6 and 95: languages whose text is not Western ([MS-LCID]).
 CODE_PAGES: Final = {
     0x0804: "gb18030",
     0x1004: "gb18030",
@@ -34,7 +38,7 @@ CODE_PAGES: Final = {
 }
 
 
-def pages_of_word(data: bytes, table_of: Any) -> Pages:
+def of_word(data: bytes, table_of: Callable[[int], bytes]) -> Writing:
     """The text of the stream `WordDocument`. table_of: number of the table stream -> its bytes.
 
     Raises Unreadable where it is damaged, PermissionError where it asks for a password.
@@ -49,15 +53,31 @@ def pages_of_word(data: bytes, table_of: Any) -> Pages:
         first, end = struct.unpack_from("<II", data, 0x18)
         if not 0 < first <= end <= len(data):
             raise _damaged("its text lies outside of it")
-        return _pages_in(data[first:end].decode(CODE_PAGES.get(language, "cp1252"), "replace"))
+        return Writing(_pages_in(data[first:end].decode(CODE_PAGES.get(language, "cp1252"), "replace")))
     (length,) = struct.unpack_from("<i", data, 0x4C)
-    at, size = struct.unpack_from("<II", data, 0x1A2)
-    table = table_of(1 if flags & SECOND_TABLE else 0)[at : at + size]
-    text = "".join(_pieces(data, table, CODE_PAGES.get(language, "cp1252")))
-    return _pages_in(text[: max(0, length)])
+    table = table_of(1 if flags & SECOND_TABLE else 0)
+    pieces = _pieces_in(_part(data, table, 0x1A2))
+    rows = sorted(_row_ends(data, _part(data, table, 0x102)))
+    text = "".join(_read(data, piece, rows) for piece in pieces[:PIECES_MAX])
+    return Writing(_pages_in(text[: max(0, length)]), is_cut=len(pieces) > PIECES_MAX or len(data) > STREAM_BYTES)
 
 
-def _pieces(data: bytes, table: bytes, code_page: str) -> Iterator[str]:
+def _part(data: bytes, table: bytes, at: int) -> bytes:
+    """What the head says, here, that lies in the table stream."""
+    begins, size = struct.unpack_from("<II", data, at)
+    return table[begins : begins + size]
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """So many letters from this byte of the stream on. width: bytes of a letter."""
+
+    at: int
+    letters: int
+    width: int
+
+
+def _pieces_in(table: bytes) -> list[_Piece]:
     at = 0
     while at < len(table) and table[at] == 1:  # formatting of the pieces
         at += 3 + int.from_bytes(table[at + 1 : at + 3], "little")
@@ -65,16 +85,45 @@ def _pieces(data: bytes, table: bytes, code_page: str) -> Iterator[str]:
         raise _damaged("the table of its pieces is missing")
     size = int.from_bytes(table[at + 1 : at + 5], "little")
     places = table[at + 5 : at + 5 + size]
-    count = min((len(places) - 4) // 12, PIECES_MAX)
+    count = max(0, (len(places) - 4) // 12)
     starts = struct.unpack_from(f"<{count + 1}I", places, 0)
+    found = []
     for number in range(count):
         (where,) = struct.unpack_from("<I", places, 4 * (count + 1) + 8 * number + 2)
-        length = min(max(0, starts[number + 1] - starts[number]), len(data))
-        if where & 0x40000000:
-            begins = (where & 0x3FFFFFFF) // 2
-            yield data[begins : begins + length].decode(code_page, "replace")
-        else:
-            yield data[where : where + 2 * length].decode("utf-16-le", "replace")
+        letters = max(0, starts[number + 1] - starts[number])
+        is_narrow = bool(where & 0x40000000)
+        found.append(_Piece((where & 0x3FFFFFFF) // 2 if is_narrow else where, letters, 1 if is_narrow else 2))
+    return found
+
+
+def _read(data: bytes, piece: _Piece, rows: list[int]) -> str:
+    """Its text, where marks that end a row of a table are ROW_END; eight-bit letters are Western in every country."""
+    bytes_ = data[piece.at : piece.at + piece.letters * piece.width]
+    text = bytes_.decode("cp1252" if piece.width == 1 else "utf-16-le", "replace")
+    for end in rows[bisect_right(rows, piece.at) : bisect_right(rows, piece.at + len(bytes_))]:
+        letter = (end - piece.at) // piece.width - 1
+        if text[letter : letter + 1] == "\x07" and len(text) * piece.width == len(bytes_):
+            text = text[:letter] + ROW_END + text[letter + 1 :]
+    return text
+
+
+def _row_ends(data: bytes, table: bytes) -> Iterator[int]:
+    """Where in the stream rows end: behind paragraphs of which the formatting says so ([MS-DOC] 2.8.5, 2.9.174)."""
+    count = (len(table) - 4) // 8
+    for number in range(min(max(0, count), PIECES_MAX)):
+        (page,) = struct.unpack_from("<I", table, 4 * (count + 1) + 4 * number)
+        page_at = (page & 0x3FFFFF) * 512
+        if page_at + 512 > len(data):
+            continue
+        runs = data[page_at + 511]
+        if 4 * (runs + 1) + 13 * runs > 511:
+            continue
+        ends = struct.unpack_from(f"<{runs}I", data, page_at + 4)
+        for run, end in enumerate(ends):
+            at = page_at + 2 * data[page_at + 4 * (runs + 1) + 13 * run]
+            words = data[at] or data[min(at + 1, len(data) - 1)]
+            if at != page_at and ROW_MARK in data[at : min(at + 2 * words + 2, page_at + 511)]:
+                yield end
 
 
 # Instructions of fields, from their beginning to what they show; fields may lie in fields.
@@ -86,13 +135,14 @@ _SIGNS: Final = str.maketrans({
 FIELDS_DEEP: Final = 8
 
 
-def _pages_in(text: str) -> Pages:
+def _pages_in(text: str) -> tuple[tuple[str, ...], ...]:
     for _ in range(FIELDS_DEEP):
         text, count = _FIELD.subn(lambda found: found[1] or "", text)
         if not count:
             break
-    # A row of a table ends with one mark more than it has cells.
-    shown = text.replace("\x07\x07", "\n").translate(_SIGNS)
+    # A row of a table ends with one mark more than it has cells; told so, or guessed.
+    text = text.replace("\x07" + ROW_END, "\n") if ROW_END in text else text.replace("\x07\x07", "\n")
+    shown = text.translate(_SIGNS)
     return tuple(tuple(line.rstrip("\t") for line in page.splitlines()) for page in shown.split("\f"))
 
 

@@ -1,7 +1,7 @@
 """The text of written records, page by page and line by line: PDF, plain text, and office documents. Run in the cage.
 
 Not covered: text of pages that are pictures (`edges/ocr.py` recognises it), forms of PDF, documents behind a password,
-and what office.py and word97.py name.
+and what office.py, ofd.py and word97.py name.
 Source: ISO 32000-1; [MS-CFB] (streams of DOC, XLS and what is locked); see there.
 """
 
@@ -9,30 +9,22 @@ from __future__ import annotations
 
 import struct
 import time
-from dataclasses import dataclass
+import zipfile
 from pathlib import Path
 from typing import Final
 
 from pipeline.custody.sniff import text_of
-from pipeline.edges import office, word97
+from pipeline.edges import ofd, office, word97
 from pipeline.edges.pages import PASSWORD_ERROR
+from pipeline.edges.parts import DAMAGES, Parts
 from pipeline.errors import Unreadable
+from pipeline.writings import Writing
 
 PAGES_MAX: Final = 500
 # A case file of two hundred full pages; more is no record.
 CHARS_MAX: Final = 400_000
 TEXT_BYTES: Final = 4 << 20
 CPU_S: Final = 3.0
-
-
-@dataclass(frozen=True)
-class Writing:
-    """Pages of lines. blank: numbers of the pages that show something and hold no text, as scans do."""
-
-    pages: tuple[tuple[str, ...], ...]
-    blank: tuple[int, ...] = ()
-    is_locked: bool = False
-    is_cut: bool = False
 
 
 def writing_of(path: str) -> Writing | None:
@@ -44,24 +36,39 @@ def writing_of(path: str) -> Writing | None:
         head = stream.read(1024)
     if b"%PDF-" in head:
         return _cut(_of_pdf(path))
-    if head.startswith((b"PK", b"\xd0\xcf\x11\xe0", b"{\\rtf")):
-        try:
-            pages = _of_office(path, head)
-        except PermissionError:
-            return Writing((), is_locked=True)
-        return None if pages is None else _cut(Writing(pages))
-    return _cut(_of_text(path))
+    try:
+        if head.startswith(b"PK"):
+            writing = _of_zip(path)
+        elif head.startswith(b"\xd0\xcf\x11\xe0"):
+            writing = _of_streams(path)
+        elif head.startswith(b"{\\rtf"):
+            writing = office.of_rtf(path)
+        else:
+            writing = _of_text(path)
+    except PermissionError:
+        return Writing((), is_locked=True)
+    return None if writing is None else _cut(writing)
 
 
-def _of_office(path: str, head: bytes) -> office.Pages | None:
-    if head.startswith(b"PK"):
-        return office.pages_of_zip(path)
-    if head.startswith(b"{\\rtf"):
-        return office.pages_of_rtf(path)
-    return _of_streams(path)
+def _of_zip(path: str) -> Writing | None:
+    """Raises PermissionError where it asks for a password."""
+    try:
+        with zipfile.ZipFile(path) as packed:
+            parts = Parts(packed)
+            if parts.is_locked:
+                raise PermissionError
+            if "OFD.xml" in parts.names:
+                return ofd.of_ofd(parts, PAGES_MAX)
+            if "xl/workbook.xml" in parts.names or parts.kind_of_odf == "spreadsheet":
+                return office.of_workbook(Path(path).read_bytes())
+            return office.of_parts(parts)
+    except PermissionError:
+        raise
+    except DAMAGES as error:
+        raise Unreadable(f"The document is damaged: {error}", zh=f"文档已损坏：{error}") from error
 
 
-def _of_streams(path: str) -> office.Pages | None:
+def _of_streams(path: str) -> Writing | None:
     """What was written before 2007. Raises PermissionError where it asks for a password."""
     import olefile
 
@@ -70,14 +77,14 @@ def _of_streams(path: str) -> office.Pages | None:
 
             def read(name: str) -> bytes:
                 with streams.openstream(name) as stream:
-                    return bytes(stream.read(word97.STREAM_BYTES))
+                    return bytes(stream.read(word97.STREAM_BYTES + 1))
 
             if streams.exists("EncryptedPackage"):
                 raise PermissionError
             if streams.exists("WordDocument"):
-                return word97.pages_of_word(read("WordDocument"), lambda number: read(f"{number}Table"))
+                return word97.of_word(read("WordDocument"), lambda number: read(f"{number}Table"))
             if streams.exists("Workbook") or streams.exists("Book"):
-                return office.pages_of_workbook(Path(path).read_bytes())
+                return office.of_workbook(Path(path).read_bytes())
     except PermissionError:
         raise
     except (OSError, ValueError, IndexError, struct.error, RecursionError) as error:

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from pipeline.edges.reading import CaveatRow, Row, answer
-from pipeline.edges.writings import Writing, writing_of
+from pipeline.edges.writings import writing_of
 from pipeline.records import Original
 from pipeline.stage import Extractor
-from pipeline.writings import Header, header_of, rows_of
+from pipeline.writings import Header, Writing, header_of, rows_of
 
 FORMATS: Final = ("pdf", "docx", "text", "ole", "rtf", "odf", "ofd", "xlsx", "pptx")
 NOT_READ: Final[CaveatRow] = (

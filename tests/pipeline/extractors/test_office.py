@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import zipfile
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ import openpyxl
 import pytest
 
 from pipeline.errors import Unreadable
-from tests.pipeline.extractors.test_written import told
+from tests.pipeline.extractors.test_written import docx, paragraph, told
 from tests.pipeline.test_writings import INSPECTION
 from tests.samples import offices
 from tests.samples.offices import odt, ofd, packed, pptx, rtf, streams, text_object, word
@@ -72,6 +73,67 @@ def test_fields_tables_and_deleted_text_read_as_a_person_sees_them(tmp_path: Pat
     gone = "<text:tracked-changes><text:p>删去</text:p></text:tracked-changes>"
     found, _ = told(odt(tmp_path / "a.odt", "首", extra=gone + table))
     assert found["document.text"] == ["首\n检查时间\t今  天"]
+
+
+def test_an_empty_cell_does_not_end_a_row(tmp_path: Path) -> None:
+    table = "姓名\x07\x07性别\x07男\x07\x07住址\x07\x07\x07\x07\x07"
+    found, _ = told(streams(tmp_path / "a.doc", word(table, pieces=1, rows=[9, 16])))
+    assert found["document.text"] == ["姓名\t\t性别\t男\n住址"]
+
+
+# [MS-DOC] 2.9.73: letters of one byte are Western whatever the document's language.
+def test_letters_of_one_byte_are_western_in_a_chinese_document(tmp_path: Path) -> None:
+    made = word("25.C Wang.s", pieces=1)
+    shown = made["WordDocument"].replace(b"25.C Wang.s", b"25\xb0C Wang\x92s")
+    found, _ = told(streams(tmp_path / "a.doc", made | {"WordDocument": shown}))
+    assert found["document.text"] == ["25°C Wang’s"]
+
+
+def test_what_is_cut_says_so(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for _ in range(2010):
+        book.active.append([1] * 100)
+    book.active.cell(row=1, column=16_000, value="far")
+    book.save(tmp_path / "a.xlsx")
+    found, caveats = told(tmp_path / "a.xlsx")
+    assert (len(found["document.text"]), caveats) == (1, ["text_cut"])
+    template = "".join(text_object(number, 20, 5 + 8 * number, "抬头") for number in range(300))
+    found, caveats = told(ofd(tmp_path / "a.ofd", *(["页"] * 502), template=template))
+    assert (found["document.pages"], caveats) == (500, ["text_cut"])
+
+
+def test_numbers_in_rtf_are_text_and_pictures_are_none(tmp_path: Path) -> None:
+    numbers = " ".join(str(13_800_000_000 + number) for number in range(60))
+    found, _ = told(rtf(tmp_path / "a.rtf", f"before {numbers} after"))
+    assert found["document.text"][0].strip() == f"before {numbers} after"
+
+
+def test_cells_of_a_form_and_boxes_among_words_are_read_by_themselves(tmp_path: Path) -> None:
+    cell = f"<w:tc>{paragraph('张三')}</w:tc>"
+    row = f"<w:tr><w:tc>{paragraph('当事人')}</w:tc><w:sdt><w:sdtContent>{cell}</w:sdtContent></w:sdt></w:tr>"
+    found, _ = told(docx(tmp_path / "a.docx", f"<w:tbl>{row}</w:tbl>"))
+    assert found["document.text"] == ["当事人\t张三"]
+    box = "<text:p>a<draw:frame><text:p>box</text:p></draw:frame>b</text:p>"
+    assert told(odt(tmp_path / "a.odt", "首", extra=box))[0]["document.text"] == ["首\na\nbox\nb"]
+
+
+def test_slides_of_the_strict_kind_are_read(tmp_path: Path) -> None:
+    path = pptx(tmp_path / "a.pptx", "第一页")
+    with zipfile.ZipFile(path) as made:
+        parts = {name: made.read(name).decode() for name in made.namelist()}
+    strict = {
+        name: text.replace(
+            "http://schemas.openxmlformats.org/drawingml/2006/main", "http://purl.oclc.org/ooxml/drawingml/main"
+        )
+        for name, text in parts.items()
+    }
+    assert told(packed(path, strict))[0]["document.text"] == ["第一页"]
+
+
+def test_a_page_of_a_drawing_is_a_page(tmp_path: Path) -> None:
+    pages = "".join(f"<draw:page><text:p>{one}</text:p></draw:page>" for one in "一二三")
+    found, _ = told(odt(tmp_path / "a.odp", kind="presentation", extra=pages))
+    assert found["document.text"] == ["一", "二", "三"]
 
 
 @pytest.mark.parametrize("make", [
