@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -48,6 +49,8 @@ from pipeline.edges.keys import Signer
 from pipeline.edges.living import Living
 from pipeline.edges.vault import Vault
 from pipeline.errors import BadInput, CasereelError, CustodyBroken, NotAllowed, Superseded, TryAgain
+
+logger = logging.getLogger(__name__)
 
 # Where packages lie that are taken through the pages, below the home.
 FOLDER: Final = "packages"
@@ -381,11 +384,17 @@ class Exporter(Approvals):
         """Packages whose export died are finished where they lie whole, else gone and told as failed; their numbers."""
         cleared = []
         for one in exports.listed(self._catalog, states=_UNDER_WAY):
-            with contextlib.suppress(Timeout, TryAgain), self._owned(one.id):
-                # Whoever held it until now may have gone on with it.
-                now = self._found(one.id)
-                if now.state in _UNDER_WAY and not self._is_written(one.id) and self._clear(now):
-                    cleared.append(one.id)
+            try:
+                with self._owned(one.id):
+                    # Whoever held it until now may have gone on with it.
+                    now = self._found(one.id)
+                    if now.state in _UNDER_WAY and not self._is_written(one.id) and self._clear(now):
+                        cleared.append(one.id)
+            except (Timeout, TryAgain):
+                continue
+            except OSError as error:
+                # A bad disk with one package keeps nobody from the others.
+                logger.warning("the package %s of the export %s cannot be read: %s", one.folder, one.id, error)
         return cleared
 
     def _clear(self, one: Export) -> bool:

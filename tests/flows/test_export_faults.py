@@ -21,6 +21,7 @@ from indexer.export import PAYLOAD_ROOM, Asked, Exporter
 from indexer.exporting import printed
 from indexer.exporting.package import verify
 from pipeline.edges import disk, exports, failpoint, tables
+from pipeline.edges.bag import MANIFEST
 from pipeline.edges.living import EXPORT
 from pipeline.errors import NotAllowed, Superseded, TryAgain
 from tests.conftest import QUICK
@@ -184,6 +185,35 @@ def test_what_was_cleared_since_it_was_listed_is_left_alone(sqlite_home: Home, t
     assert second.clear() == []
     assert len(cleared) == 1
     assert len(sqlite_home.catalog.events_of_type(["export.failed"])) == 1
+
+
+def test_a_package_whose_manifest_cannot_be_read_keeps_nobody_from_the_others(
+    sqlite_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_photos(sqlite_home, tmp_path / "card", 1)
+    stick, desk = tmp_path / "stick", tmp_path / "desk"
+
+    def dies(place: str) -> None:
+        if place == "export.renamed":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(failpoint, "at", dies)
+        for folder in (stick, desk):
+            folder.mkdir()
+            with pytest.raises(KeyboardInterrupt):
+                build_exporter(sqlite_home).make(CLERK, Asked(case=CASE, to=folder, purpose="x"))
+            if folder == stick:
+                [bag] = stick.iterdir()
+                (bag / MANIFEST).rename(tmp_path / "kept")
+    states = {one.folder: one.state for one in exports.listed(sqlite_home.catalog)}
+    assert set(states.values()) == {"sealed"}
+    [whole] = desk.iterdir()
+    assert build_exporter(sqlite_home).clear() == [whole.name.removeprefix("export-")]
+    assert make(sqlite_home, desk).files == 1
+    (tmp_path / "kept").rename(bag / MANIFEST)
+    assert build_exporter(sqlite_home).clear() == [bag.name.removeprefix("export-")]
+    assert {one.state for one in exports.listed(sqlite_home.catalog)} == {"finished"}
 
 
 @pytest.mark.parametrize(("left", "then"), [("whole", "approved"), ("empty", "failed")])
