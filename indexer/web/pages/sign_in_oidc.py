@@ -42,7 +42,8 @@ def begin(visit: AnyVisit, next: str = "/") -> Response:
 def back(visit: AnyVisit) -> Response:
     """A session begins, or the form says why not; who comes back from signing out there gets the form."""
     signs, answer = _signs(visit), dict(visit.request.query_params)
-    if answer == {"state": LEFT}:
+    # Some services say more of themselves (iss, session_state).
+    if answer.get("state") == LEFT and "code" not in answer:
         return visit.go("/sign-in")
     try:
         token, next = signs.finish(answer, visit.request.cookies.get(BEGUN, ""))

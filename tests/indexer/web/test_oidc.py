@@ -574,8 +574,10 @@ def test_signing_out_ends_the_session_at_the_service_where_it_says_how(home: Hom
     assert jwt.decode(hint, RSA).claims["sub"] == "leaves"
     back = {"post_logout_redirect_uri": "http://testserver/sign-in/oidc/back", "state": "left"}
     assert asked == {"client_id": CLIENT, **back}
-    answer = client.get("/sign-in/oidc/back?state=left", follow_redirects=False)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
+    for more in ("", f"&iss={service.issuer}&session_state=1"):
+        answer = client.get(f"/sign-in/oidc/back?state=left{more}", follow_redirects=False)
+        assert (answer.status_code, answer.headers.get("location")) == (303, "/sign-in")
+    assert client.get("/sign-in/oidc/back?state=left&code=1", follow_redirects=False).status_code == 403
 
 
 def test_a_session_older_than_the_process_ends_there_without_its_token_and_none_where_nothing_is_said(
