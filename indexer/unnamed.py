@@ -103,7 +103,7 @@ class Unnamed:
         return self.names(text)
 
     def names(self, text: str) -> bool:
-        """Whether one of the names stands in the text as it is written."""
+        """Whether one of the names stands in the text, in upper or lower case."""
         return self._names.stand_in(text)
 
     def caveat(self, code: str, text: str, text_zh: str) -> tuple[str, str]:
@@ -175,13 +175,14 @@ class _Names:
     """Thousands of names, of which a text is asked at once: by their first letters, then by their lengths."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._all = {form for name in names for form in _forms(name)}
+        self._all = {form.casefold() for name in names for form in _forms(name)}
         self._lengths: dict[str, set[int]] = {}
         for one in self._all:
             self._lengths.setdefault(one[:_NAME_CHARS], set()).add(len(one))
 
     def stand_in(self, text: str) -> bool:
-        """Whether any of them does."""
+        """Whether any of them does, in whatever case it is written."""
+        text = text.casefold()
         for at in range(len(text) - _NAME_CHARS + 1):
             lengths = self._lengths.get(text[at : at + _NAME_CHARS])
             if lengths is not None and any(text[at : at + length] in self._all for length in lengths):

@@ -54,6 +54,13 @@ def test_a_correction_names_nothing_hidden_in_its_reason_nor_in_that_of_the_rule
     assert (UNNAMED.time(time), UNNAMED.caveats(caveats)) == (time, caveats)
 
 
+def test_a_name_is_seen_in_whatever_case_it_is_written() -> None:
+    hidden = Unnamed(lambda: {"DSJ_0012.MP4", "straße.mov"})
+    for text in ("beside dsj_0012.mp4", "DSJ_0012.mp4", "after Dsj_0012", "STRASSE.MOV"):
+        assert hidden.tells(text), text
+    assert not hidden.tells("beside dsj_0013.mp4")
+
+
 def test_a_caveat_of_any_code_names_nothing_hidden() -> None:
     for code in (*SAID, "no_such_code"):
         caveat = Caveat(code=code, text=f"beside {NAME}", text_zh=f"与 {CASE} 同录")
