@@ -601,10 +601,13 @@ def _box_rows(path: str, format_name: str) -> Iterator[Row]:
 
 def _creation_rows(content: bytes) -> Iterator[Row]:
     """As FFmpeg tells it, which tells nothing of a container that it does not open (ISO/IEC 14496-12, 8.2.2)."""
-    since_1904_s = int.from_bytes(content[4:12] if content[:1] == b"\x01" else content[4:8], "big")
+    stated_s = int.from_bytes(content[4:12] if content[:1] == b"\x01" else content[4:8], "big")
     with contextlib.suppress(OverflowError):
-        at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=since_1904_s - SECONDS_1904_TO_1970)
-        if at.year >= 1970:
+        # Below the seconds of 1970 FFmpeg's mov.c takes them as seconds since then; a counter from zero is no date.
+        is_since_1904 = stated_s >= SECONDS_1904_TO_1970
+        since_1970_s = stated_s - SECONDS_1904_TO_1970 if is_since_1904 else stated_s
+        at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=since_1970_s)
+        if is_since_1904 or 1990 <= at.year <= datetime.now(UTC).year:
             text = at.strftime("%Y-%m-%dT%H:%M:%S.000000Z")
             yield "container.creation_time", text, text
 
