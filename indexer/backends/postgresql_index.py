@@ -73,6 +73,9 @@ _SIGN = "in-the-database.txt"
 _COMMIT, _REMEMBERED = "SELECT xmin::text FROM mark", 64
 # Facets of so many hits are kept likewise; fewer are counted as quickly as they are looked up.
 _DEAR = 2_000
+# The columns are read from the start where they hold so many times the documents that the index has: one that was
+# changed has another number since, and stays under its former one.
+_MOST_HELD = 1.5
 # Further away than any time.
 _FURTHEST = 1 << 62
 _NOTHING, _EVERYTHING = "'!'", f"'flags:{DOCUMENT_FLAG}'"
@@ -860,9 +863,12 @@ class _Columns:
 
 
 def _columns_in(connection: sa.Connection, commit: str | None, before: _Columns | None) -> _Columns:
-    """The columns as this transaction sees them; what was read before stays."""
+    """The columns as this transaction sees them; what was read before stays, until too much of it is there no more."""
     empty = np.zeros(0, dtype=np.int32)
     known = before or _Columns(None, empty, empty, empty, {})
+    held = connection.exec_driver_sql("SELECT documents FROM mark").scalar() or 0
+    if len(known.documents) > _MOST_HELD * held:
+        known = _Columns(None, empty, empty, empty, {})
     last = int(known.documents[-1]) if len(known.documents) else 0
     with connection.connection.driver_connection.cursor(binary=True) as cursor:  # type: ignore[union-attr]
         [(documents,)] = cursor.execute(

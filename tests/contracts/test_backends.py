@@ -781,6 +781,27 @@ def test_facets_that_were_counted_before_are_counted_anew_after_a_commit(
     assert counted == [1, 1, 2, 2, 3, 3]
 
 
+@pytest.mark.postgres
+def test_what_facets_are_counted_from_does_not_grow_with_every_change(
+    tmp_path: Path, postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / DATABASE).write_text(postgres)
+    monkeypatch.setattr("indexer.backends.postgresql_index._DEAR", 1)
+    index, asked = opened(backend_named("postgresql"), tmp_path), Asked(node=words("检查"), facets=("device",))
+    held, counted = [], []
+    for turn in range(12):
+        put(index, *(document(f"d{one}", "检查", device=f"甲{turn}") for one in range(4)), seq=turn)
+        counted.append(index.search(asked).facets["device"])
+        columns = index._columns  # type: ignore[attr-defined]
+        held.append(0 if columns is None else len(columns.documents))
+    assert counted == [{f"甲{turn}": 4} for turn in range(12)]
+    assert held[1:3] == [4, 8], "what is there no more stays for a while"
+    assert max(held) == 8
+    index.stage([], deletes=[f"d{one}" for one in range(3)])
+    index.commit(12)
+    assert index.search(asked).facets["device"] == {"甲11": 1}
+
+
 def test_phrases_that_many_documents_have_are_found_by_values_as_by_their_words(
     backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
