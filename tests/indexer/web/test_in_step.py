@@ -194,12 +194,20 @@ STOPPED = """((one) => {
   one.play = () => new Promise((resolve) => setTimeout(() => { delete one.play; resolve(one.play()); }, 160));
   return true;
 })(together.cameras[1].media)"""
+# Once a second, for where the machine is busy the others may have stood as long.
+STOPPED_AGAIN = f"((window.tries = (window.tries ?? 0) + 1) % 100 === 0 && !{STOPPED})"
 
 
 def test_one_that_is_late_catches_up(together: tuple[Any, str]) -> None:
     page = open_(together)
     page.keyboard.press(" ")
-    until(page, f"{FIRST} > {FROM_S * 1000 + 300}", STOPPED, f"{SPREAD} > {APART_MS}", f"{SPREAD} <= 40")
+    until(
+        page,
+        f"{FIRST} > {FROM_S * 1000 + 300}",
+        STOPPED,
+        f"{SPREAD} > {APART_MS} || {STOPPED_AGAIN}",
+        f"{SPREAD} <= 40",
+    )
 
 
 def test_a_step_is_one_picture_of_the_one_that_leads(together: tuple[Any, str]) -> None:
