@@ -111,3 +111,10 @@ def sign_in_by_keyboard(page: Any, address: str, name: str) -> None:
     page.keyboard.type(OWN)
     page.keyboard.press("Enter")
     page.wait_for_url(lambda url: "/sign-in" not in url)
+
+
+def give_purpose_by_keyboard(page: Any) -> None:
+    """Where a page asks for it before it shows anything."""
+    page.wait_for_function("document.activeElement.name === 'purpose'")
+    page.keyboard.type("决定前审核")
+    page.keyboard.press("Enter")

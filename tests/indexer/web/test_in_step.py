@@ -14,7 +14,7 @@ from tests.flows.running import wait_until
 from tests.homes import make_home
 from tests.indexer.web.asking import person, served
 from tests.indexer.web.coded import READ, coded
-from tests.indexer.web.test_browser import sign_in_by_keyboard
+from tests.indexer.web.test_browser import give_purpose_by_keyboard, sign_in_by_keyboard
 from workers import cli
 from workers.bootstrap import Home, build_accounts, build_home
 
@@ -75,8 +75,7 @@ def together(filmed: Home, originals: list[str]) -> Iterator[tuple[Any, str]]:
         sign_in_by_keyboard(page, address, asking.name)
         at = f"{address}/originals/together?{'&'.join(f'of={one}' for one in originals)}"
         page.goto(at)
-        page.keyboard.type("决定前审核")
-        page.keyboard.press("Enter")
+        give_purpose_by_keyboard(page)
         page.locator("[data-cameras]").wait_for()
         nudge = {"kind": "nudge", "at_s": 0, "beside": originals[0], "offset_s": NUDGE_S}
         keep = "({at, note}) => import('/static/pages.js').then(({call}) => call('POST', at, note))"
@@ -158,8 +157,7 @@ def test_what_played_is_drawn_under_each_and_told_in_words(
     page = together[0].context.browser.new_page(viewport={"width": 1366, "height": 768}, locale="zh-CN")
     sign_in_by_keyboard(page, address, asking.name)
     page.goto(at)
-    page.keyboard.type("决定前审核")
-    page.keyboard.press("Enter")
+    give_purpose_by_keyboard(page)
     page.locator("[data-cameras]").wait_for()
     placed = "together.cameras.every((one) => one.isReady && one.isPlaced(together.ms))"
     until(page, "window.together", placed)

@@ -76,6 +76,7 @@ def comes(page: Any, service: Service, *, ends: bool = False, **claims: Any) -> 
     page.locator("a[href^='/sign-in/oidc']").focus()
     page.keyboard.press("Enter")
     page.wait_for_url(f"{service.issuer}/authorize**")
+    page.wait_for_function("document.activeElement.tagName === 'INPUT'")
     page.keyboard.type(claims.get("preferred_username", ""))
     page.keyboard.press("Enter")
 

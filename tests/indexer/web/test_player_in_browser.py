@@ -19,7 +19,7 @@ from tests.flows.running import wait_until
 from tests.homes import make_home
 from tests.indexer.web.asking import person, served
 from tests.indexer.web.coded import HEIGHT, READ, WIDTH, coded
-from tests.indexer.web.test_browser import sign_in_by_keyboard
+from tests.indexer.web.test_browser import give_purpose_by_keyboard, sign_in_by_keyboard
 from workers import cli
 from workers.bootstrap import Home, build_home
 
@@ -55,8 +55,7 @@ def opened(filmed: Home) -> Iterator[tuple[Any, str]]:
         sign_in_by_keyboard(page, address, "谢敏")
         at = f"{address}/originals/{filmed.find_original(NAME)}"
         page.goto(at)
-        page.keyboard.type("决定前审核")
-        page.keyboard.press("Enter")
+        give_purpose_by_keyboard(page)
         page.locator("[data-player]").wait_for()
         yield page, at
 
