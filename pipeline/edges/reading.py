@@ -82,7 +82,16 @@ def _printable(text: str) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, 9) if math.isfinite(value) else None
-    return _printable(value) if isinstance(value, str) else value
+    return _printable(value) if isinstance(value, str) else _finite(value)
+
+
+def _finite(value: Any) -> Any:
+    """The same with None for each number that is infinite or undefined, which no record can hold."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return {name: _finite(one) for name, one in value.items()} if isinstance(value, dict) else value
 
 
 # One packet of sound plays for a second at most; where the last of an Ogg ends before it begins, FFmpeg says 27 hours.

@@ -16,7 +16,7 @@ from pipeline.edges.reading import Row, answer
 from pipeline.errors import Unreadable
 from pipeline.records import Original
 from pipeline.stage import Extractor
-from pipeline.tracks import TRACK, Point, thinned, told
+from pipeline.tracks import is_on_earth, rows_of
 
 POINTS_MAX: Final = 2_000_000  # twenty days at one a second
 _POINTS: Final = ("trkpt", "wpt", "rtept")
@@ -60,27 +60,32 @@ def _rows(points: list[tuple[str, str, str, str]]) -> Iterator[Row]:
     yield "sidecar.samples", str(len(points)), len(points)
     yield "sidecar.source", "GPX", "gpx"
     for lat, lon, height, _ in points:
-        if (lat_deg := _number(lat)) is not None and (lon_deg := _number(lon)) is not None:
-            yield "place.lat", lat, lat_deg
-            yield "place.lon", lon, lon_deg
+        if (at := _place(lat, lon)) is not None:
+            yield "place.lat", lat, at[0]
+            yield "place.lon", lon, at[1]
             yield "place.alt_m", height, _number(height)
             break
-    if len(moved := sorted(_moved(points))) > 1:
-        first_s = moved[0][0]
-        track = thinned([Point(at_s - first_s, lat, lon) for at_s, lat, lon in moved])
-        yield TRACK, told(track, len(moved)), track
+    yield from rows_of(list(_moved(points)))
 
 
 def _moved(points: list[tuple[str, str, str, str]]) -> Iterator[tuple[float, float, float]]:
     """(seconds since 1970, latitude, longitude) of each point that tells all three; their digits are UTC."""
     for lat, lon, _, time in points:
-        lat_deg, lon_deg = _number(lat), _number(lon)
+        place = _place(lat, lon)
         try:
             at = datetime.fromisoformat(time)
         except ValueError:
             continue
-        if lat_deg is not None and lon_deg is not None:
-            yield (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp(), lat_deg, lon_deg
+        if place is not None:
+            yield (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp(), *place
+
+
+def _place(lat: str, lon: str) -> tuple[float, float] | None:
+    """Latitude and longitude in degrees, None where they are no place on earth."""
+    lat_deg, lon_deg = _number(lat), _number(lon)
+    if lat_deg is None or lon_deg is None or not is_on_earth(lat_deg, lon_deg):
+        return None
+    return lat_deg, lon_deg
 
 
 def _number(text: str) -> float | None:
@@ -94,4 +99,4 @@ def _reads(original: Original) -> bool:
     return original.format == "gpx"
 
 
-EXTRACTOR = Extractor(name="gpx", version=2, reads=_reads, extract=extract)
+EXTRACTOR = Extractor(name="gpx", version=3, reads=_reads, extract=extract)

@@ -15,7 +15,7 @@ from pipeline.edges.reading import Row, answer, start_of
 from pipeline.errors import Unreadable
 from pipeline.records import Original
 from pipeline.stage import Extractor
-from pipeline.tracks import TRACK, Point, thinned, told
+from pipeline.tracks import is_on_earth, rows_of
 
 TEXT_MAX_BYTES: Final = 64 << 20
 _RMC: Final = re.compile(
@@ -38,13 +38,12 @@ def _rows(fixes: list[re.Match[str]]) -> Iterator[Row]:
         yield "sidecar.end", moments[-1][1], moments[-1][0].isoformat()
     yield "sidecar.samples", str(len(fixes)), len(fixes)
     yield "sidecar.source", "NMEA", "nmea"
-    lat, lon = _place(fixes[0])
-    yield "place.lat", fixes[0].group(0), lat
-    yield "place.lon", fixes[0].group(0), lon
-    moved = sorted((at.timestamp(), *_place(fix)) for fix in fixes if (at := _moment(fix)) is not None)
-    if len(moved) > 1:
-        track = thinned([Point(at_s - moved[0][0], lat, lon) for at_s, lat, lon in moved])
-        yield TRACK, told(track, len(moved)), track
+    placed = [(fix, place) for fix in fixes if is_on_earth(*(place := _place(fix)))]
+    if placed:
+        first, (lat, lon) = placed[0]
+        yield "place.lat", first.group(0), lat
+        yield "place.lon", first.group(0), lon
+    yield from rows_of([(at.timestamp(), *place) for fix, place in placed if (at := _moment(fix)) is not None])
 
 
 def _place(fix: re.Match[str]) -> tuple[float, float]:
@@ -64,4 +63,4 @@ def _reads(original: Original) -> bool:
     return original.format == "nmea"
 
 
-EXTRACTOR = Extractor(name="nmea", version=2, reads=_reads, extract=extract)
+EXTRACTOR = Extractor(name="nmea", version=3, reads=_reads, extract=extract)

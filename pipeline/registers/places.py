@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -20,7 +21,7 @@ from pipeline.errors import BadInput
 from pipeline.records import Activity, Device, Known
 from pipeline.registers.parties import folded, without_region
 from pipeline.timing.names import places_of
-from pipeline.tracks import TRACK
+from pipeline.tracks import TRACK, TRACK_FROM
 
 NAME: Final = "places.toml"
 WORDS_LEAST: Final = 4  # characters that names of a place share
@@ -70,18 +71,19 @@ def position_of(activity: Activity, places: Mapping[str, Position]) -> Position 
 
 
 def made_at(known: Known) -> Position | None:
-    """Where the recording was made, by its own positions or those of its sidecars."""
+    """Where the recording was made, by its own position or that of a sidecar which knows of one place alone."""
     for owner in (known, *known.sidecars):
         lat, lon = _number(owner.value("place.lat")), _number(owner.value("place.lon"))
-        if lat is not None and lon is not None:
+        if lat is not None and lon is not None and (owner is known or not owner.value(TRACK)):
             return Position(lat, lon)
     return None
 
 
 def passed_at(known: Known) -> tuple[Position, ...]:
-    """Where it went while it was recorded, by its own track or that of a logger beside it; empty where it has none.
+    """Where it went while it was recorded, by its own track or that of a logger beside it; empty where none tells.
 
-    A logger may have run all day: of its points those within the decided time count, as surely as that is known.
+    A logger may have run all day: what it passed within the decided time counts, as surely as that is known. Few points
+    are kept of what stands still, so where it was at both ends lies between the points around them.
     """
     for owner in (known, *known.sidecars):
         points = owner.value(TRACK)
@@ -89,20 +91,38 @@ def passed_at(known: Known) -> tuple[Position, ...]:
             begins_s = 0.0 if owner is known else _begins_s(known, owner)
             if begins_s is None or known.time is None:
                 return ()
-            margin_s = known.time.uncertainty_s if owner is not known else math.inf
+            track = [(at_s + begins_s, lat, lon) for at_s, lat, lon, *_ in points if None not in (at_s, lat, lon)]
+            if owner is known:
+                return tuple(Position(lat, lon) for _, lat, lon in track)
+            margin_s = known.time.uncertainty_s
             length_s = (known.time.end_at - known.time.start_at).total_seconds()
-            return tuple(
-                Position(float(lat), float(lon))
-                for at_s, lat, lon, *_ in points
-                if -margin_s <= at_s + begins_s <= length_s + margin_s
-            )
+            return tuple(_between(track, -margin_s, length_s + margin_s))
     return ()
+
+
+def _between(track: Sequence[tuple[float, float, float]], from_s: float, to_s: float) -> Iterator[Position]:
+    """Where it was from one second to the other, as far as the track reaches."""
+    if not track or (first_s := max(from_s, track[0][0])) > (last_s := min(to_s, track[-1][0])):
+        return
+    yield _at(track, first_s)
+    yield from (Position(lat, lon) for at_s, lat, lon in track if first_s < at_s < last_s)
+    yield _at(track, last_s)
+
+
+def _at(track: Sequence[tuple[float, float, float]], second: float) -> Position:
+    behind = max(1, bisect_left(track, (second,)))
+    if behind == len(track):
+        return Position(*track[-1][1:])
+    (from_s, *before), (to_s, *after) = track[behind - 1 : behind + 1]
+    share = (second - from_s) / (to_s - from_s) if to_s > from_s else 0.0
+    lat, lon = (one + (other - one) * share for one, other in zip(before, after, strict=True))
+    return Position(lat, lon)
 
 
 def _begins_s(known: Known, track: Known) -> float | None:
     """Seconds from the recording's decided beginning to the track's first point; None where it has no time."""
     try:
-        first_at = datetime.fromisoformat(str(track.value("sidecar.start")))
+        first_at = datetime.fromisoformat(str(track.value(TRACK_FROM) or track.value("sidecar.start")))
     except ValueError:
         return None
     assert known.time is not None

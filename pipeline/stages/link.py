@@ -6,13 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
+from pipeline.case_numbers import parse
 from pipeline.kinds import kinds_in
 from pipeline.neighbours import MISSING, passes
 from pipeline.records import Around, Beside, CaseLink, Caveat, Facts, Known, Property
 from pipeline.stage import Context, Linker, Stage
 
 NAME: Final = "link"
-VERSION: Final = 9
+VERSION: Final = 10
+# A word that is no known form of number, or one of several numbers in a name, speaks against no other case.
+NAMED_LEAST: Final = 0.8
 
 
 def run(known: Known, context: Context) -> Facts:
@@ -29,7 +32,8 @@ def run(known: Known, context: Context) -> Facts:
     linkers: tuple[Linker, ...] = kinds_in("pipeline.linkers", "LINKER")
     found = list(_found_by((one for one in linkers if one.names_case), known))
     refused = {one.case_key for one in known.links if one.status == "refused"}
-    told = {one.case_key for one in found} | {one.case_key for one in known.links if one.status == "confirmed"}
+    named = {one.case_key for one in found if one.score >= NAMED_LEAST and parse(one.case)}
+    told = named | {one.case_key for one in (*found, *known.links) if one.status == "confirmed"}
     known = replace(known, around=replace(known.around or Around(), told=frozenset(told - refused)))
     found += _found_by((one for one in linkers if not one.names_case), known)
     links = merged(found, known.links)

@@ -17,11 +17,13 @@ from pipeline.stage import Context, Extractor, Stage
 NAME = "probe"
 # Raised with the version of any reader whose facts of the same bytes are others now: what an older one read of these
 # formats waits to be read again.
-VERSION = 2
+VERSION = 3
 READ_ANEW: Final[Mapping[int, frozenset[str]]] = {
     # Steps of the clock inside files of picture and sound; the text of documents; tracks; pictures that tell more.
     2: frozenset(name for name, one in FORMATS.items() if one.kind in ("video", "audio", "document"))
     | {"gpx", "nmea", "jp2", "jxl", "psd", "x3f", "mrw"},
+    # Positions that no place has are left out of tracks, and a track tells its own first moment.
+    3: frozenset({"gpx", "nmea"}),
 }
 FINDER: Final = f"{NAME}/{VERSION}"
 

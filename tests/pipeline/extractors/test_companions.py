@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from pipeline.edges.reading import answer
 from pipeline.errors import Unreadable
 from pipeline.extractors import dji_srt, gpx, nmea, vendor_json, xmp
+from pipeline.tracks import rows_of
 from tests.pipeline.extractors.reading import found, understood
 
 
@@ -134,6 +137,50 @@ def test_nmea_gives_valid_fixes_only(tmp_path: Path) -> None:
     )
     assert values["place.lat"] == pytest.approx(48.1173)
     assert values["place.lon"] == pytest.approx(11.516667)
+
+
+NO_PLACES = ["inf", "-inf", "nan", "1e300", "200"]
+
+
+@pytest.mark.parametrize("wrong", NO_PLACES)
+@pytest.mark.parametrize("form", ['lat="{}" lon="116.5"', 'lat="39.5" lon="{}"'])
+def test_what_is_no_place_on_earth_is_no_position(tmp_path: Path, form: str, wrong: str) -> None:
+    places = [form.format(wrong), 'lat="39.0" lon="116.0"', form.format(wrong), 'lat="39.1" lon="116.1"']
+    points = "".join(f"<trkpt {at}><time>2021-08-03T02:10:1{n}Z</time></trkpt>" for n, at in enumerate(places))
+    values = understood(gpx.extract(written(tmp_path / "a.gpx", f"<gpx><trk><trkseg>{points}</trkseg></trk></gpx>")))
+    assert (values["place.lat"], values["place.lon"], values["sidecar.samples"]) == (39.0, 116.0, 4)
+    assert values["place.track"] == [[0.0, 39.0, 116.0, None], [2.0, 39.1, 116.1, None]]
+
+
+def test_a_long_track_keeps_points_all_the_way_and_both_its_ends() -> None:
+    moved = [(1e9 + second, 30.0 + second / 1000, 110.0) for second in range(450)]
+    (_, _, track), (name, _, begun) = rows_of(moved[::-1])
+    seconds = [int(point[0]) for point in track]
+    assert (name, begun) == ("place.track_from", "2001-09-09T01:46:40+00:00")
+    assert (len(seconds), seconds[0], seconds[-1]) == (400, 0, 449)
+    assert {after - before for before, after in pairwise(seconds)} == {1, 2}
+
+
+def test_a_height_without_end_is_no_height(tmp_path: Path) -> None:
+    text = '<gpx><trk><trkseg><trkpt lat="1" lon="2"><ele>inf</ele></trkpt></trkseg></trk></gpx>'
+    values = understood(gpx.extract(written(tmp_path / "a.gpx", text)))
+    assert (values["place.lat"], values["place.alt_m"]) == (1.0, None)
+
+
+@pytest.mark.parametrize("wrong", ["9907.038,N,01131.000,E", "4807.038,N,19931.000,E"])
+def test_a_fix_that_is_no_place_on_earth_is_no_position(tmp_path: Path, wrong: str) -> None:
+    places = [wrong, "4800.000,N,01130.000,E", wrong, "4830.000,N,01200.000,E"]
+    lines = "".join(f"$GPRMC,12351{n},A,{at},022.4,084.4,230321,003.1,W*6A\n" for n, at in enumerate(places))
+    values = understood(nmea.extract(written(tmp_path / "a.nmea", lines)))
+    assert (values["place.lat"], values["place.lon"], values["sidecar.samples"]) == (48.0, 11.5, 4)
+    assert values["place.track"] == [[0.0, 48.0, 11.5, None], [2.0, 48.5, 12.0, None]]
+    alone = understood(nmea.extract(written(tmp_path / "b.nmea", lines.splitlines()[0])))
+    assert "place.lat" not in alone
+
+
+def test_numbers_that_are_none_are_left_out_however_deep_they_stand() -> None:
+    found_ = {"where": [[0.0, float("nan")], {"at": (float("inf"), 1.5, "a")}]}
+    assert understood(answer([("a.b", "x", found_)])) == {"a.b": {"where": [[0.0, None], {"at": [None, 1.5, "a"]}]}}
 
 
 # -- XMP

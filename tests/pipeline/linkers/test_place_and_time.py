@@ -81,6 +81,16 @@ def test_of_a_logger_that_ran_all_day_the_points_while_it_was_recorded_count(poi
     assert bool(proposed(act("鑫源超市（38.9080, 106.5230）"), sidecars=[track])) == found
 
 
+@pytest.mark.parametrize(("points_s", "found"), [
+    ((-3600.0, 3600.0), True), ((-7200.0, -3600.0), False), ((3600.0, 7200.0), False)])  # fmt: skip
+def test_of_a_logger_that_stood_still_two_points_tell_where_it_was_in_between(points_s, found):
+    at = TEN + timedelta(minutes=10)
+    track = known("t", name="x.gpx", place__track_from=(at + timedelta(seconds=points_s[0])).isoformat(),
+                  place__track=[[one - points_s[0], 38.9084, 106.5230, None] for one in points_s],
+                  place__lat=38.9084, place__lon=106.5230)  # fmt: skip
+    assert bool(proposed(act("鑫源超市（38.9080, 106.5230）"), sidecars=[track])) == found
+
+
 @pytest.mark.parametrize(("folder", "found"), [
     ("城关镇人民路18号", True), ("鑫源超市", True), ("平罗县城关镇", False), ("人民路", False), ("鑫源", False),
     ("", False), ("18号20260302", False),

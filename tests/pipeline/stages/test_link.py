@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import ANY
+
+import pytest
 
 from pipeline.records import Around, Beside, CaseLink, Fingerprint, Known, Named, Party, Relative, Stated
 from pipeline.stage import Context
@@ -45,6 +48,16 @@ def test_a_party_of_the_stated_case_is_no_hint_at_its_other_cases_until_that_is_
     assert (link_.case_key, link_.why.endswith("Also found by party_name.")) == ("平商务罚-2021-3", True)
     refused = replace(stated, links=(replace(link_, status="refused", by="reviewer"),))
     assert [one.case_key for one in STAGE.run(refused, context).links] == ["平商务罚-2021-4"]
+
+
+@pytest.mark.parametrize(("case", "score"), [("夜市专项", 0.7), ("平商务罚字〔2021〕第9号", 0.28)])
+def test_a_word_beside_it_that_is_no_number_speaks_against_no_party(case: str, score: float) -> None:
+    party = Named(party=Party(name="鑫源商贸有限公司"), how="name", where="folder", text="鑫源商贸有限公司",
+                  cases=("平商务罚字〔2021〕第3号",))  # fmt: skip
+    context = cast(Context, SimpleNamespace(around=lambda _: Around(named=(party,)), neighbours=lambda _: Beside()))
+    sidecar = make_known("a.mp4.json", sidecar_case=case)
+    links = STAGE.run(replace(make_known("a.mp4"), sidecars=(sidecar,)), context).links
+    assert {one.method: one.score for one in links} == {"sidecar_manifest": ANY, "party_name": score}
 
 
 def test_what_a_person_refused_is_not_proposed_again() -> None:
