@@ -49,6 +49,7 @@ from pipeline.edges.keys import Signer
 from pipeline.edges.living import Living
 from pipeline.edges.vault import Vault
 from pipeline.errors import BadInput, CasereelError, CustodyBroken, NotAllowed, Superseded, TryAgain
+from pipeline.records import Words
 
 logger = logging.getLogger(__name__)
 
@@ -417,7 +418,7 @@ class Exporter(Approvals):
             return False
         stands = one.decided_by is not None and self._is_untaken(one, final)
         shutil.rmtree(partial_of(final), ignore_errors=True)
-        self._tell_failed("casereel", one.id, "it was cut off", stands=stands, first=still)
+        self._tell_failed("casereel", one.id, Words("it was cut off", "写入中断"), stands=stands, first=still)
         return True
 
     def _is_untaken(self, one: Export, final: Path) -> bool:
@@ -486,14 +487,16 @@ class Exporter(Approvals):
     def _fail(
         self, actor: str, identifier: str, error: BaseException, *, stands: bool, first: Callable[[sa.Connection], None]
     ) -> None:
-        why = error.sentence if isinstance(error, CasereelError) else type(error).__name__
+        name = type(error).__name__
+        why = Words(error.sentence, error.zh) if isinstance(error, CasereelError) else Words(name, name)
         with contextlib.suppress(CasereelError):
             self._tell_failed(actor, identifier, why, stands=stands, first=first)
 
     def _tell_failed(
-        self, actor: str, identifier: str, why: str, *, stands: bool, first: Callable[[sa.Connection], None]
+        self, actor: str, identifier: str, why: Words, *, stands: bool, first: Callable[[sa.Connection], None]
     ) -> None:
-        facts = {"export": identifier, "why": why, **({exports.STANDS: True} if stands else {})}
+        said = {"why": why.en, "why_zh": why.zh}
+        facts = {"export": identifier, **said, **({exports.STANDS: True} if stands else {})}
         self._tell_as(actor, "export.failed", facts, outcome="failed", first=first)
 
     def _is_written(self, identifier: str) -> bool:

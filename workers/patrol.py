@@ -94,22 +94,25 @@ def plan_missing(home: Home, jobs: Jobs) -> int:
 
 
 def plan_older(home: Home, jobs: Jobs) -> int:
-    """Times and links that an older version of their stage decided wait to be decided anew, and originals of formats
-    that a newer version reads otherwise wait to be read again, behind all other work and only when there is none; of
-    how many originals, at most PLANNED_A_WALK."""
+    """Times and links that an older version of their stage decided wait to be decided anew; originals of formats that a
+    newer version reads otherwise, or with which an older one failed, wait to be read again; behind all other work and
+    only when there is none. Of how many originals, at most PLANNED_A_WALK."""
     from pipeline.stages import derive, link, probe, timestamps
 
     if jobs.unfinished().keys() & {"waiting", "running"}:
         return 0
     versions = {one.name: one.version for one in (timestamps.STAGE, link.STAGE)}
     read_anew = {one.STAGE.name: one.READ_ANEW for one in (probe, derive)}
+    tried_anew = {one.STAGE.name: one.TRIED_ANEW for one in (probe, derive)}
     # A preview is what it was: of what is heavy the links alone are made anew, but for what is read anew.
     after = {lane: [stage for other, stage in ORDER if other == lane] for lane in ("light", "heavy")}
     told = versions | {one.STAGE.name: one.STAGE.version for one in (probe, derive)}
     planned = 0
     while planned < PLANNED_A_WALK:
         with home.catalog.transaction() as connection:
-            found = jobs.plan_older(connection, versions, after, limit=PLANNED_AT_ONCE, read_anew=read_anew)
+            found = jobs.plan_older(
+                connection, versions, after, limit=PLANNED_AT_ONCE, read_anew=read_anew, tried_anew=tried_anew
+            )
             if not found:
                 break
             event = NewEvent(type="jobs.planned", actor="patrol", facts={"originals": found, "versions": told})

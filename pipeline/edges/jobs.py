@@ -135,6 +135,7 @@ class Jobs:
         *,
         limit: int,
         read_anew: Mapping[str, Mapping[int, Collection[str]]],
+        tried_anew: Mapping[str, Mapping[int, Collection[str]]],
     ) -> list[str]:
         """Originals of which an older version of one of these stages decided: that stage and those after it wait anew,
         in each lane that has them, behind all other work. At most so many, the oldest first.
@@ -142,14 +143,23 @@ class Jobs:
         What was done in the last day is left for the next: an older worker on another host may do it once more and
         decide as before, and so each is planned at most once a day.
         versions: stage -> the one that decides now; after: lane -> its stages, in order. read_anew: stage -> version ->
-        the formats of which it and later ones find other facts than those before.
+        the formats of which it and later ones find other facts than those before; tried_anew: the same with the codes
+        of the caveats by which those before told that they had failed.
         """
+
+        def failed_by(codes: Collection[str]) -> sa.Select[tuple[str]]:
+            return sa.select(t.caveat.c.original).where(t.caveat.c.code.in_(codes))
+
         is_rested = sa.or_(t.job.c.ended_at.is_(None), t.job.c.ended_at < datetime.now(UTC) - OLDER_AFTER)
         is_older = sa.or_(*(
             *(sa.and_(t.job.c.stage == stage, t.job.c.stage_version < now) for stage, now in versions.items()),
             *(
                 sa.and_(t.job.c.stage == stage, t.job.c.stage_version < version, t.original.c.format.in_(formats))
                 for stage, found in read_anew.items() for version, formats in found.items()
+            ),
+            *(
+                sa.and_(t.job.c.stage == stage, t.job.c.stage_version < version, t.job.c.original.in_(failed_by(codes)))
+                for stage, found in tried_anew.items() for version, codes in found.items()
             ),
         ))  # fmt: skip
         query = (

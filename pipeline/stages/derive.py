@@ -200,8 +200,9 @@ def _page_caveats(about: Mapping[str, Any]) -> Iterable[Caveat]:
         )
 
 
-# As `probe.READ_ANEW`.
-VERSION: Final = 6
+# As `probe.READ_ANEW` and `probe.TRIED_ANEW`.
+VERSION: Final = 7
 READ_ANEW: Final[Mapping[int, frozenset[str]]] = {6: frozenset({"tiff"})}  # the fields of written records in scans
+TRIED_ANEW: Final[Mapping[int, frozenset[str]]] = {7: frozenset(code for code, _, _ in NOTHING_MADE.values())}
 
 STAGE = Stage(name="derive", version=VERSION, run=run)

@@ -25,6 +25,8 @@ READ_ANEW: Final[Mapping[int, frozenset[str]]] = {
     # Positions that no place has are left out of tracks, and a track tells its own first moment.
     3: frozenset({"gpx", "nmea"}),
 }
+# The same by the code of what an older one could not do, where a newer one may: those are tried once more.
+TRIED_ANEW: Final[Mapping[int, frozenset[str]]] = {3: frozenset({"undecodable", "truncated", "reader_failed"})}
 FINDER: Final = f"{NAME}/{VERSION}"
 
 # Readers of headers and texts. A 1 KB photo kept exifread busy for 100 s with 422 MiB; a scan of some hundred MB that

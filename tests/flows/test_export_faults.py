@@ -260,6 +260,7 @@ def test_stopped_by_ctrl_c_it_leaves_nothing_and_says_so(sqlite_home: Home, tmp_
     assert list((tmp_path / "out").iterdir()) == []
     failed = [json.loads(line) for line in sqlite_home.catalog.events_of_type(["export.failed"])]
     assert [(one["outcome"], one["facts"]["why"]) for one in failed] == [("failed", "KeyboardInterrupt")]
+    assert failed[0]["facts"]["why_zh"] == "KeyboardInterrupt"
     assert make(sqlite_home, tmp_path / "out").files == 2
 
 

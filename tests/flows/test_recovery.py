@@ -187,6 +187,27 @@ def test_what_an_older_reader_read_is_read_again_where_its_format_is_read_otherw
     jobs.close()
 
 
+def test_what_an_older_reader_failed_with_is_tried_once_more_and_nothing_else(home: Home, tmp_path: Path) -> None:
+    card = tmp_path / "card"
+    card.mkdir()
+    cut, whole = making.photo(card / "a.jpg", 1), making.photo(card / "b.jpg", 2)
+    cut.write_bytes(cut.read_bytes()[:-2000])
+    failed, _ = take(home, cut, whole)
+    with working(home):
+        wait_until(lambda: at_rest(home), 120, "both are done")
+    assert "truncated" in {one.code for one in home.catalog.known_of(failed).caveats}
+    jobs = build_jobs(home)
+    with home.catalog.transaction() as connection:
+        connection.execute(sa.update(t.job).where(t.job.c.stage == "probe").values(stage_version=2))
+        connection.execute(sa.update(t.job).values(ended_at=home.catalog.now() - timedelta(hours=25)))
+    assert round_of(home, grace_s=0.0)["originals_decided_anew"] == 1
+    assert {(one.original, one.lane) for one in jobs.listed() if one.state == "waiting"} == {(failed, "light")}
+    with working(home):
+        wait_until(lambda: jobs.unfinished() == {}, 120, "it is tried again")
+    assert round_of(home, grace_s=0.0)["originals_decided_anew"] == 0
+    jobs.close()
+
+
 def test_nothing_is_planned_anew_for_what_was_disposed_of(home: Home, tmp_path: Path) -> None:
     [original] = take(home, making.photo(tmp_path / "card" / "a.jpg", 1))
     jobs = build_jobs(home)

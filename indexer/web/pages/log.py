@@ -257,6 +257,8 @@ def _told(visit: Visit, entry: Entry) -> str:
     facts = dict(entry.facts)
     if entry.type.startswith("arrival.") and isinstance(facts.get("reason"), str):
         facts["reason"] = worded(told_of(facts["reason"]), "why", visit.lang)
+    if visit.lang == "zh" and facts.get("why_zh"):
+        facts["why"] = facts["why_zh"]
     return masked(_named(visit, facts))[:400]
 
 

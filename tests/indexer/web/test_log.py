@@ -91,6 +91,15 @@ def test_acts_of_people_are_not_buried_under_steps_of_the_program(sqlite_home: H
     assert [len(one["entries"]) for one in (first, second)] == [50, 11]
 
 
+@pytest.mark.parametrize(("lang", "why"), [("zh", "原因：写入中断"), ("en", "why: it was cut off")])
+def test_why_something_failed_is_told_in_the_reader_s_language(sqlite_home: Home, lang: str, why: str) -> None:
+    facts = {"export": "E1", "why": "it was cut off", "why_zh": "写入中断"}
+    sqlite_home.tell("export.failed", facts=facts, outcome="failed")
+    auditor = person(sqlite_home, "auditor")
+    auditor.client.cookies.set("casereel-lang", lang)
+    assert why in auditor.page("/log?type=export.failed")
+
+
 def test_reading_the_log_is_in_the_log(sqlite_home: Home) -> None:
     auditor = person(sqlite_home, "auditor")
     auditor.page("/log?person=甲")
