@@ -405,11 +405,11 @@ class Jobs:
 
     def listed(
         self, *, state: str | None = None, original: str | None = None, jobs: Sequence[str] | None = None,
-        limit: int = 1000,
+        limit: int | None = 1000,
     ) -> list[JobRow]:  # fmt: skip
         """Jobs, the ones that need somebody first, then the longest waiting; none of what is isolated.
 
-        jobs: these alone.
+        jobs: these alone. limit: at most so many; None for all.
         """
         query = sa.select(t.job, t.original.c.name).join(t.original, t.original.c.id == t.job.c.original)
         query = query.where(t.job.c.original.not_in(isolations.closed()))

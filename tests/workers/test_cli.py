@@ -166,6 +166,38 @@ def test_jobs_are_listed_with_their_fields_and_unknown_ones_named(at_home: Calla
     assert at_home("jobs", "retry", "no-such-job", code=1) == []
 
 
+def test_failed_jobs_are_grouped_by_reason_and_tried_again_however_many_they_are(
+    casereel: Run, taken: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(taken / "home", tmp_path / "home")
+    with contextlib.closing(sqlite3.connect(tmp_path / "home" / "catalog.sqlite3")) as catalog, catalog:
+        why = "'No room for “' || original || '.mp4”'"
+        catalog.execute(f"UPDATE cr_job SET state='failed', reason={why} WHERE stage='derive'")
+        [columns] = zip(*catalog.execute("SELECT name FROM pragma_table_info('cr_job')"), strict=True)
+        other = {"id": "id || n", "stage": "'s' || n", "reason": "'Stopped.'"}
+        chosen = ", ".join(other.get(one, one) for one in columns)
+        catalog.execute(
+            "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 1100) INSERT INTO cr_job "
+            f"SELECT {chosen} FROM c, (SELECT * FROM cr_job WHERE stage='derive' LIMIT 1)"
+        )
+
+    def said(*arguments: str, lang: str = "zh") -> str:
+        environ = {"CASEREEL_HOME": str(tmp_path / "home"), "CASEREEL_LANG": lang}
+        done = casereel("jobs", *arguments, environ=environ)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    rows = [json.loads(line) for line in said("list", "--by-reason", "--json").splitlines()]
+    counts = {one["stage"]: (one["reason"], one["count"]) for one in rows if one["state"] == "failed"}
+    assert counts.pop("derive") == ("No room for …", 4)
+    assert set(counts.values()) == {("Stopped.", 1)}
+    assert len(counts) == 1100
+    assert "    4 × 生成预览 失败: No room for …" in said("list", "--by-reason")
+    assert "    4 × derive failed: No room for …" in said("list", "--by-reason", lang="en")
+    again = said("retry", "--reason", "No room for …").splitlines()
+    assert [one.rpartition("-")[2] for one in again] == ["derive  等待"] * 4
+
+
 def test_rebuild_index_finds_the_same(at_home: Callable[..., Any]) -> None:
     before = {hit["original"] for hit in at_home("search", "--case", CASE)}
     [done] = at_home("rebuild", "index")

@@ -75,13 +75,15 @@ def _read(profile: NameProfile, sample: str) -> dict[str, Any]:
 
 def _written(app: App, built: Home, made: Proposal) -> int:
     """How many originals have other times or links, now that the home's profiles know their names."""
+    from pipeline.edges.disk import write_whole
     from pipeline.rules import FILENAMES, name_profiles
     from pipeline.timing.names import places_of, read_name
     from workers.cli._registers import looked_at_anew
 
     path = built.settings.home / FILENAMES
     before = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
-    path.write_text(f"{before}{chr(10) if before else ''}{made.toml()}", encoding="utf-8")
+    # Whole or as before: cut off in the middle, the bureau's other profiles would be gone.
+    write_whole(path, f"{before}{chr(10) if before else ''}{made.toml()}".encode())
     built.tell("profile.learned", facts={"profile": made.name, "pattern": made.pattern})
     profiles = name_profiles(built.settings.home)
 

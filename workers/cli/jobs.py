@@ -6,16 +6,19 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from workers.cli import SOME_FAILED, app_of
+from indexer.naming import named
+from workers.cli import SOME_FAILED, App, app_of
 
 if TYPE_CHECKING:
     from pipeline.edges.jobs import JobRow
     from pipeline.operating import Verb
     from workers.bootstrap import Home
+
+STATES: Final = ("failed", "running", "waiting", "cancelled", "done")
 
 
 @click.group(short_help="The pipeline's work: list, show, retry, cancel.")
@@ -50,9 +53,7 @@ def _as_seen(built: Home, rows: Sequence[JobRow]) -> list[JobRow]:
 
 
 @jobs.command("list", short_help="List jobs; failed ones first.")
-@click.option(
-    "--state", type=click.Choice(["waiting", "running", "done", "failed", "cancelled"]), help="In this state."
-)
+@click.option("--state", type=click.Choice(STATES), help="In this state.")
 @click.option("--original", help="Of this original.")
 @click.option("--all", "all_", is_flag=True, help="Also those that are done.")
 @click.option("--by-reason", is_flag=True, help="Count by reason.")
@@ -65,23 +66,32 @@ def list_(state: str | None, original: str | None, all_: bool, by_reason: bool, 
     app = app_of()
     with _opened() as (built, work):
         wanted = built.find_original(original) if original else None
+        if by_reason:
+            states = [state] if state else [one for one in STATES if all_ or wanted or one != "done"]
+            _count(app, [one for each in states for one in work.listed(state=each, original=wanted, limit=None)])
+            return
         rows = _as_seen(built, [
             one for one in work.listed(state=state, original=wanted, limit=limit)
             if all_ or state or wanted or one.state != "done"
         ])  # fmt: skip
-        if by_reason:
-            for (stage, current, reason), count in Counter(
-                (one.stage, one.state, one.reason) for one in rows
-            ).most_common():
-                app.emit(
-                    {"stage": stage, "state": current, "reason": reason, "count": count},
-                    f"{count:5} x {stage} {current}: {reason or ''}",
-                )
-            return
         for one in rows:
             data = {k: v for k, v in asdict(one).items() if k != "detail"}
             share = "" if one.progress is None else f"{one.progress:.0%}"
-            app.emit(data, f"{one.job:45} {one.state:9} {share:4} {one.attempts:3} {one.reason or ''}  {one.name}")
+            how = named(app.lang, "job", one.state)
+            app.emit(data, f"{one.job:45} {how:9} {share:4} {one.attempts:3} {one.reason or ''}  {one.name}")
+
+
+def _count(app: App, rows: Sequence[JobRow]) -> None:
+    """So many of each stage and state for the same reason, whatever file it names, the most first."""
+    from pipeline.edges.workload import gist
+
+    counted = Counter((one.stage, one.state, gist(one.reason) or None) for one in rows)
+    for (stage, state, reason), count in counted.most_common():
+        words = f"{named(app.lang, 'stage', stage)} {named(app.lang, 'job', state)}"
+        app.emit(
+            {"stage": stage, "state": state, "reason": reason, "count": count},
+            f"{count:5} × {words}" + (f": {reason}" if reason else ""),
+        )
 
 
 @jobs.command(short_help="Show one job with its trace.")
@@ -104,9 +114,10 @@ def _each(names: tuple[str, ...], verb: Verb) -> int:
     with _opened() as (built, work):
         done, refused = Operating(built.catalog, built.audit, app.settings.work).act(built.actor, verb, names)
         for name in done:
-            app.emit({"job": name, "state": work.show(name).state}, f"{name}: {verb}")
+            state = work.show(name).state
+            app.emit({"job": name, "state": state}, f"{name}  {named(app.lang, 'job', state)}")
     for error in refused:
-        app.note(str(error))
+        app.note(app.in_words(error.zh or error.sentence, error.sentence))
     return SOME_FAILED if refused else 0
 
 
@@ -119,8 +130,11 @@ def retry(job: tuple[str, ...], reason: str | None) -> int:
     Example: casereel jobs retry --reason "too full"
     """
     if reason is not None:
+        from pipeline.edges.workload import gist
+
         with _opened() as (_, work):
-            job += tuple(one.job for one in work.listed(state="failed") if reason in (one.reason or ""))
+            failed = work.listed(state="failed", limit=None)
+            job += tuple(one.job for one in failed if reason in (one.reason or "") or reason in gist(one.reason))
     return _each(job, "retry")
 
 
