@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pipeline.custody.recovery import GRACE_S, recover
@@ -233,9 +234,9 @@ def patrol(home: Home, stop: threading.Event) -> None:
     """A round at every interval until told to stop; a fault of one round does not end the next."""
     jobs = build_jobs(home, "patrol")
     jobs.living.show()
-    slow = threading.Thread(target=keep_fixity, args=(home, stop), daemon=True)
+    slow = threading.Thread(target=_lasting, args=(keep_fixity, home, stop), daemon=True)
     slow.start()
-    threading.Thread(target=_build_index, args=(home, stop), daemon=True).start()
+    threading.Thread(target=_lasting, args=(_build_index, home, stop), daemon=True).start()
     kept, walked_s = _retention_of(home), -WALK_EVERY_S
     try:
         while not stop.is_set():
@@ -246,10 +247,23 @@ def patrol(home: Home, stop: threading.Event) -> None:
             except CasereelError as error:
                 logger.warning("patrol: %s", error)
                 jobs.living.said = {"trouble": error.sentence}
+            except Exception as error:  # a fault of ours in one round must not end the care for everything else
+                logger.exception("patrol: a round stumbled; the next one begins in time")
+                jobs.living.said = {"trouble": f"{type(error).__name__}: {error}"}
             _watch_clock(kept, stop)
         slow.join(timeout=20)
     finally:
         jobs.close()
+
+
+def _lasting(deed: Callable[[Home, threading.Event], None], home: Home, stop: threading.Event) -> None:
+    """Does what lasts until told to stop; a fault of ours is told, and it is begun again."""
+    while not stop.is_set():
+        try:
+            deed(home, stop)
+        except Exception:
+            logger.exception("patrol: %s stumbled; it is begun again", deed.__name__.strip("_"))
+            stop.wait(EVERY_S)
 
 
 def _retention_of(home: Home) -> Retention | None:
