@@ -174,11 +174,27 @@ class _Track:
     steps: list[tuple[float, float]] = field(default_factory=list)
     tries: int = 0
     frame: Any = None
+    pos: int = -1
+    left: tuple[int, float | None] = (-1, None)
+    is_behind: bool = False
+
+    def leave(self) -> None:
+        """What comes next may lie far ahead, which is no jump, or be taken already."""
+        self.left, self.last_s = (self.pos, self.last_s), None
+
+    def was_taken(self, packet: Any) -> bool:
+        """Whether the packet lies before what was left; those without a place are where the one before them is."""
+        if packet.pos is not None:
+            self.is_behind = packet.pos <= self.left[0]
+        if self.is_behind:
+            self.last_s = self.left[1]
+        return self.is_behind
 
     def take(self, packet: Any) -> None:
         at = packet.pts if packet.pts is not None else packet.dts
         self.packets += 1
         self.size_bytes += packet.size
+        self.pos = max(self.pos, packet.pos if packet.pos is not None else -1)
         if at is None:
             return
         begins = float(at * packet.time_base)
@@ -294,6 +310,8 @@ def _followed(container: Any) -> _Seen:
     _follow(container, seen, stop=True)
     if not seen.whole:
         seen.searched_s = max((track.run_s for track in seen.tracks.values()), default=0.0)
+        if len(seen.steps) >= STEPS_MAX:  # those behind were found and not kept
+            seen.searched_s = seen.steps[-1][0]
         if container.duration:
             _look_at_the_end(container, seen)
     for track in (seen.video, seen.audio):
@@ -304,17 +322,18 @@ def _followed(container: Any) -> _Seen:
 
 def _look_at_the_end(container: Any, seen: _Seen) -> None:
     """Its last seconds, whose place in the recording is not known: clocks may have stepped in what was left out."""
-    told = {index: len(track.steps) for index, track in seen.tracks.items()}
+    told = {index: track.steps for index, track in seen.tracks.items()}
     for track in seen.tracks.values():
-        track.last_s = None  # what is left out between is no jump
+        track.leave()
+        track.steps = []
     with contextlib.suppress(av.FFmpegError):
         container.seek(max(0, container.duration + (container.start_time or 0) - 10 * av.time_base))
         _follow(container, seen, stop=False)
     late = []
     for index, track in seen.tracks.items():
         if track is seen.video or track is seen.audio:
-            late += [by_s for _, by_s in track.steps[told[index] :]]
-        del track.steps[told[index] :]
+            late += [by_s for _, by_s in track.steps]
+        track.steps = told[index]
     seen.late_s = late[0] if late else None
 
 
@@ -324,7 +343,7 @@ def _follow(container: Any, seen: _Seen, *, stop: bool) -> None:
     with contextlib.suppress(av.FFmpegError, ValueError):
         for count, packet in enumerate(_packets(container)):
             track = seen.tracks.get(packet.stream.index)
-            if track is None or packet.size == 0:
+            if track is None or packet.size == 0 or track.was_taken(packet):
                 continue
             track.take(packet)
             if track is seen.video or track is seen.audio:
@@ -687,4 +706,4 @@ def _reads(original: Original) -> bool:
     return original.format in FORMATS_READ
 
 
-EXTRACTOR = Extractor(name="container", version=6, reads=_reads, extract=extract)
+EXTRACTOR = Extractor(name="container", version=7, reads=_reads, extract=extract)

@@ -17,13 +17,15 @@ from pipeline.stage import Context, Extractor, Stage
 NAME = "probe"
 # Raised with the version of any reader whose facts of the same bytes are others now: what an older one read of these
 # formats waits to be read again.
-VERSION = 3
+VERSION = 4
 READ_ANEW: Final[Mapping[int, frozenset[str]]] = {
     # Steps of the clock inside files of picture and sound; the text of documents; tracks; pictures that tell more.
     2: frozenset(name for name, one in FORMATS.items() if one.kind in ("video", "audio", "document"))
     | {"gpx", "nmea", "jp2", "jxl", "psd", "x3f", "mrw"},
     # Positions that no place has are left out of tracks, and a track tells its own first moment.
     3: frozenset({"gpx", "nmea"}),
+    # A step in the last seconds of a long recording is told once, and one behind the fiftieth at all.
+    4: frozenset(name for name, one in FORMATS.items() if one.kind in ("video", "audio")),
 }
 # The same by the code of what an older one could not do, where a newer one may: those are tried once more.
 TRIED_ANEW: Final[Mapping[int, frozenset[str]]] = {3: frozenset({"undecodable", "truncated", "reader_failed"})}

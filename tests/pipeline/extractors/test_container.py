@@ -270,10 +270,15 @@ def test_where_a_clock_steps_inside_a_file_and_by_how_much_is_told(
     assert understood(answer)["container.clock_steps"] == [[pytest.approx(2.0, abs=0.1), pytest.approx(by_s, abs=0.2)]]
 
 
+@pytest.mark.parametrize(("steps_max", "searched_s"), [(50, 603.0), (1, 2.0)])
 def test_what_was_not_followed_whole_tells_how_far_it_was_and_no_second_beyond(
-    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps_max: int, searched_s: float
 ) -> None:
-    """Three parts of 136 packets, ten minutes apart each: of the first 256 packets the first step is known."""
+    """Three parts of 136 packets, ten minutes apart each: of the first 256 packets the first step is known.
+
+    Where no more steps are kept than were found, the list ends with the last of them.
+    """
+    monkeypatch.setattr(container, "STEPS_MAX", steps_max)
     monkeypatch.setattr(container, "FOLLOW_CPU_S", -1.0)
     parts = []
     for number in range(3):
@@ -285,12 +290,27 @@ def test_what_was_not_followed_whole_tells_how_far_it_was_and_no_second_beyond(
     answer = extract(str(glued))
     values = understood(answer)
     assert values["container.clock_steps"] == [[pytest.approx(2.0, abs=0.1), pytest.approx(600.0, abs=0.2)]]
-    assert 602.0 < values["container.clock_searched_s"] < 604.1  # the hole counts
+    assert values["container.clock_searched_s"] == pytest.approx(searched_s, abs=1.1)  # the hole counts
     texts = {code: (text, text_zh) for code, text, text_zh in answer["caveats"]}
     assert set(texts) == {"clock_holes", "clock_unsearched"}
     text, text_zh = texts["clock_unsearched"]
     assert "near its end it steps by +600" in text
     assert "接近末尾处另有 +600" in text_zh
+
+
+def test_a_step_that_was_followed_is_not_told_once_more_of_the_end(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thirty pictures, a hole of 12 s, twenty more: the last ten seconds begin at the key frame before the hole."""
+    monkeypatch.setattr(container, "FOLLOW_CPU_S", -1.0)
+    monkeypatch.setattr(container, "FOLLOW_LOOKS", 40)
+    holed = tmp_path / "holed.mkv"
+    late = "setts=pts=PTS+gte(N\\,30)*12/TB:dts=DTS+gte(N\\,30)*12/TB"
+    ffmpeg("-i", clip, "-an", "-c:v", "copy", "-bsf:v", late, holed)
+    answer = extract(str(holed))
+    assert understood(answer)["container.clock_steps"] == [[pytest.approx(1.2, abs=0.1), pytest.approx(12.0, abs=0.2)]]
+    (text,) = [text for code, text, _ in answer["caveats"] if code == "clock_unsearched"]
+    assert "near its end" not in text
 
 
 def test_a_file_followed_whole_says_nothing_of_a_search(clip: Path) -> None:
