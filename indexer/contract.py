@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 from filelock import BaseFileLock
 
 import indexer.backends
-from indexer.phrases import NONE, Phrases
 from indexer.tree import All, Node
-from pipeline.edges.disk import sync_folder
+from indexer.words.phrases import NONE, Phrases
+from pipeline.edges.host.disk import sync_folder
 from pipeline.errors import BadInput, TryAgain
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 from config.settings import SHIPPED
+from pipeline.acts.excusing import Excuse
 from pipeline.errors import BadInput
-from pipeline.excusing import Excuse
 from pipeline.recordings import ClockSteps, SeamKind, is_hole
 from pipeline.records import Activity
 

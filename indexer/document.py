@@ -8,10 +8,10 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from indexer import analysis, pinyin
 from indexer.access import audience_of
+from indexer.persons.unnamed import caveat_for_all, link_for_all, time_for_all
 from indexer.tree import DOCUMENT_FLAG, WORD_FIELDS, All, During, Either, Exact, Node, Not, Words
-from indexer.unnamed import caveat_for_all, link_for_all, time_for_all
+from indexer.words import analysis, pinyin
 from pipeline import case_numbers
 from pipeline.case_numbers import CaseNumber
 from pipeline.records import Case, CaseLink, Device, Filed, Known, Property

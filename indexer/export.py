@@ -34,20 +34,23 @@ from ulid import ULID
 from config.settings import Settings
 from indexer import access
 from indexer.access import Reviewer
-from indexer.approving import APPROVED_D, Approvals, login, nothing_of, purpose_of
 from indexer.exporting import listing, printed, proofs, report, selection
+from indexer.exporting.approving import APPROVED_D, Approvals, login, nothing_of, purpose_of
 from indexer.exporting.listing import Held, Way
 from indexer.exporting.selection import Missing, Part, Selection, What
-from pipeline.edges import disk, exports, failpoint, living
-from pipeline.edges.attested import Attested
+from pipeline.edges import failpoint
 from pipeline.edges.audit import AuditLog, NewEvent
-from pipeline.edges.bag import MANIFEST, TAG_MANIFEST, Bag, pack, partial_of, read_back
 from pipeline.edges.catalog import Catalog
-from pipeline.edges.checkpoints import Checkpoints
-from pipeline.edges.exports import Export
-from pipeline.edges.keys import Signer
-from pipeline.edges.living import Living
+from pipeline.edges.database import exports
+from pipeline.edges.database.exports import Export
+from pipeline.edges.host import disk
+from pipeline.edges.log.attested import Attested
+from pipeline.edges.log.checkpoints import Checkpoints
+from pipeline.edges.log.keys import Signer
+from pipeline.edges.storage.bag import MANIFEST, TAG_MANIFEST, Bag, pack, partial_of, read_back
 from pipeline.edges.vault import Vault
+from pipeline.edges.work import living
+from pipeline.edges.work.living import Living
 from pipeline.errors import BadInput, CasereelError, CustodyBroken, NotAllowed, Superseded, TryAgain
 from pipeline.records import Words
 

@@ -34,7 +34,7 @@ from indexer.contract import (
 )
 from indexer.tree import All, Either, Exact, Node
 from pipeline.edges import failpoint
-from pipeline.edges.disk import sync_folder
+from pipeline.edges.host.disk import sync_folder
 from pipeline.errors import CasereelError, TryAgain
 
 if TYPE_CHECKING:

@@ -16,15 +16,15 @@ from typing import Any, Final, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.masking import masked
 from indexer.matching import alignment, pictures, shelf, sounds
 from indexer.matching.kept import Kept, MarkedCatalog
 from indexer.matching.shelf import Library
+from indexer.persons.masking import masked
 from pipeline.custody.sniff import END_BYTES, sniff
-from pipeline.edges.cage import Limits
-from pipeline.edges.graphs import Filters, usual_light
-from pipeline.edges.media import Branch, all_of, greys, samples
-from pipeline.edges.pictures import grey_square
+from pipeline.edges.caged.graphs import Filters, usual_light
+from pipeline.edges.caged.media import Branch, all_of, greys, samples
+from pipeline.edges.caged.pictures import grey_square
+from pipeline.edges.confinement.cage import Limits
 from pipeline.edges.tools import DEMUXERS, Tools
 from pipeline.errors import BadInput, Unreadable
 from pipeline.extractors.container import extract

@@ -17,10 +17,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from indexer import analysis, pinyin
 from indexer.document import UNDECIDED, UNLINKED, ms_of
-from indexer.moments import Interval, interval_of
 from indexer.tree import WORD_FIELDS, All, During, Either, Exact, Node, Not, Words
+from indexer.words import analysis, pinyin
+from indexer.words.moments import Interval, interval_of
 from pipeline import case_numbers
 from pipeline.states import KINDS, LINK_STATUSES, ORIGINAL_STATES
 

@@ -11,8 +11,9 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
-from indexer import access, analysis, paging, pinyin
+from indexer import access
 from indexer.access import Reviewer
+from indexer.asking import paging
 from indexer.document import (
     Passage,
     cases_of,
@@ -24,18 +25,19 @@ from indexer.document import (
     passages_of,
     recording_of,
 )
-from indexer.masking import masked
-from indexer.moments import Interval, interval_of
+from indexer.persons.masking import masked
 from indexer.tree import FACET_FIELDS, All, During, Either, Exact, Node, Not, keys_of, times_of, words_of
+from indexer.words import analysis, pinyin
+from indexer.words.moments import Interval, interval_of
 from pipeline import case_numbers
 from pipeline.errors import BadInput
 from pipeline.records import Known, Restriction
 from pipeline.states import KINDS
 
 if TYPE_CHECKING:
+    from indexer.asking.paging import Leaf
     from indexer.contract import Asked, Match, Sort
     from indexer.follower import Follower
-    from indexer.paging import Leaf
 
 # Characters of text around the first words found, in a snippet.
 _BEFORE, _SNIPPET = 16, 80

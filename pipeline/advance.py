@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 from ulid import ULID
 
-from pipeline.edges import history, knowledge, registers
 from pipeline.edges.audit import NewEvent
-from pipeline.edges.decisions import DECIDED
-from pipeline.edges.disk import passing_folder
+from pipeline.edges.database import history, knowledge, registers
+from pipeline.edges.database.decisions import DECIDED
+from pipeline.edges.database.knowledge import Recorded
+from pipeline.edges.host.disk import passing_folder
 from pipeline.edges.jobs import Claim, Jobs
-from pipeline.edges.knowledge import Recorded
 from pipeline.errors import CustodyBroken, Superseded, TryAgain, Unreadable
 from pipeline.records import CaseLink, Caveat, Derivative, Facts, Known
 from pipeline.stage import Context, Stage, Turn

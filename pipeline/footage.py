@@ -6,8 +6,8 @@ import math
 from typing import Final
 
 from config.settings import Settings
-from pipeline.edges.cage import Limits
-from pipeline.edges.media import Look
+from pipeline.edges.caged.media import Look
+from pipeline.edges.confinement.cage import Limits
 from pipeline.edges.tools import DEMUXERS
 from pipeline.records import Known
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.edges.media import Look, Writing, decode
+from pipeline.edges.caged.media import Look, Writing, decode
 from pipeline.errors import Unreadable
 from pipeline.footage import length_s, limits_for, look_at
 from pipeline.records import Facts, Known

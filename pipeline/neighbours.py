@@ -7,8 +7,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from pipeline.edges import registers, segments
 from pipeline.edges.catalog import Catalog
+from pipeline.edges.database import registers, segments
 from pipeline.recordings import Recording, recordings_of
 from pipeline.records import Beside, CaseLink, Known, Neighbour
 

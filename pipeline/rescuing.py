@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.edges.cage import Limits
-from pipeline.edges.rescue import parameters_of, rescue
+from pipeline.edges.caged.rescue import parameters_of, rescue
+from pipeline.edges.confinement.cage import Limits
 from pipeline.edges.tools import DEMUXERS
 from pipeline.errors import Unreadable
 from pipeline.extractors.container import ISO_FORMATS, extract

@@ -25,8 +25,8 @@ from pipeline.timing.history import History
 
 if TYPE_CHECKING:
     from pipeline.edges.audit import AuditLog
+    from pipeline.edges.caged.media import Branch, Decoded, Sink, Writing
     from pipeline.edges.catalog import Catalog
-    from pipeline.edges.media import Branch, Decoded, Sink, Writing
     from pipeline.edges.tools import Tools
     from pipeline.edges.vault import Vault
 

@@ -182,7 +182,7 @@ def shell(page: str, holding: str) -> str:
 
 @pytest.mark.parametrize("spoil", ["", "entry", "proof", "another entry", "another key"])
 def test_the_documented_script_proves_an_entry_and_nothing_else(sqlite_home: Home, tmp_path: Path, spoil: str) -> None:
-    from pipeline.edges import keys
+    from pipeline.edges.log import keys
 
     for number in range(9):
         sqlite_home.tell("search", facts={"query": f"拆除 {number}"})
@@ -203,7 +203,7 @@ def test_the_documented_script_proves_an_entry_and_nothing_else(sqlite_home: Hom
 
 
 def test_the_documented_lines_check_a_cosignature(sqlite_home: Home, tmp_path: Path) -> None:
-    from pipeline.edges.witness import Witness
+    from pipeline.edges.log.witness import Witness
 
     sqlite_home.checkpoints.sign_head()
     [change] = sqlite_home.checkpoints.key_changes()

@@ -64,9 +64,9 @@ def test_the_nouns_import_nothing_of_ours(name: str) -> None:
 def test_only_the_edges_know_the_outside(path: Path) -> None:
     """DBOS in the queue alone; programs started by the cage alone."""
     place, names = path.relative_to(ROOT).as_posix(), {one.split(".")[0] for one in imported(path)}
-    if place != "pipeline/edges/queue.py":
+    if place != "pipeline/edges/work/queue.py":
         assert "dbos" not in names, "queue.py is the only module that knows DBOS, so that it can be replaced"
-    if place.startswith(("pipeline/", "indexer/")) and place != "pipeline/edges/cage.py":
+    if place.startswith(("pipeline/", "indexer/")) and place != "pipeline/edges/confinement/cage.py":
         assert "subprocess" not in names, (
             "programs are started by the cage, which limits them and ends them with their worker"
         )

@@ -29,7 +29,10 @@ import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
 from config.settings import Settings
-from pipeline.edges import disk, failpoint, isolations, keys
+from pipeline.edges import failpoint
+from pipeline.edges.database import isolations
+from pipeline.edges.host import disk
+from pipeline.edges.log import keys
 from pipeline.edges.vault import Vault
 from pipeline.errors import BadInput, CustodyBroken, TryAgain
 from workers.bootstrap import Home

@@ -14,36 +14,37 @@ from typing import TYPE_CHECKING, Any
 
 from config.settings import Settings
 from pipeline.case_numbers import comparable
-from pipeline.edges import accounts, disk
 from pipeline.edges.audit import AuditLog
 from pipeline.edges.catalog import Catalog
-from pipeline.edges.disk import OwnedFolder
+from pipeline.edges.database import accounts
+from pipeline.edges.host import disk
+from pipeline.edges.host.disk import OwnedFolder
 from pipeline.edges.vault import Vault
 from pipeline.errors import BadInput
 
 if TYPE_CHECKING:
     from indexer.access import Reviewer
-    from indexer.accounts import Accounts
-    from indexer.alerting import Saved
-    from indexer.approving import Approvals
-    from indexer.assigning import Assigning
+    from indexer.asking.alerting import Saved
+    from indexer.asking.finding import Finder
+    from indexer.casework.assigning import Assigning
     from indexer.document import Document
     from indexer.export import Exporter
-    from indexer.finding import Finder
+    from indexer.exporting.approving import Approvals
+    from indexer.exporting.packages import Packages
     from indexer.follower import Follower
     from indexer.match import InFiles
-    from indexer.oidc import OidcSignIns
-    from indexer.packages import Packages
-    from indexer.sight import Sight
-    from indexer.unnamed import Unnamed
+    from indexer.persons.accounts import Accounts
+    from indexer.persons.oidc import OidcSignIns
+    from indexer.persons.sight import Sight
+    from indexer.persons.unnamed import Unnamed
+    from pipeline.acts.isolating import Isolating
     from pipeline.clock import Reading
     from pipeline.custody.accession import Accession, Receipt
     from pipeline.custody.disposal import Retention
-    from pipeline.edges.checkpoints import Checkpoints
     from pipeline.edges.jobs import Jobs
-    from pipeline.edges.log_check import LogReport
-    from pipeline.edges.uploads import Uploads
-    from pipeline.isolating import Isolating
+    from pipeline.edges.log.checkpoints import Checkpoints
+    from pipeline.edges.log.log_check import LogReport
+    from pipeline.edges.storage.uploads import Uploads
     from pipeline.records import Known, Stated
     from pipeline.stage import Context
 
@@ -96,20 +97,20 @@ class Home:
     def sight(self) -> Sight:
         """What the person at this keyboard may know of, from now on until it is asked for again; of a page's person as
         it stands when the page first asks."""
-        from indexer.sight import Sight
+        from indexer.persons.sight import Sight
 
         return Sight(self.catalog, self.reviewer) if self.signed_in is None else self._sight
 
     @cached_property
     def _sight(self) -> Sight:
-        from indexer.sight import Sight
+        from indexer.persons.sight import Sight
 
         return Sight(self.catalog, self.reviewer)
 
     def seen_by(self, name: str, role: str, ids: Sequence[str]) -> list[str]:
         """Those of these originals that this person may know of; one who has no role any more as one of no unit."""
         from indexer.access import person_of
-        from indexer.sight import Sight
+        from indexer.persons.sight import Sight
 
         roles, units = self.roles_and_units()
         return Sight(self.catalog, person_of(name, {name: role} | roles, units)).seen(ids)
@@ -142,15 +143,15 @@ class Home:
     @property
     def checkpoints(self) -> Checkpoints:
         """The signed heads of the audit log."""
-        from pipeline.edges.checkpoints import Checkpoints
+        from pipeline.edges.log.checkpoints import Checkpoints
 
         return Checkpoints(self.settings, self.catalog, self.audit, self.actor)
 
     def check_log(self, *, grace_s: float | None = None) -> LogReport:
         """Everything that can be said of the log; nobody signs meanwhile. grace_s: as in AuditLog.check."""
         from pipeline.edges.audit import GRACE_S
-        from pipeline.edges.log_check import check_log
-        from pipeline.edges.tokens import roots_of
+        from pipeline.edges.log.log_check import check_log
+        from pipeline.edges.log.tokens import roots_of
 
         checkpoints = self.checkpoints
         with checkpoints.alone():
@@ -174,7 +175,7 @@ class Home:
 
     def uploads(self) -> Uploads:
         """Files that browsers send, on their way."""
-        from pipeline.edges.uploads import Uploads
+        from pipeline.edges.storage.uploads import Uploads
 
         web = self.settings.web
         return Uploads(
@@ -217,7 +218,7 @@ class Home:
 
     def approvals(self) -> Approvals:
         """What persons ask to copy out, and who approves it."""
-        from indexer.approving import Approvals
+        from indexer.exporting.approving import Approvals
 
         return Approvals(self.catalog, self.audit, self.vault, lambda: self.roles_and_units()[1])
 
@@ -227,14 +228,14 @@ class Home:
 
     def assigning(self) -> Assigning:
         """Which reviewer has which case before it is decided."""
-        from indexer.assigning import Assigning
+        from indexer.casework.assigning import Assigning
 
         return Assigning(self.catalog, self.audit, self.roles_and_units)
 
     @contextlib.contextmanager
     def isolating(self) -> Iterator[Isolating]:
         """What isolates originals and releases them; when the block ends, searches no longer hold them, or do again."""
-        from pipeline.isolating import Isolating
+        from pipeline.acts.isolating import Isolating
 
         jobs = build_jobs(self)
         try:
@@ -312,7 +313,7 @@ def build_retention(home: Home, actor: str | None = None, read: Callable[[], Rea
     from pipeline.clock import Limits
     from pipeline.custody.disposal import Retention
     from pipeline.custody.retention_rules import rules_of
-    from pipeline.edges.clockwatch import ClockWatch, read_clocks
+    from pipeline.edges.database.clockwatch import ClockWatch, read_clocks
 
     rules = rules_of(home.settings.home)
     limits = Limits(off_s=rules.off_days * 86400.0, cooling_s=rules.cooling_h * 3600.0)
@@ -330,7 +331,7 @@ def build_follower(home: Home) -> Follower:
     from indexer.follower import Follower
 
     def hear(documents: Sequence[Document]) -> None:
-        from indexer.alerting import Alerts
+        from indexer.asking.alerting import Alerts
 
         Alerts(home.catalog, home.settings.time.zone).hear(documents)
 
@@ -342,21 +343,21 @@ def build_follower(home: Home) -> Follower:
 
 def build_saved(home: Home) -> Saved:
     """The saved searches and their alerts."""
-    from indexer.alerting import Saved
+    from indexer.asking.alerting import Saved
 
     return Saved(home.catalog, home.audit, home.settings.time.zone)
 
 
 def build_finder(home: Home) -> Finder:
     """What people ask the index through."""
-    from indexer.finding import Finder
+    from indexer.asking.finding import Finder
 
     return Finder(lambda: build_follower(home), home.catalog, home.tell, home.settings.time.zone)
 
 
 def build_accounts(home: Home) -> Accounts:
     """Who signs in to the pages."""
-    from indexer.accounts import Accounts
+    from indexer.persons.accounts import Accounts
 
     web = home.settings.web
     return Accounts(home.catalog, home.audit, idle_min=web.idle_min, session_h=web.session_h)
@@ -366,7 +367,7 @@ def build_oidc(home: Home) -> OidcSignIns | None:
     """Who comes in by the bureau's sign-in service; None where none is set. Raises BadInput."""
     if not home.settings.oidc.issuer:
         return None
-    from indexer.oidc import OidcSignIns
+    from indexer.persons.oidc import OidcSignIns
 
     return OidcSignIns(home.settings.oidc, build_accounts(home), home.catalog.now)
 
@@ -390,7 +391,7 @@ def build_marked(home: Home) -> InFiles:
 def build_exporter(home: Home) -> Exporter:
     """What makes export packages."""
     from indexer.export import Exporter
-    from pipeline.edges.living import EXPORT
+    from pipeline.edges.work.living import EXPORT
 
     return Exporter(
         home.settings, home.vault, home.catalog, home.audit, home.checkpoints, lambda: home.roles_and_units()[1],
@@ -401,7 +402,7 @@ def build_exporter(home: Home) -> Exporter:
 def build_packages(home: Home) -> Packages:
     """The packages that persons take in their browser."""
     from indexer.export import FOLDER
-    from indexer.packages import Packages
+    from indexer.exporting.packages import Packages
 
     return Packages(home.settings.home / FOLDER, home.settings.vault.reserve_share)
 
@@ -412,7 +413,7 @@ def build_context(home: Home, *, at_once: bool = False) -> tuple[Context, OwnedF
     at_once: registers are read once for thousands of originals.
     """
     from indexer.matching.relatives import relatives_of
-    from pipeline.edges.cards import Cards
+    from pipeline.edges.log.cards import Cards
     from pipeline.edges.tools import Tools
     from pipeline.neighbours import Neighbours
     from pipeline.registers.keeping import Registers
@@ -444,7 +445,7 @@ def build_context(home: Home, *, at_once: bool = False) -> tuple[Context, OwnedF
 def make_home(settings: Settings) -> bool:
     """The home's folders, tables and log exist; whether they were made just now."""
     from pipeline.edges.audit import NewEvent
-    from pipeline.edges.engines import migrate
+    from pipeline.edges.database.engines import migrate
     from pipeline.edges.jobs import Jobs
 
     fresh = not settings.inbox.is_dir()

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pipeline.custody.recovery import GRACE_S, recover
-from pipeline.edges import disk, exports
 from pipeline.edges.audit import NewEvent
+from pipeline.edges.database import exports
+from pipeline.edges.host import disk
 from pipeline.errors import BadInput, CasereelError, TryAgain
 from pipeline.stages import ORDER
 from workers.bootstrap import (
@@ -30,7 +31,7 @@ from workers.keeping import keep_fixity
 if TYPE_CHECKING:
     from pipeline.custody.disposal import Retention
     from pipeline.edges.jobs import Jobs
-    from pipeline.edges.uploads import Upload
+    from pipeline.edges.storage.uploads import Upload
 
 logger = logging.getLogger(__name__)
 
@@ -202,7 +203,7 @@ def _timestamp(home: Home) -> None:
     """Asks the timestamp server about the last signed head, where one is set; what goes wrong is told by `status`."""
     if not home.settings.audit.timestamp_url:
         return
-    from pipeline.edges import tokens
+    from pipeline.edges.log import tokens
 
     trouble = home.settings.home / "log" / tokens.TROUBLE
     try:

@@ -16,7 +16,7 @@ from pipeline.custody.fixity import Fixity
 from pipeline.custody.recovery import recover, replay
 from pipeline.edges.audit import NewEvent
 from pipeline.edges.catalog import Catalog
-from pipeline.edges.engines import migrate
+from pipeline.edges.database.engines import migrate
 from pipeline.edges.jobs import Jobs
 from pipeline.edges.vault import Vault
 from pipeline.errors import BadInput

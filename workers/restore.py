@@ -26,12 +26,14 @@ from pipeline.custody.fixity import DISPOSED, Fixity
 from pipeline.custody.inspection import inspect
 from pipeline.custody.recovery import catch_up, recover
 from pipeline.custody.tree import Tree, leaf_hash
-from pipeline.edges import disk, disposals, keys
 from pipeline.edges.audit import AuditLog
 from pipeline.edges.catalog import Catalog
-from pipeline.edges.dump import dump
-from pipeline.edges.engines import migrate
+from pipeline.edges.database import disposals
+from pipeline.edges.database.dump import dump
+from pipeline.edges.database.engines import migrate
+from pipeline.edges.host import disk
 from pipeline.edges.jobs import Jobs
+from pipeline.edges.log import keys
 from pipeline.edges.vault import Vault
 from pipeline.errors import BadInput, CustodyBroken
 from pipeline.stages import ORDER

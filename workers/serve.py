@@ -8,11 +8,11 @@ import threading
 
 import uvicorn
 
-from indexer.evaluation import Kept, evaluated, interval_said
-from indexer.numbering import Numbering
+from indexer.figures.evaluation import Kept, evaluated, interval_said
+from indexer.figures.numbering import Numbering
 from indexer.web.app import create_app
 from indexer.web.desk import House
-from pipeline.edges import workload
+from pipeline.edges.work import workload
 from pipeline.errors import CasereelError
 from pipeline.rules import name_profiles
 from pipeline.timing.claiming import zone_of

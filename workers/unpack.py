@@ -15,8 +15,9 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from pipeline.custody.receipts import safe_name
-from pipeline.edges import archives, disk
-from pipeline.edges.cage import Limits
+from pipeline.edges.caged import archives
+from pipeline.edges.confinement.cage import Limits
+from pipeline.edges.host import disk
 from pipeline.edges.tools import Tools
 from pipeline.errors import BadInput, Unreadable
 from workers.bootstrap import Home

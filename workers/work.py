@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pipeline.advance import advance
-from pipeline.edges.trial import prove
+from pipeline.edges.confinement.trial import prove
 from pipeline.stages import stages
 from workers.bootstrap import Home, build_context, build_jobs
 

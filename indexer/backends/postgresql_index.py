@@ -36,10 +36,10 @@ import psycopg
 import sqlalchemy as sa
 
 from indexer.contract import VERSION, Asked, Backend, Found, IndexDamaged, Match, Place, Stats, make_once, sweep_folders
-from indexer.phrases import GRAM, NONE, TOLD_BY, Phrases, by_grams, common_phrases, grams_of
 from indexer.tree import DOCUMENT_FLAG, FACET_FIELDS, All, During, Either, Exact, Node, Not, Words, parts_of, words_of
+from indexer.words.phrases import GRAM, NONE, TOLD_BY, Phrases, by_grams, common_phrases, grams_of
 from pipeline.edges import failpoint
-from pipeline.edges.engines import make_engine
+from pipeline.edges.database.engines import make_engine
 from pipeline.errors import BadInput, TryAgain
 
 if TYPE_CHECKING:

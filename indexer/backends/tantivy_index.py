@@ -40,7 +40,6 @@ from indexer.contract import (
     kept_phrases,
     make_once,
 )
-from indexer.phrases import GRAM, NONE, TOLD_BY, Phrases, by_grams, common_phrases, grams_of
 from indexer.tree import (
     DOCUMENT_FLAG,
     EXACT_FIELDS,
@@ -56,6 +55,7 @@ from indexer.tree import (
     times_of,
     words_of,
 )
+from indexer.words.phrases import GRAM, NONE, TOLD_BY, Phrases, by_grams, common_phrases, grams_of
 from pipeline.edges import failpoint
 from pipeline.errors import TryAgain
 

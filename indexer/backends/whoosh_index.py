@@ -48,7 +48,6 @@ from indexer.contract import (
     kept_phrases,
     make_once,
 )
-from indexer.phrases import GRAM, NONE, TOLD_BY, Phrases, by_grams, common_phrases, grams_of
 from indexer.tree import (
     DOCUMENT_FLAG,
     EXACT_FIELDS,
@@ -63,8 +62,9 @@ from indexer.tree import (
     Words,
     parts_of,
 )
+from indexer.words.phrases import GRAM, NONE, TOLD_BY, Phrases, by_grams, common_phrases, grams_of
 from pipeline.edges import failpoint
-from pipeline.edges.disk import sync_folder
+from pipeline.edges.host.disk import sync_folder
 from pipeline.errors import TryAgain
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from pipeline.edges.bag import LONGEST_BYTES
+from pipeline.edges.storage.bag import LONGEST_BYTES
 from pipeline.records import Original
 
 _LONGEST_SUFFIX: Final = 10

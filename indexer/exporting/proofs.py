@@ -13,11 +13,11 @@ from config.settings import Settings
 from indexer.exporting.listing import Held
 from indexer.exporting.selection import Part
 from pipeline.custody import notes
-from pipeline.edges import countersigning, keys, tokens
-from pipeline.edges.attested import Attested, SecondParties
 from pipeline.edges.catalog import Catalog
-from pipeline.edges.checkpoints import Checkpoints
-from pipeline.edges.keys import Signer
+from pipeline.edges.log import countersigning, keys, tokens
+from pipeline.edges.log.attested import Attested, SecondParties
+from pipeline.edges.log.checkpoints import Checkpoints
+from pipeline.edges.log.keys import Signer
 from pipeline.errors import CustodyBroken, TryAgain
 from pipeline.records import Known
 
@@ -92,7 +92,7 @@ def sm2_files(settings: Settings, note: str) -> Iterator[tuple[str, bytes]]:
     named = notes.read_head(notes.read_note(note.encode()).text).extension("sm2")
     if named is None:
         return
-    from pipeline.edges import sm2
+    from pipeline.edges.log import sm2
 
     folder = keys.keys_folder(settings)
     public = sm2.public_of(folder)
@@ -106,7 +106,7 @@ def sm2_files(settings: Settings, note: str) -> Iterator[tuple[str, bytes]]:
 
 def sm2_signature(settings: Settings, data: bytes) -> bytes:
     """The SM2 key's signature over the data, as DER."""
-    from pipeline.edges import sm2
+    from pipeline.edges.log import sm2
 
     return sm2.sign(keys.keys_folder(settings), data)
 

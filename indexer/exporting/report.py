@@ -13,8 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from indexer.exporting import words
 from indexer.exporting.listing import Held, Way, headings, row_of
 from indexer.exporting.selection import Missing
-from pipeline.edges.attested import Attested
-from pipeline.edges.exports import Export
+from pipeline.edges.database.exports import Export
+from pipeline.edges.log.attested import Attested
 from pipeline.records import worded
 
 # Columns of the table on the first pages; all of them stand with each file after it.

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-from indexer import analysis
 from indexer.document import keys_of_link
 from indexer.exporting.names import name_in_bag, number_of
+from indexer.words import analysis
 from pipeline import case_numbers
 from pipeline.custody.refusals import told_of
 from pipeline.errors import BadInput

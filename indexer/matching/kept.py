@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from ulid import ULID
 
-from pipeline.edges.disk import sync_folder
+from pipeline.edges.host.disk import sync_folder
 from pipeline.errors import TryAgain
 from pipeline.records import Known
 

@@ -22,30 +22,30 @@ from markupsafe import Markup
 
 from indexer import access
 from indexer.access import Reviewer
-from indexer.accounts import Accounts, SignedIn
-from indexer.finding import Finder
+from indexer.asking.finding import Finder
 from indexer.naming import Lang
+from indexer.persons.accounts import Accounts, SignedIn
 from indexer.web import words
 from pipeline.errors import CasereelError, NotAllowed
 
 if TYPE_CHECKING:
     from config.settings import Settings
-    from indexer.approving import Approvals
-    from indexer.assigning import Assigning
+    from indexer.casework.assigning import Assigning
     from indexer.export import Exporter
+    from indexer.exporting.approving import Approvals
+    from indexer.exporting.packages import Packages
     from indexer.match import Answer
-    from indexer.oidc import OidcSignIns
-    from indexer.packages import Packages
-    from indexer.sight import Sight
-    from indexer.unnamed import Unnamed
+    from indexer.persons.oidc import OidcSignIns
+    from indexer.persons.sight import Sight
+    from indexer.persons.unnamed import Unnamed
+    from pipeline.acts.isolating import Isolating
     from pipeline.custody.accession import Receipt
     from pipeline.edges.audit import AuditLog
     from pipeline.edges.catalog import Catalog
-    from pipeline.edges.checkpoints import Checkpoints
-    from pipeline.edges.log_check import LogReport
-    from pipeline.edges.uploads import Uploads
+    from pipeline.edges.log.checkpoints import Checkpoints
+    from pipeline.edges.log.log_check import LogReport
+    from pipeline.edges.storage.uploads import Uploads
     from pipeline.edges.vault import Vault
-    from pipeline.isolating import Isolating
     from pipeline.records import Known, Stated
 
 

@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from indexer.document import device_of, officer_of, tells_maker
-from indexer.masking import masked
-from indexer.numbering import Numbering
+from indexer.figures.numbering import Numbering
+from indexer.persons.masking import masked
 from indexer.web.receiving import UPLOAD
 from pipeline.case_numbers import comparable, parse
 from pipeline.custody.refusals import Told, told_of
-from pipeline.edges import arrivals, drops, registers
-from pipeline.edges.arrivals import Came, Narrowed
-from pipeline.edges.drops import Drop
-from pipeline.edges.uploads import Upload
+from pipeline.edges.database import arrivals, drops, registers
+from pipeline.edges.database.arrivals import Came, Narrowed
+from pipeline.edges.database.drops import Drop
+from pipeline.edges.storage.uploads import Upload
 from pipeline.errors import BadInput
 from pipeline.holes import Hole
 from pipeline.records import CaseLink, Words

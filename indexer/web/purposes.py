@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from indexer.assigning import purpose_of
+from indexer.casework.assigning import purpose_of
 from indexer.web.desk import Visit
 from pipeline.records import Known
 

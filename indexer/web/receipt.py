@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from indexer.masking import masked
+from indexer.persons.masking import masked
 from indexer.web.handed import Refused, Row
 from indexer.web.words import size
 

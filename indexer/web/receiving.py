@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.edges.uploads import Take, Upload
+from pipeline.edges.storage.uploads import Take, Upload
 
 if TYPE_CHECKING:
     from indexer.web.desk import Desk

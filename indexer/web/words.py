@@ -21,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup, escape
 
 from indexer.naming import Lang, named
-from pipeline.edges.workload import gist
+from pipeline.edges.work.workload import gist
 from pipeline.records import worded
 
 HERE: Final = Path(__file__).parent

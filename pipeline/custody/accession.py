@@ -36,13 +36,15 @@ from ulid import ULID
 from config.settings import Settings
 from pipeline.custody import recovery, suspicion
 from pipeline.custody.sniff import Sniffed, sniff
-from pipeline.edges import clock, disk, drops, failpoint, intake, knowledge
+from pipeline.edges import failpoint
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
-from pipeline.edges.handles import Identity, NotTaken, OpenFile, OpenFolder, SourceChanged
+from pipeline.edges.database import drops, intake, knowledge
+from pipeline.edges.host import clock, disk
+from pipeline.edges.host.handles import Identity, NotTaken, OpenFile, OpenFolder, SourceChanged
+from pipeline.edges.host.salvage import ReadFault
 from pipeline.edges.jobs import Jobs
-from pipeline.edges.salvage import ReadFault
-from pipeline.edges.staging import Staged
+from pipeline.edges.storage.staging import Staged
 from pipeline.edges.vault import Vault
 from pipeline.errors import CasereelError, TryAgain
 from pipeline.records import Arrival, Original, Stated

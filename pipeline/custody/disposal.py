@@ -24,11 +24,12 @@ from pipeline.clock import Clock
 from pipeline.custody import retention
 from pipeline.custody.retention import Linked, Standing, Subject
 from pipeline.custody.retention_rules import Rules
-from pipeline.edges import disposals, failpoint, filed, isolations
+from pipeline.edges import failpoint
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
-from pipeline.edges.clockwatch import ClockWatch
-from pipeline.edges.rows import plain_of
+from pipeline.edges.database import disposals, filed, isolations
+from pipeline.edges.database.clockwatch import ClockWatch
+from pipeline.edges.database.rows import plain_of
 from pipeline.errors import BadInput, NotAllowed
 from pipeline.records import Disposal, Hold, Person, Retained
 

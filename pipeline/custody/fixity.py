@@ -18,9 +18,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 from ulid import ULID
 
-from pipeline.edges import tables as t
 from pipeline.edges.audit import AuditLog, NewEvent
 from pipeline.edges.catalog import Catalog
+from pipeline.edges.database import tables as t
 from pipeline.edges.jobs import Jobs
 from pipeline.edges.vault import Vault
 from pipeline.errors import BadInput, CustodyBroken

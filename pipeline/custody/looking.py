@@ -7,7 +7,7 @@ import stat
 from pipeline.custody import wholeness
 from pipeline.custody.settle import Look
 from pipeline.edges import failpoint
-from pipeline.edges.handles import Identity, OpenFolder, SourceChanged
+from pipeline.edges.host.handles import Identity, OpenFolder, SourceChanged
 
 TAIL_BYTES = 4096
 

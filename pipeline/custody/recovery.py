@@ -18,10 +18,12 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from pipeline import correcting, restricting
+from pipeline.acts import correcting, restricting
 from pipeline.custody import fixity
 from pipeline.custody.suspicion import caveats_of
-from pipeline.edges import (
+from pipeline.edges.audit import FIRST_PREV, AuditLog, NewEvent
+from pipeline.edges.catalog import Catalog
+from pipeline.edges.database import (
     accounts,
     assignments,
     decisions,
@@ -38,8 +40,6 @@ from pipeline.edges import (
     tables,
     watched,
 )
-from pipeline.edges.audit import FIRST_PREV, AuditLog, NewEvent
-from pipeline.edges.catalog import Catalog
 from pipeline.edges.jobs import Jobs
 from pipeline.edges.vault import Vault
 from pipeline.errors import CustodyBroken

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from pipeline.edges.handles import Identity
+from pipeline.edges.host.handles import Identity
 
 # Names that programs give to files they have not finished; only a rename ends them.
 PARTIAL_SUFFIXES: Final = (

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.edges.fronts import id3_end
+from pipeline.edges.caged.fronts import id3_end
 from pipeline.records import Kind
 
 END_BYTES: Final = 64 << 10  # the head and the tail that callers hand over

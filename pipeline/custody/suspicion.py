@@ -10,7 +10,7 @@ from typing import Final
 
 from pipeline.custody.sniff import Sniffed, suits
 from pipeline.custody.wholeness import is_unfinished
-from pipeline.edges.staging import Staged
+from pipeline.edges.storage.staging import Staged
 from pipeline.records import Arrival, Caveat
 
 FINDER: Final = "intake/1"

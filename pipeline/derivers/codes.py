@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline import codes
-from pipeline.edges.cage import Limits
-from pipeline.edges.codes import read_closely, read_pictures
-from pipeline.edges.graphs import usual_light
-from pipeline.edges.media import SECONDS_MAX, Branch, Decoded, Sink, looks
+from pipeline.edges.caged.codes import read_closely, read_pictures
+from pipeline.edges.caged.graphs import usual_light
+from pipeline.edges.caged.media import SECONDS_MAX, Branch, Decoded, Sink, looks
+from pipeline.edges.confinement.cage import Limits
 from pipeline.errors import Unreadable
 from pipeline.footage import has_pictures, look_at, shown_sides, within
 from pipeline.records import Facts, Known, MadeFile, Property

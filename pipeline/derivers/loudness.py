@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.edges.media import Branch, Decoded, Sink, loudness, samples
+from pipeline.edges.caged.media import Branch, Decoded, Sink, loudness, samples
 from pipeline.footage import has_sound
 from pipeline.records import Caveat, Facts, Known, MadeFile, Property
 from pipeline.stage import Context, Deriver, Listener, Trial

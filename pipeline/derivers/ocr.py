@@ -2,7 +2,7 @@
 
 What was recognised can be searched with its page, its header's fields stand where nothing surer says them, and case
 numbers in it propose links; it says nothing of when anything was recorded, and a sentence says that it may be misread.
-Not covered: what `edges/ocr.py` names, and pages behind the first `PAGES_MAX`.
+Not covered: what `edges/caged/ocr.py` names, and pages behind the first `PAGES_MAX`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.edges.cage import Limits
-from pipeline.edges.ocr import is_there, recognize
+from pipeline.edges.caged.ocr import is_there, recognize
+from pipeline.edges.confinement.cage import Limits
 from pipeline.errors import Unreadable
 from pipeline.footage import kind_of
 from pipeline.records import Caveat, Facts, Known, MadeFile, Property, Words

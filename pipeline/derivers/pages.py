@@ -11,8 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.edges.cage import Limits
-from pipeline.edges.pages import PAGE_NAME, POSTER_NAME, draw_pages
+from pipeline.edges.caged.pages import PAGE_NAME, POSTER_NAME, draw_pages
+from pipeline.edges.confinement.cage import Limits
 from pipeline.errors import Unreadable
 from pipeline.footage import kind_of
 from pipeline.records import Facts, Known, MadeFile

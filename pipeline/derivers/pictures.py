@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.edges.graphs import usual_light
-from pipeline.edges.media import Branch, Decoded, Sink, colours
+from pipeline.edges.caged.graphs import usual_light
+from pipeline.edges.caged.media import Branch, Decoded, Sink, colours
 from pipeline.errors import Unreadable
 from pipeline.footage import has_pictures, length_s, shown_sides, within
 from pipeline.records import Facts, Known, MadeFile

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline import frames
-from pipeline.edges.graphs import HDR, Filter, Filters, by, usual_light
-from pipeline.edges.media import Decoded, Writing, compared
-from pipeline.edges.strip import strip_png
+from pipeline.edges.caged.graphs import HDR, Filter, Filters, by, usual_light
+from pipeline.edges.caged.media import Decoded, Writing, compared
+from pipeline.edges.caged.strip import strip_png
 from pipeline.errors import TryAgain, Unreadable
 from pipeline.footage import is_decodable, kind_of, length_s, shown_sides, sounds_in
 from pipeline.frames import FrameTimes

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.edges.cage import Limits
-from pipeline.edges.graphs import by
-from pipeline.edges.media import Decoded, Writing, contents_of
+from pipeline.edges.caged.graphs import by
+from pipeline.edges.caged.media import Decoded, Writing, contents_of
+from pipeline.edges.confinement.cage import Limits
 from pipeline.errors import Unreadable
 from pipeline.footage import is_decodable, sounds_in
 from pipeline.records import Facts, Known, MadeFile

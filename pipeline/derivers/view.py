@@ -1,6 +1,6 @@
 """The upright view of a photo, and its small poster.
 
-Covered: the formats of `edges/pictures.py`, and JPEG XL where this ffmpeg decodes it. Not covered: raw pictures without
+Covered: the formats of `edges/caged/pictures.py`, and JPEG XL where this ffmpeg decodes it. Not covered: raw pictures without
 a preview, Photoshop pictures without their flattened copy; a sentence says what to do.
 """
 
@@ -12,7 +12,7 @@ from typing import Final
 
 import ffmpeg
 
-from pipeline.edges.pictures import draw_views
+from pipeline.edges.caged.pictures import draw_views
 from pipeline.errors import Unreadable
 from pipeline.footage import kind_of, limits_for_picture
 from pipeline.records import Facts, Known, MadeFile

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.edges.media import Branch, Decoded, Sink, samples
+from pipeline.edges.caged.media import Branch, Decoded, Sink, samples
 from pipeline.footage import has_sound
 from pipeline.records import Facts, Known, MadeFile
 from pipeline.stage import Context, Deriver, Listener, Trial

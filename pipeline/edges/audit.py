@@ -27,7 +27,9 @@ from typing import Any, Final, Protocol
 import sqlalchemy as sa
 from filelock import FileLock
 
-from pipeline.edges import disk, failpoint, tables
+from pipeline.edges import failpoint
+from pipeline.edges.database import tables
+from pipeline.edges.host import disk
 from pipeline.errors import CustodyBroken, TryAgain
 
 FIRST_PREV: Final = "0" * 64

@@ -19,13 +19,13 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from pipeline.edges import history, isolations, restrictions
-from pipeline.edges import tables as t
-from pipeline.edges.decisions import link_of
-from pipeline.edges.engines import REVISION, make_engine, translated
-from pipeline.edges.filed import filed_of
-from pipeline.edges.intake import arrival_of
-from pipeline.edges.rows import in_pieces, record_of
+from pipeline.edges.database import history, isolations, restrictions
+from pipeline.edges.database import tables as t
+from pipeline.edges.database.decisions import link_of
+from pipeline.edges.database.engines import REVISION, make_engine, translated
+from pipeline.edges.database.filed import filed_of
+from pipeline.edges.database.intake import arrival_of
+from pipeline.edges.database.rows import in_pieces, record_of
 from pipeline.errors import BadInput, TryAgain
 from pipeline.records import (
     Around,

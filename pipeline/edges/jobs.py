@@ -18,11 +18,11 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from config.settings import WorkSettings
-from pipeline.edges import isolations
-from pipeline.edges import tables as t
 from pipeline.edges.catalog import Catalog
-from pipeline.edges.living import Living
-from pipeline.edges.queue import Queue
+from pipeline.edges.database import isolations
+from pipeline.edges.database import tables as t
+from pipeline.edges.work.living import Living
+from pipeline.edges.work.queue import Queue
 from pipeline.errors import BadInput, Superseded
 
 # The lower number first; `aside` is what nobody waits for.

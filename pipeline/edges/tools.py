@@ -24,11 +24,11 @@ from typing import Any, Final, Literal
 
 import ffmpeg
 
-from pipeline.edges import seccomp
-from pipeline.edges.cage import CAN_FORK, Cage, Ended, Limits
-from pipeline.edges.confining import Box, holding
-from pipeline.edges.fronts import id3_end
-from pipeline.edges.graphs import one_graph_a_stream
+from pipeline.edges.caged.fronts import id3_end
+from pipeline.edges.caged.graphs import one_graph_a_stream
+from pipeline.edges.confinement import seccomp
+from pipeline.edges.confinement.cage import CAN_FORK, Cage, Ended, Limits
+from pipeline.edges.confinement.confining import Box, holding
 from pipeline.errors import BadInput, TryAgain, Unreadable
 
 # Of one turn of one original so many commands are kept, and of each so much of its standard error.

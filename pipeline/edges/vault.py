@@ -32,9 +32,11 @@ from typing import Any, Final
 from filelock import FileLock
 from ulid import ULID
 
-from pipeline.edges import copies as copies_of
-from pipeline.edges import copying, disk, failpoint, ocfl
-from pipeline.edges.staging import MANY, Staged, Staging
+from pipeline.edges import failpoint
+from pipeline.edges.host import copying, disk
+from pipeline.edges.storage import copies as copies_of
+from pipeline.edges.storage import ocfl
+from pipeline.edges.storage.staging import MANY, Staged, Staging
 from pipeline.errors import BadInput, CustodyBroken
 
 LAYOUT: Final = "0003-hash-and-id-n-tuple-storage-layout"

@@ -1,7 +1,7 @@
 """Archives: what a ZIP holds, its names decoded, sizes and ratios; what of it is encrypted, nested or suspicious.
 
 Nothing is unpacked here. Of 7z, RAR and gzip only that they are not listed is told.
-Source: see `pipeline/edges/archives.py`.
+Source: see `pipeline/edges/caged/archives.py`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from pipeline.edges import archives
-from pipeline.edges.archives import Entry
-from pipeline.edges.reading import CaveatRow, Row, answer
+from pipeline.edges.caged import archives
+from pipeline.edges.caged.archives import Entry
+from pipeline.edges.caged.reading import CaveatRow, Row, answer
 from pipeline.records import Original
 from pipeline.stage import Extractor
 

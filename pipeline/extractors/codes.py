@@ -13,8 +13,8 @@ from typing import Any, Final
 from PIL import Image
 
 from pipeline import codes
-from pipeline.edges.codes import read_photo
-from pipeline.edges.reading import Row, answer
+from pipeline.edges.caged.codes import read_photo
+from pipeline.edges.caged.reading import Row, answer
 from pipeline.records import Original
 from pipeline.stage import Extractor
 

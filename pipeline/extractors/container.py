@@ -21,8 +21,8 @@ from typing import Any, Final
 import av
 
 from pipeline.custody.sniff import FORMATS, sniff
-from pipeline.edges.fronts import id3_end
-from pipeline.edges.reading import (
+from pipeline.edges.caged.fronts import id3_end
+from pipeline.edges.caged.reading import (
     CaveatRow,
     Row,
     answer,

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
 
 from pipeline.custody.sniff import sniff
-from pipeline.edges.reading import Box, Row, answer, boxes_at, boxes_in, ends_of
+from pipeline.edges.caged.reading import Box, Row, answer, boxes_at, boxes_in, ends_of
 from pipeline.errors import Unreadable
 from pipeline.records import Original
 from pipeline.stage import Extractor

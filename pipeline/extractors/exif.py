@@ -23,7 +23,17 @@ from typing import Any, BinaryIO, Final
 import exifread
 
 from pipeline.custody.sniff import sniff
-from pipeline.edges.reading import END_BYTES, Row, answer, boxes_at, chunks_in, ends_of, fact, segments_in, start_of
+from pipeline.edges.caged.reading import (
+    END_BYTES,
+    Row,
+    answer,
+    boxes_at,
+    chunks_in,
+    ends_of,
+    fact,
+    segments_in,
+    start_of,
+)
 from pipeline.errors import Unreadable
 from pipeline.records import Original
 from pipeline.stage import Extractor

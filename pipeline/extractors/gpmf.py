@@ -14,7 +14,7 @@ from typing import Any, Final
 import av
 
 from pipeline.custody.sniff import sniff
-from pipeline.edges.reading import Row, answer, ends_of
+from pipeline.edges.caged.reading import Row, answer, ends_of
 from pipeline.edges.tools import DEMUXERS
 from pipeline.errors import Unreadable
 from pipeline.records import Original

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from pipeline.custody.sniff import sniff
-from pipeline.edges.reading import answer, boxes_at, boxes_in, ends_of, fact, segments_in
+from pipeline.edges.caged.reading import answer, boxes_at, boxes_in, ends_of, fact, segments_in
 from pipeline.errors import Unreadable
 from pipeline.records import Original
 from pipeline.stage import Extractor

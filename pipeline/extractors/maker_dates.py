@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.custody.sniff import sniff
-from pipeline.edges.reading import Row, answer, ends_of, segments_in
+from pipeline.edges.caged.reading import Row, answer, ends_of, segments_in
 from pipeline.errors import Unreadable
 from pipeline.records import Original
 from pipeline.stage import Extractor

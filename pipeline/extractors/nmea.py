@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from pipeline.custody.sniff import text_of
-from pipeline.edges.reading import Row, answer, start_of
+from pipeline.edges.caged.reading import Row, answer, start_of
 from pipeline.errors import Unreadable
 from pipeline.records import Original
 from pipeline.stage import Extractor

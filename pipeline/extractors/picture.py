@@ -19,9 +19,9 @@ import pi_heif
 from PIL import Image
 
 from pipeline.custody.sniff import sniff
-from pipeline.edges import stills
-from pipeline.edges.reading import JPEG_SCAN, Row, answer, boxes_in, chunks_in, ends_of, fact, segments_in
-from pipeline.edges.stills import FAULTS
+from pipeline.edges.caged import stills
+from pipeline.edges.caged.reading import JPEG_SCAN, Row, answer, boxes_in, chunks_in, ends_of, fact, segments_in
+from pipeline.edges.caged.stills import FAULTS
 from pipeline.errors import Unreadable
 from pipeline.records import Original
 from pipeline.stage import Extractor

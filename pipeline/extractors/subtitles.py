@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from pipeline.custody.sniff import text_of
-from pipeline.edges.reading import answer, start_of
+from pipeline.edges.caged.reading import answer, start_of
 from pipeline.errors import Unreadable
 from pipeline.records import Original
 from pipeline.stage import Extractor

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from pipeline.custody.sniff import sniff
-from pipeline.edges.reading import Row, answer, chunks_in, ends_of
+from pipeline.edges.caged.reading import Row, answer, chunks_in, ends_of
 from pipeline.errors import Unreadable
 from pipeline.records import Original
 from pipeline.stage import Extractor

@@ -1,7 +1,7 @@
 """Written records: their text, and what their header says (`record.from`, `record.to`, `record.place`, ...).
 
 `document.text` is the text by pages, `record.where` says on which page and line each field stands. Not covered: what
-`pipeline/writings.py` and `pipeline/edges/writings.py` name; pages that are pictures, which `derivers/ocr.py` reads and
+`pipeline/writings.py` and `pipeline/edges/caged/writings.py` name; pages that are pictures, which `derivers/ocr.py` reads and
 `document.blank` counts up.
 Source: see there.
 """
@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from pipeline.edges.reading import CaveatRow, Row, answer
-from pipeline.edges.writings import writing_of
+from pipeline.edges.caged.reading import CaveatRow, Row, answer
+from pipeline.edges.caged.writings import writing_of
 from pipeline.records import Original
 from pipeline.stage import Extractor
 from pipeline.writings import Header, Writing, header_of, rows_of

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree
 
-from pipeline.edges.reading import Row, answer
+from pipeline.edges.caged.reading import Row, answer
 from pipeline.errors import Unreadable
 from pipeline.records import Original
 from pipeline.stage import Extractor

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.edges.pictures import grey_square
+from pipeline.edges.caged.pictures import grey_square
 from pipeline.footage import kind_of, limits_for_picture
 from pipeline.marks import pictures
 from pipeline.records import Fingerprint, Known

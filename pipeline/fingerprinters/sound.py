@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.edges.media import Branch, Decoded, Sink, samples
+from pipeline.edges.caged.media import Branch, Decoded, Sink, samples
 from pipeline.footage import has_sound
 from pipeline.marks import sounds
 from pipeline.records import Facts, Fingerprint, Known

@@ -8,8 +8,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.edges.graphs import Filters, usual_light
-from pipeline.edges.media import Branch, Decoded, Sink, greys
+from pipeline.edges.caged.graphs import Filters, usual_light
+from pipeline.edges.caged.media import Branch, Decoded, Sink, greys
 from pipeline.footage import analysis_fps, has_pictures
 from pipeline.marks import pictures
 from pipeline.records import Facts, Fingerprint, Known

@@ -16,10 +16,10 @@ import sqlalchemy as sa
 
 from pipeline.case_numbers import comparable
 from pipeline.codes import codes_of
-from pipeline.edges import filed, registers
 from pipeline.edges.audit import AuditLog, NewEvent
-from pipeline.edges.cards import Cards
 from pipeline.edges.catalog import Catalog
+from pipeline.edges.database import filed, registers
+from pipeline.edges.log.cards import Cards
 from pipeline.errors import BadInput
 from pipeline.records import Activity, Around, Case, ClockOffset, Known, LedgerEntry, Party, Registered
 from pipeline.registers.bureau import MARGIN, Bureau, by_name

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.custody.sniff import FORMATS, suffix_of, suits
-from pipeline.edges.cage import Limits
-from pipeline.edges.reading import read_together
+from pipeline.edges.caged.reading import read_together
+from pipeline.edges.confinement.cage import Limits
 from pipeline.errors import Unreadable
 from pipeline.kinds import kinds_in
 from pipeline.records import Caveat, Facts, Known, Original, Property

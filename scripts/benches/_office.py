@@ -19,13 +19,14 @@ import _archive
 import sqlalchemy as sa
 from ulid import ULID
 
-from indexer.review import review_of, rules_in
+from indexer.casework.review import review_of, rules_in
+from pipeline.acts.signing import SIGNED
 from pipeline.case_numbers import comparable
-from pipeline.edges import audit, registers
-from pipeline.edges import tables as t
+from pipeline.edges import audit
 from pipeline.edges.audit import NewEvent
+from pipeline.edges.database import registers
+from pipeline.edges.database import tables as t
 from pipeline.records import Activity, Case, Custodian, Device, Party
-from pipeline.signing import SIGNED
 from pipeline.stages import ORDER
 from workers.bootstrap import Home, build_follower
 
@@ -311,8 +312,8 @@ def _lay_signatures(home: Home) -> None:
 
 def _lay_restrictions(home: Home, office: Office) -> None:
     """Three cases and twenty originals are a trade secret of others."""
+    from pipeline.acts.restricting import Restricting
     from pipeline.records import Person
-    from pipeline.restricting import Restricting
 
     restricting, by = Restricting(home.catalog, home.audit), Person(name="张三", role="reviewer")
     for place in range(20):

@@ -18,7 +18,7 @@ from typing import Any
 from _ceiling import best_shares
 
 from config.settings import load
-from indexer.case_file import case_file
+from indexer.casework.case_file import case_file
 from indexer.coverage import Gap, coverage_of, ends_of, steps_of
 from pipeline.advance import renew
 from pipeline.case_numbers import comparable

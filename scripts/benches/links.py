@@ -19,12 +19,12 @@ from random import Random
 from typing import Any
 
 from config.settings import load
-from indexer.case_file import case_file
-from indexer.checklist import FACTS, checklist_of, list_rules_of
-from indexer.contradictions import contradictions_of
+from indexer.casework.case_file import case_file
+from indexer.casework.checklist import FACTS, checklist_of, list_rules_of
+from indexer.casework.contradictions import contradictions_of
 from indexer.coverage import coverage_of, steps_of
-from pipeline.edges import intake, knowledge, segments
 from pipeline.edges.audit import NewEvent
+from pipeline.edges.database import intake, knowledge, segments
 from pipeline.recordings import recordings_of
 from pipeline.records import Arrival, DecidedTime, Facts, Original, Property
 from pipeline.registers.columns import Register, columns_of

@@ -30,7 +30,7 @@ from PIL import Image, ImageOps
 from indexer.match import ASKED_FPS, ASKED_LIMITS
 from indexer.matching import pictures, sounds
 from indexer.matching.shelf import Library
-from pipeline.edges.media import all_of, greys
+from pipeline.edges.caged.media import all_of, greys
 from pipeline.edges.tools import Tools
 from pipeline.fingerprinters.video import FPS
 from pipeline.marks import pictures as picture_marks

@@ -30,7 +30,7 @@ from ulid import ULID
 
 from config.settings import load
 from indexer.web.app import modules
-from pipeline.edges import tables as t
+from pipeline.edges.database import tables as t
 from tests.indexer.web.asking import OWN, nobody
 from workers.bootstrap import Home, build_accounts, build_home, make_home
 

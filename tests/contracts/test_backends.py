@@ -24,10 +24,10 @@ import sqlalchemy as sa
 from filelock import FileLock
 
 import indexer.backends
-from indexer import analysis, phrases
 from indexer.contract import Asked, Backend, IndexDamaged, Match, Place, SearchIndex, backend_named
 from indexer.document import Document
 from indexer.tree import DOCUMENT_FLAG, All, During, Either, Exact, Node, Not, Words
+from indexer.words import analysis, phrases
 from pipeline.errors import BadInput, TryAgain
 from pipeline.kinds import kinds_in
 from tests.children import child

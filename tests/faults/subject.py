@@ -20,8 +20,8 @@ import sqlalchemy as sa
 
 from config.settings import load
 from pipeline.custody.accession import Candidate
-from pipeline.edges import disk
-from pipeline.edges.engines import make_engine
+from pipeline.edges.database.engines import make_engine
+from pipeline.edges.host import disk
 from tests.conftest import QUICK
 from workers.bootstrap import Home, build_accession, build_home, build_jobs, make_home
 

@@ -10,7 +10,7 @@ from zlib import crc32
 from pipeline.clock import Reading
 from pipeline.custody.accession import Candidate
 from pipeline.custody.disposal import Retention
-from pipeline.edges import knowledge
+from pipeline.edges.database import knowledge
 from pipeline.records import Person, Stated
 from tests.samples import making
 from workers.bootstrap import Home, build_accession, build_jobs, build_retention

@@ -42,7 +42,7 @@ def main(order: dict[str, Any]) -> None:
     code = [str(ROOT), *(path for path in sys.path if path.endswith("-packages"))]
     python, places, libraries = Path(sys.executable), code, {}
     sys.path.insert(0, str(ROOT))
-    from pipeline.edges import seccomp  # while it can be reached
+    from pipeline.edges.confinement import seccomp  # while it can be reached
 
     processor = seccomp.machine()
     try:
@@ -86,7 +86,7 @@ def _reachable(path: Path, elsewhere: Path) -> Path:
 
 def _without_namespaces(processor: str) -> bytes:
     """A filter such as containers have: no new namespace by any call, everything else as before."""
-    from pipeline.edges import seccomp
+    from pipeline.edges.confinement import seccomp
 
     unshare, clone, clone3 = {"x86_64": (272, 56, 435), "aarch64": (97, 220, 435)}[processor]
     load, equal, any_bit, answer = 0x20, 0x15, 0x45, 0x06

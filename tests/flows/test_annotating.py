@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.annotating import Annotating
-from pipeline.edges.dump import dump
+from pipeline.acts.annotating import Annotating
+from pipeline.edges.database.dump import dump
 from tests.flows.keeping import take
 from workers.bootstrap import Home, build_home
 from workers.rebuild import rebuild_catalog

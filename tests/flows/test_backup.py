@@ -22,8 +22,8 @@ from config.settings import BackupSettings, Settings
 from pipeline.codes import read, slate_text
 from pipeline.custody.accession import Candidate
 from pipeline.custody.inspection import inspect
-from pipeline.edges.cards import Cards
-from pipeline.edges.dump import dump
+from pipeline.edges.database.dump import dump
+from pipeline.edges.log.cards import Cards
 from pipeline.errors import BadInput, CustodyBroken, TryAgain
 from tests.flows.running import ROOT
 from tests.pipeline.custody.test_fixity import check_all, digest, disposed, flip, object_of, take

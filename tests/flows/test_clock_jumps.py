@@ -18,8 +18,8 @@ import pytest
 import sqlalchemy as sa
 
 from config.settings import Settings
-from pipeline.edges import tables
-from pipeline.edges.clock import boot
+from pipeline.edges.database import tables
+from pipeline.edges.host.clock import boot
 from tests.flows.keeping import OPERATOR, REVIEWER, YEAR, SetClock, kept, take
 from tests.flows.running import Roles, wait_until
 from tests.homes import make_home

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from pipeline.edges import tables
+from pipeline.edges.database import tables
 from pipeline.records import Known
 from tests.browsing import Screen, screen
 from tests.corpus_home import Taken

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.correcting import Correcting
-from pipeline.edges.dump import dump
+from pipeline.acts.correcting import Correcting
+from pipeline.edges.database.dump import dump
 from pipeline.errors import BadInput
 from pipeline.records import DecidedTime, TimeCorrection
 from tests.flows.test_registers import EVERYTHING, links, recorded, take_in

@@ -17,8 +17,8 @@ from pipeline.custody.accession import Candidate, Receipt
 from pipeline.custody.disposal import Retention, text_of
 from pipeline.custody.refusals import told_of
 from pipeline.custody.retention_rules import read
-from pipeline.edges import knowledge, tables
-from pipeline.edges.dump import dump
+from pipeline.edges.database import knowledge, tables
+from pipeline.edges.database.dump import dump
 from pipeline.errors import BadInput, NotAllowed, TryAgain
 from pipeline.records import Facts, Fingerprint, Property
 from tests.conftest import QUICK

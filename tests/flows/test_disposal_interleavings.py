@@ -30,7 +30,8 @@ from sqlalchemy import create_engine, text
 from config.settings import Settings, load
 from pipeline.custody.accession import Candidate, Receipt
 from pipeline.custody.inspection import inspect
-from pipeline.edges import disk, failpoint
+from pipeline.edges import failpoint
+from pipeline.edges.host import disk
 from pipeline.edges.vault import Vault
 from pipeline.errors import BadInput, NotAllowed, TryAgain
 from pipeline.records import Person

@@ -15,7 +15,7 @@ import pytest
 
 from config.settings import load
 from pipeline.custody.disposal import Retention
-from pipeline.edges.dump import dump
+from pipeline.edges.database.dump import dump
 from pipeline.errors import BadInput
 from tests.conftest import QUICK
 from tests.flows import steps

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from config.settings import Settings
-from pipeline.edges import drops as rows
-from pipeline.edges.dump import dump
+from pipeline.edges.database import drops as rows
+from pipeline.edges.database.dump import dump
 from tests.homes import make_home
 from tests.indexer import packages
 from tests.samples import making

@@ -20,9 +20,11 @@ import sqlalchemy as sa
 from indexer.export import PAYLOAD_ROOM, Asked, Exporter
 from indexer.exporting import printed
 from indexer.exporting.package import verify
-from pipeline.edges import disk, exports, failpoint, tables
-from pipeline.edges.bag import MANIFEST
-from pipeline.edges.living import EXPORT
+from pipeline.edges import failpoint
+from pipeline.edges.database import exports, tables
+from pipeline.edges.host import disk
+from pipeline.edges.storage.bag import MANIFEST
+from pipeline.edges.work.living import EXPORT
 from pipeline.errors import NotAllowed, Superseded, TryAgain
 from tests.conftest import QUICK
 from tests.flows.running import ROOT
@@ -325,7 +327,7 @@ def test_a_zip_beside_the_package_takes_its_room_twice(
 def test_a_disk_that_reads_back_otherwise_is_found(
     sqlite_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipeline.edges import bag
+    from pipeline.edges.storage import bag
     from pipeline.errors import CustodyBroken
 
     with_photos(sqlite_home, tmp_path / "card")

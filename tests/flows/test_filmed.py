@@ -15,9 +15,9 @@ from PIL import Image
 
 from pipeline.advance import renew
 from pipeline.codes import clock_text
-from pipeline.edges import knowledge, registers
 from pipeline.edges.audit import NewEvent
-from pipeline.edges.cards import Cards
+from pipeline.edges.database import knowledge, registers
+from pipeline.edges.log.cards import Cards
 from pipeline.records import Facts, Property
 from pipeline.stages import timestamps
 from tests.flows.keeping import take

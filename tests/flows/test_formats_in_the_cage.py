@@ -12,7 +12,7 @@ import imageio_ffmpeg
 import pytest
 
 from pipeline.custody.sniff import END_BYTES, sniff
-from pipeline.edges.cage import Limits
+from pipeline.edges.confinement.cage import Limits
 from pipeline.edges.tools import Tools
 from pipeline.extractors import container
 

@@ -11,8 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline.advance import renew
-from pipeline.edges import history, knowledge
 from pipeline.edges.audit import NewEvent
+from pipeline.edges.database import history, knowledge
 from pipeline.edges.jobs import Jobs
 from pipeline.records import Around, DecidedTime, Facts, Property
 from pipeline.stage import Context

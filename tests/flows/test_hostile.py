@@ -24,7 +24,7 @@ import pytest
 
 from pipeline.custody.sniff import END_BYTES, sniff
 from pipeline.edges import tools as tools_module
-from pipeline.edges.cage import Limits
+from pipeline.edges.confinement.cage import Limits
 from pipeline.edges.tools import DEMUXERS, Tools
 from pipeline.errors import TryAgain, Unreadable
 from pipeline.extractors import exif
@@ -240,7 +240,7 @@ def read_changed(folder: str, seed: int, count: int) -> dict[str, Any]:
     """Called in the cage: changed photos, each read; {"answers", "slowest_s": of processor time}."""
     import random
 
-    from pipeline.edges.reading import read_together
+    from pipeline.edges.caged.reading import read_together
 
     whole = hostile.photo_with_maker_note_bomb()
     chance, slowest, answers = random.Random(seed), 0.0, 0

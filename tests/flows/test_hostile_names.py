@@ -17,7 +17,7 @@ import pytest
 
 from config.settings import Settings
 from pipeline.custody.accession import Candidate, Receipt
-from pipeline.edges.handles import NotTaken, OpenFolder, SourceChanged
+from pipeline.edges.host.handles import NotTaken, OpenFolder, SourceChanged
 from pipeline.records import Stated
 from tests.homes import make_home
 from workers.bootstrap import Home, build_accession, build_home, build_jobs

@@ -17,7 +17,8 @@ import pytest
 from config.settings import Settings
 from pipeline.custody.accession import Accession, Candidate
 from pipeline.custody.refusals import told_of
-from pipeline.edges import disk, drops, salvage
+from pipeline.edges.database import drops
+from pipeline.edges.host import disk, salvage
 from pipeline.errors import TryAgain
 from pipeline.records import Stated
 from tests.flows.running import leftovers
@@ -133,7 +134,7 @@ def test_a_disk_that_takes_no_more_pauses_intake_and_rejects_nothing(
         def refuse(*_: Any) -> None:
             raise OSError(code, os.strerror(code))
 
-        patched.setattr("pipeline.edges.copying.disk.write_all", refuse)
+        patched.setattr("pipeline.edges.host.copying.disk.write_all", refuse)
         with pytest.raises(TryAgain, match="does not take"):
             taking.take([candidate(path) for path in paths])
     assert leftovers(sqlite_home) == []
@@ -171,7 +172,7 @@ def test_no_more_open_files_pauses_intake(
         def refuse(*_: Any) -> int:
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-        patched.setattr("pipeline.edges.handles._open_reading", refuse)
+        patched.setattr("pipeline.edges.host.handles._open_reading", refuse)
         with pytest.raises(TryAgain, match="open files"):
             taking.take([candidate(path)])
     assert taking.take([candidate(path)])[0].status == "accepted"

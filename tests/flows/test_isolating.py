@@ -11,13 +11,13 @@ import pytest
 
 from indexer.access import ACTIONS, Reviewer, Role
 from indexer.search import Filters, search
-from pipeline.edges import isolations, knowledge
+from pipeline.acts.restricting import Restricting
 from pipeline.edges.audit import NewEvent
-from pipeline.edges.dump import dump
-from pipeline.edges.isolations import Isolation
+from pipeline.edges.database import isolations, knowledge
+from pipeline.edges.database.dump import dump
+from pipeline.edges.database.isolations import Isolation
 from pipeline.errors import BadInput, NotAllowed, Superseded
 from pipeline.records import Person
-from pipeline.restricting import Restricting
 from tests.flows.keeping import AUDITOR, CASE, REVIEWER, SetClock, kept, link, over, take
 from workers.backup import back_up
 from workers.bootstrap import Home, build_follower, build_home, build_jobs

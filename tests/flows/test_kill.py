@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from config.settings import Settings
-from pipeline.edges import tables
+from pipeline.edges.database import tables
 from pipeline.stages import ORDER
 from tests.flows.nursery import Nursery
 from tests.flows.running import Roles, at_rest, digests_below, leftovers, wait_until

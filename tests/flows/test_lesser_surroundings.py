@@ -19,7 +19,7 @@ from tests.flows import lesser
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the cage is whole on Linux only")
 # The trial that a worker makes before it begins, and the level it was made on.
 PROVE = """
-from pipeline.edges import trial
+from pipeline.edges.confinement import trial
 from pipeline.edges.tools import Tools
 import dataclasses, json, os
 tools = Tools()

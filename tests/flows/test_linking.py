@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.edges import knowledge
+from pipeline.acts.linking import Linking
 from pipeline.edges.audit import NewEvent
-from pipeline.edges.dump import dump
+from pipeline.edges.database import knowledge
+from pipeline.edges.database.dump import dump
 from pipeline.errors import BadInput
-from pipeline.linking import Linking
 from pipeline.records import CaseLink, Facts
 from tests.flows.keeping import CASE, link, take
 from tests.flows.test_registers import CASES, take_in

@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 
 from pipeline import footage
-from pipeline.edges import cage, tools
+from pipeline.edges import tools
+from pipeline.edges.confinement import cage
 from pipeline.records import Facts, Known
 from pipeline.stages import derive
 from tests.flows.running import family

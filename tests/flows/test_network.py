@@ -57,7 +57,7 @@ def test_the_watcher_of_the_network_sees_an_attempt(tmp_path: Path) -> None:
 
 
 def test_caged_work_has_no_network_where_the_system_can_take_it_away() -> None:
-    from pipeline.edges.confining import is_without_network
+    from pipeline.edges.confinement.confining import is_without_network
     from pipeline.edges.tools import Tools
 
     if sys.platform != "linux":

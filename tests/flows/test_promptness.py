@@ -13,8 +13,8 @@ import pytest
 from config.settings import Settings
 from indexer.access import Reviewer
 from indexer.search import Filters
+from pipeline.acts.linking import Linking
 from pipeline.edges.jobs import JobRow, Jobs
-from pipeline.linking import Linking
 from tests.flows.keeping import take
 from tests.flows.running import Roles, at_rest, wait_until
 from tests.homes import make_home

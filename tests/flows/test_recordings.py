@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pipeline.advance import renew
-from pipeline.edges import knowledge
 from pipeline.edges.audit import NewEvent
+from pipeline.edges.database import knowledge
 from pipeline.records import Facts, Property
 from pipeline.stages.link import STAGE
 from pipeline.writings import header_of

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from config.settings import Settings
 from pipeline.custody.accession import Candidate
 from pipeline.custody.fixity import Fixity
-from pipeline.edges import tables as t
-from pipeline.edges.dump import dump
+from pipeline.edges.database import tables as t
+from pipeline.edges.database.dump import dump
 from pipeline.records import Stated
 from pipeline.stages import ORDER, link, stages
 from tests.flows.running import at_rest, wait_until

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pipeline.advance import renew
-from pipeline.edges import knowledge, registers
 from pipeline.edges.audit import NewEvent
-from pipeline.edges.dump import dump
+from pipeline.edges.database import knowledge, registers
+from pipeline.edges.database.dump import dump
 from pipeline.records import ClockOffset, Facts, Fingerprint, Known, Property, Relative
 from pipeline.registers.columns import Register, columns_of
 from pipeline.registers.keeping import Plan, Registers

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from indexer.access import Reviewer
+from indexer.persons.sight import Sight
 from indexer.search import Filters, search
-from indexer.sight import Sight
-from pipeline.edges import knowledge
+from pipeline.acts.restricting import Restricting
 from pipeline.edges.audit import NewEvent
-from pipeline.edges.dump import dump
+from pipeline.edges.database import knowledge
+from pipeline.edges.database.dump import dump
 from pipeline.errors import BadInput
 from pipeline.records import Person, Restriction
-from pipeline.restricting import Restricting
 from tests.flows.keeping import CASE, link, take
 from tests.flows.test_registers import CASES, take_in
 from workers.bootstrap import Home, build_follower

@@ -12,7 +12,7 @@ import pytest
 
 from indexer.access import Reviewer
 from indexer.search import Filters
-from pipeline.edges.dump import dump
+from pipeline.edges.database.dump import dump
 from pipeline.errors import BadInput
 from tests.flows.keeping import take
 from workers.bootstrap import Home, build_follower, build_home, build_saved

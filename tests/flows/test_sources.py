@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from config.settings import Settings
-from pipeline.edges.handles import OpenFolder
+from pipeline.edges.host.handles import OpenFolder
 from tests.flows.running import Roles, wait_until
 from tests.homes import make_home
 from workers.bootstrap import Home, build_accession, build_home, build_jobs

@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, text
 
 from pipeline.custody.inspection import inspect
 from pipeline.custody.recovery import recover
-from pipeline.edges import disk
+from pipeline.edges.host import disk
 from pipeline.stages import ORDER
 from tests.flows import steps
 from tests.flows.dying import Mortals, settings_of

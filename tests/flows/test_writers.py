@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import Settings
-from pipeline.edges import disk
+from pipeline.edges.host import disk
 from tests.flows.running import wait_until
 from tests.homes import make_home
 from workers.bootstrap import Home, build_accession, build_home, build_jobs

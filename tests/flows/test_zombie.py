@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
 from config.settings import Settings
-from pipeline.edges import tables
+from pipeline.edges.database import tables
 from pipeline.stages import ORDER
 from tests.flows.nursery import Nursery, Role
 from tests.flows.running import Roles, at_rest, family, wait_until

@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from indexer.access import Reviewer
 from indexer.export import Asked, Made
 from pipeline.custody.accession import Candidate
-from pipeline.edges import countersigning, knowledge, tables, tokens
 from pipeline.edges.audit import NewEvent
-from pipeline.edges.countersigning import Countersignature
-from pipeline.edges.witness import Witness
+from pipeline.edges.database import knowledge, tables
+from pipeline.edges.log import countersigning, tokens
+from pipeline.edges.log.countersigning import Countersignature
+from pipeline.edges.log.witness import Witness
 from pipeline.records import CaseLink, Facts, Stated
 from tests.samples import making
 from workers.bootstrap import Home, build_accession, build_exporter, build_jobs

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from indexer.access import Reviewer
-from indexer.finding import Finder
+from indexer.asking.finding import Finder
 from indexer.follower import Follower
 from indexer.search import Filters, Page
 from pipeline.errors import BadInput, NotAllowed

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from indexer.coverage import Shown, coverage_of, steps_of
+from pipeline.acts.excusing import Excuse
 from pipeline.errors import BadInput
-from pipeline.excusing import Excuse
 from pipeline.records import Activity
 
 RULES = steps_of(Path("/nonexistent"))

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from indexer import analysis
 from indexer.document import cases_of, device_of, document_of, duration_of, officer_of
 from indexer.tree import EXACT_FIELDS, WORD_FIELDS
+from indexer.words import analysis
 from pipeline.records import Caveat, Known, Stated
 from tests.indexer.archive import decided, known, link
 

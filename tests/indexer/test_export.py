@@ -22,7 +22,7 @@ from indexer.access import Reviewer
 from indexer.export import Asked, Exporter
 from indexer.exporting import printed
 from indexer.exporting.package import verify
-from pipeline.edges import exports, tables
+from pipeline.edges.database import exports, tables
 from pipeline.errors import BadInput, CustodyBroken, NotAllowed
 from pipeline.records import Caveat, DecidedTime, TimeClaim
 from tests.homes import make_home

@@ -17,11 +17,11 @@ from filelock import FileLock
 
 import indexer.backends
 import indexer.follower
-from indexer import analysis
 from indexer.contract import Asked
 from indexer.document import Document
 from indexer.follower import BATCH, Follower, IndexMissing
 from indexer.tree import All, Words
+from indexer.words import analysis
 from pipeline.errors import BadInput
 from pipeline.kinds import kinds_in
 from pipeline.records import Known

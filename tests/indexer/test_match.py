@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from indexer.match import Match, Query, ask, merged
 from indexer.matching import shelf
 from indexer.matching import sounds as kept_sounds
-from pipeline.edges.media import all_of
+from pipeline.edges.caged.media import all_of
 from pipeline.errors import BadInput
 from pipeline.marks import pictures as picture_marks
 from pipeline.marks import sounds
@@ -148,7 +148,7 @@ def test_other_sound_laid_under_the_pictures_gives_two_rows(archive, folder, tmp
 def _joined(pictures, sound, target):
     import ffmpeg
 
-    from pipeline.edges.cage import Limits
+    from pipeline.edges.confinement.cage import Limits
 
     streams = [ffmpeg.input(f"file:{pictures}").video, ffmpeg.input(f"file:{sound}").audio]
     tools().run(ffmpeg.output(*streams, f"file:{target}", **{"c:v": "copy"}), limits=Limits(wall_s=60, cpu_s=60))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from indexer.naming import NAMES
 from indexer.web.pages.log import GROUPS
-from pipeline.edges.clockwatch import EVENTS as CLOCK_EVENTS
+from pipeline.edges.database.clockwatch import EVENTS as CLOCK_EVENTS
 from pipeline.stages import ORDER
 
 ROOT = Path(__file__).resolve().parents[2]

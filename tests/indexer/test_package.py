@@ -23,8 +23,8 @@ from config.settings import load
 from indexer.export import Made
 from indexer.exporting import printed
 from indexer.exporting.package import verify
-from pipeline.edges import keys, sm2, tokens
-from pipeline.edges.witness import Witness
+from pipeline.edges.log import keys, sm2, tokens
+from pipeline.edges.log.witness import Witness
 from pipeline.errors import CustodyBroken
 from tests.conftest import QUICK
 from tests.indexer.packages import make, stamped, with_photo, with_photos, witnessed

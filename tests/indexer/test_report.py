@@ -14,7 +14,7 @@ from indexer.exporting.listing import Held, Way, as_csv
 from indexer.exporting.names import name_in_bag
 from indexer.exporting.report import Report, Told, as_html, report_of
 from indexer.exporting.selection import Missing, Part
-from pipeline.edges.bag import is_safe
+from pipeline.edges.storage.bag import is_safe
 from pipeline.records import Known, Original
 
 AT = datetime(2021, 8, 3, 2, 10, 10, tzinfo=UTC)

@@ -17,11 +17,11 @@ import pytest
 
 import indexer.backends
 from indexer.access import Reviewer, Role, audience_of, sees
+from indexer.asking.suggesting import suggest
 from indexer.follower import Follower
+from indexer.persons.unnamed import SAID
 from indexer.search import Filters, Page, search
-from indexer.suggesting import suggest
 from indexer.tree import FACET_FIELDS
-from indexer.unnamed import SAID
 from pipeline.kinds import kinds_in
 from pipeline.records import Caveat, DecidedTime, Known, Restriction
 from tests.indexer.archive import TAKEN_AT, Archive, decided, known, link

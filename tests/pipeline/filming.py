@@ -11,8 +11,8 @@ from typing import Any, cast
 import ffmpeg
 
 from config.settings import load
-from pipeline.edges.cage import Limits
-from pipeline.edges.media import contents_of
+from pipeline.edges.caged.media import contents_of
+from pipeline.edges.confinement.cage import Limits
 from pipeline.edges.tools import Tools
 from pipeline.errors import Unreadable
 from pipeline.listening import Part, listen

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.edges.media import Decoded, Writing, samples
+from pipeline.edges.caged.media import Decoded, Writing, samples
 from pipeline.errors import Superseded, Unreadable
 from pipeline.listening import Part, listen
 from pipeline.records import Facts, Property

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from pipeline.edges import tables
+from pipeline.edges.database import tables
 from pipeline.states import (
     ARRIVAL_STATUSES,
     EXPORT_STATES,

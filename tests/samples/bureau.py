@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from random import Random
 from typing import Any, Final
 
-from pipeline.edges import intake, knowledge
 from pipeline.edges.audit import NewEvent
+from pipeline.edges.database import intake, knowledge
 from pipeline.records import Arrival, ClockOffset, DeviceArt, Facts, Original, Property, Stated
 from pipeline.registers.columns import Register
 from pipeline.stages import ORDER

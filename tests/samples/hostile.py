@@ -19,7 +19,7 @@ from pathlib import Path
 import piexif
 from PIL import Image
 
-from pipeline.edges.trial import index_bomb
+from pipeline.edges.confinement.trial import index_bomb
 
 WORD = b"CANARY-7c1f-EVIDENCE-OF-ANOTHER-CASE"
 SUFFIXES = ("mp4", "avi", "mkv", "ts", "wav", "mp3", "flv", "mov", "jpg", "aac", "ogg")

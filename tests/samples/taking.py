@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pipeline.edges.handles import OpenFolder
-from pipeline.edges.staging import Staged
+from pipeline.edges.host.handles import OpenFolder
+from pipeline.edges.storage.staging import Staged
 from pipeline.edges.vault import Vault
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def looks_at(built: Home, number: str, page: str) -> None:
     """The look at a case is an event before anything of it is shown. Raises NotAllowed, BadInput as for no case."""
     from indexer.access import require
-    from indexer.assigning import purpose_of
+    from indexer.casework.assigning import purpose_of
     from pipeline.case_numbers import comparable
 
     require(built.reviewer, "view")

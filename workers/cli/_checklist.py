@@ -9,14 +9,14 @@ from workers.cli._cases import looks_at
 from workers.cli._persons import allowed
 
 if TYPE_CHECKING:
-    from indexer.review import Review
+    from indexer.casework.review import Review
     from workers.bootstrap import Home
 
 
 def tell(number: str, sign: bool, by: str | None, reason: str, opinion: str) -> int:
     """Prints the list, and signs it where asked; the exit code. Raises BadInput, NotAllowed."""
-    from indexer import case_json
-    from indexer.review import review_of, rules_in
+    from indexer.casework import case_json
+    from indexer.casework.review import review_of, rules_in
     from workers.bootstrap import home
 
     app = app_of()
@@ -40,9 +40,9 @@ def tell(number: str, sign: bool, by: str | None, reason: str, opinion: str) -> 
 
 
 def _sign(built: Home, review: Review, by: str | None, reason: str, opinion: str) -> None:
-    from indexer.review import sign
+    from indexer.casework.review import sign
+    from pipeline.acts.signing import Signatures
     from pipeline.errors import BadInput
-    from pipeline.signing import Signatures
     from workers.bootstrap import build_accounts
 
     if not by:
@@ -56,7 +56,7 @@ def _sign(built: Home, review: Review, by: str | None, reason: str, opinion: str
 
 
 def _page(app: App, data: dict[str, Any]) -> str:
-    from indexer.review import UNSEEN
+    from indexer.casework.review import UNSEEN
 
     lines = [f"{data['case']}  {app.in_words(data['type_zh'], data['type'])}"]
     for one in data["items"]:

@@ -76,7 +76,7 @@ def by_other(built: Home, code: str, own: str, other: str, actor: str) -> ClockO
 
 def _around(built: Home, known: Known, code: str) -> Around:
     """What the registers say of it, as made by this device."""
-    from pipeline.edges.cards import Cards
+    from pipeline.edges.log.cards import Cards
     from pipeline.registers.keeping import Registers
 
     registers = Registers(built.catalog, built.audit, Cards(built.settings))

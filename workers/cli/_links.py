@@ -9,7 +9,7 @@ from workers.cli import SOME_FAILED, app_of
 from workers.cli._persons import allowed
 
 if TYPE_CHECKING:
-    from pipeline.linking import Linking
+    from pipeline.acts.linking import Linking
     from pipeline.records import CaseLink
 
 WORDS = {"confirmed": ("已关联", "linked"), "refused": ("已排除", "refused"), "proposed": ("建议", "proposed")}
@@ -22,8 +22,8 @@ def decide(
 
     What shows the same footage as one of them is linked anew: its proposals may be others now.
     """
+    from pipeline.acts.linking import Linking
     from pipeline.errors import BadInput
-    from pipeline.linking import Linking
     from pipeline.neighbours import Neighbours
     from workers.bootstrap import build_follower, home
     from workers.cli._registers import looked_at_anew

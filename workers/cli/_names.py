@@ -7,7 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from indexer.masking import masked
+from indexer.persons.masking import masked
 from workers.cli import SOME_FAILED, App, app_of, times
 from workers.cli._persons import allowed
 
@@ -75,7 +75,7 @@ def _read(profile: NameProfile, sample: str) -> dict[str, Any]:
 
 def _written(app: App, built: Home, made: Proposal) -> int:
     """How many originals have other times or links, now that the home's profiles know their names."""
-    from pipeline.edges.disk import write_whole
+    from pipeline.edges.host.disk import write_whole
     from pipeline.rules import FILENAMES, name_profiles
     from pipeline.timing.names import places_of, read_name
     from workers.cli._registers import looked_at_anew
@@ -111,7 +111,7 @@ def _proposal(app: App, data: dict[str, Any]) -> str:
 
 def list_names(unknown: bool) -> None:
     """Prints how many files each profile knows; unknown: names without a device, by how they are built."""
-    from pipeline.edges import registers
+    from pipeline.edges.database import registers
     from pipeline.rules import name_profiles
     from pipeline.timing.learning import shape_of
     from workers.bootstrap import home
@@ -140,7 +140,7 @@ def list_names(unknown: bool) -> None:
 
 def list_findings(code: str | None, *, holes: bool, late: bool) -> None:
     """Prints what is missing in the numbers of devices, and what was handed in after the deadline."""
-    from pipeline.edges import registers, segments
+    from pipeline.edges.database import registers, segments
     from pipeline.holes import holes as holes_of
     from pipeline.holes import numbers_of
     from pipeline.rules import name_profiles

@@ -39,7 +39,7 @@ def retention_of_home() -> Iterator[tuple[Home, Retention]]:
 
 def original_of(built: Home, as_: str | None, said: str) -> str:
     """The identifier of the original that this person means and may know of. Raises BadInput."""
-    from indexer.sight import Sight
+    from indexer.persons.sight import Sight
 
     return built.catalog.find_original(said, Sight(built.catalog, built.reviewer_named(as_)).seen)
 

@@ -10,10 +10,10 @@ from workers.cli import App, app_of
 
 def tell(number: str | None, limit: int) -> None:
     """Prints the queue."""
-    from indexer import case_json
     from indexer.access import require
+    from indexer.casework import case_json
     from pipeline.case_numbers import comparable
-    from pipeline.edges import registers
+    from pipeline.edges.database import registers
     from workers.bootstrap import home
 
     app = app_of()

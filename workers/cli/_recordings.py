@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from indexer.masking import masked
+from indexer.persons.masking import masked
 from workers.cli import App, times
 
 if TYPE_CHECKING:

@@ -59,8 +59,8 @@ def take_in(file: Path, register: str | None, among: Iterable[Register], dry_run
 
 
 def _rows_of(built: Home, file: Path) -> list[list[str]]:
+    from pipeline.edges.caged.worksheets import rows_in
     from pipeline.edges.tools import Tools
-    from pipeline.edges.worksheets import rows_in
     from pipeline.errors import BadInput, Unreadable
 
     source = file.absolute()

@@ -12,7 +12,7 @@ from indexer.naming import NAMES, named
 from workers.cli import app_of, times
 
 if TYPE_CHECKING:
-    from indexer.accounts import Accounts
+    from indexer.persons.accounts import Accounts
     from workers.bootstrap import Home
 
 

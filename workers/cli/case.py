@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from indexer.masking import masked
+from indexer.persons.masking import masked
 from workers.cli import SOME_FAILED, app_of
 from workers.cli._cases import looks_at, required_case
 from workers.cli._persons import allowed, as_person, because
@@ -30,9 +30,9 @@ def list_() -> None:
 
     Example: casereel case list --json
     """
-    from indexer import case_json
+    from indexer.casework import case_json
     from pipeline.case_numbers import comparable
-    from pipeline.edges import caseload, registers
+    from pipeline.edges.database import caseload, registers
     from workers.bootstrap import home
 
     app = app_of()
@@ -56,10 +56,10 @@ def show(number: str) -> None:
 
     Example: casereel case show AJ2021-0042 --json
     """
-    from indexer import case_json
-    from indexer.case_file import keys_of
+    from indexer.casework import case_json
+    from indexer.casework.case_file import keys_of
     from pipeline.case_numbers import comparable
-    from pipeline.edges import registers
+    from pipeline.edges.database import registers
     from workers.bootstrap import home
 
     app = app_of()
@@ -108,11 +108,11 @@ def coverage(number: str, confirmed: bool) -> int:
 
     Example: casereel case coverage 平商务罚字〔2021〕第3号 --json
     """
-    from indexer import case_json
-    from indexer.case_file import case_file
-    from indexer.contradictions import contradictions_of
+    from indexer.casework import case_json
+    from indexer.casework.case_file import case_file
+    from indexer.casework.contradictions import contradictions_of
+    from indexer.casework.review import duties_of
     from indexer.coverage import steps_of
-    from indexer.review import duties_of
     from workers.bootstrap import home
     from workers.cli._coverage import page
 
@@ -165,12 +165,12 @@ def excuse(
     Example: casereel case excuse AJ2021-0042 --step 查封 --from "2021-08-03 10:10" --to "2021-08-03 10:25"
     --reason 停电
     """
-    from indexer import case_json
-    from indexer.case_file import keys_of
+    from indexer.casework import case_json
+    from indexer.casework.case_file import keys_of
     from indexer.coverage import steps_of
+    from pipeline.acts.excusing import Excuses
     from pipeline.case_numbers import comparable
-    from pipeline.edges import registers
-    from pipeline.excusing import Excuses
+    from pipeline.edges.database import registers
     from pipeline.timing.claiming import zone_of
     from workers.bootstrap import home
     from workers.cli._coverage import excuse_line, require_duty
@@ -209,9 +209,9 @@ def assign(number: str, person: str, withdraw: bool, as_: str | None) -> None:
 
     Example: casereel case assign AJ2021-0042 李法制
     """
-    from indexer import case_json
+    from indexer.casework import case_json
     from pipeline.case_numbers import comparable
-    from pipeline.edges import registers
+    from pipeline.edges.database import registers
     from workers.bootstrap import home
     from workers.cli._persons import allowed
 
@@ -270,8 +270,8 @@ def slate(number: str, to: Path | None, as_: str | None) -> None:
     from indexer.cards.slate import pdf_of
     from pipeline.case_numbers import comparable, parse
     from pipeline.codes import read, slate_text
-    from pipeline.edges import registers
-    from pipeline.edges.cards import Cards
+    from pipeline.edges.database import registers
+    from pipeline.edges.log.cards import Cards
     from pipeline.errors import BadInput
     from workers.bootstrap import home
     from workers.cli._persons import allowed

@@ -32,7 +32,7 @@ def list_() -> None:
 
     Example: casereel device list --json
     """
-    from pipeline.edges import registers
+    from pipeline.edges.database import registers
     from workers.bootstrap import home
 
     app = app_of()
@@ -152,7 +152,7 @@ def clock_card(to: Path | None, at_: str | None, as_: str | None) -> None:
     """
     from indexer.cards.clock import page_of, picture_of
     from pipeline.codes import clock_text
-    from pipeline.edges.cards import Cards
+    from pipeline.edges.log.cards import Cards
     from pipeline.errors import BadInput
     from pipeline.timing.claiming import zone_of
     from workers.bootstrap import home
@@ -188,7 +188,7 @@ def calibrate(code: str, plot: Path | None) -> None:
 
     Example: casereel device calibrate ZF-001 --plot ZF-001.svg
     """
-    from pipeline.edges import registers
+    from pipeline.edges.database import registers
     from pipeline.errors import BadInput
     from pipeline.timing.clocks import HOW_ZH, DeviceClock
     from workers.bootstrap import home
@@ -212,7 +212,7 @@ def calibrate(code: str, plot: Path | None) -> None:
         for one in offsets
     ]  # fmt: skip
     if plot is not None and offsets:
-        from indexer.clock_plot import drawn
+        from indexer.figures.clock_plot import drawn
 
         plot.write_text(drawn(code, offsets, now), encoding="utf-8")
     data = {

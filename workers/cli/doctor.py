@@ -136,7 +136,7 @@ REMEDY_OF_A_LESSER_CAGE = (
 
 
 def _ocr(settings: Settings, in_words: Callable[[str, str], str]) -> str:
-    from pipeline.edges.ocr import is_there
+    from pipeline.edges.caged.ocr import is_there
 
     if not is_there():
         return in_words("本系统无法识别扫描件上的文字", "text of scans cannot be recognised on this system")
@@ -223,8 +223,8 @@ def _fixity(settings: Settings) -> tuple[bool, str]:
 
 
 def _watching() -> tuple[bool, str]:
-    from pipeline.edges.disk import capabilities
-    from pipeline.edges.handles import BY_HANDLE
+    from pipeline.edges.host.disk import capabilities
+    from pipeline.edges.host.handles import BY_HANDLE
 
     able = capabilities()
     lease = "quiet time and reading twice only (weaker: no read lease on this system)"

@@ -146,7 +146,7 @@ def _waiting(app: App, built: Home, workers: Workers, path: Path) -> tuple[str, 
 
 def _refused(app: App, built: Home, path: Path) -> tuple[str, str] | None:
     from pipeline.custody.refusals import told_of
-    from pipeline.edges import drops
+    from pipeline.edges.database import drops
 
     with built.catalog.snapshot() as connection:
         found = drops.rejection_of(connection, os.fsencode(path))

@@ -16,7 +16,7 @@ from workers.cli import ALL_WELL, CUSTODY_BROKEN, SOME_FAILED, App, app_of, time
 if TYPE_CHECKING:
     from indexer.access import Reviewer
     from indexer.export import Exporter, Made
-    from pipeline.edges.exports import Export
+    from pipeline.edges.database.exports import Export
     from workers.bootstrap import Home
 
 

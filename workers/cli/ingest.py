@@ -66,7 +66,7 @@ def _candidates(paths: Sequence[Path], built: Home, stated: Stated, partial: boo
     """
     from pipeline.custody.accession import Candidate
     from pipeline.custody.settle import is_ignored
-    from pipeline.edges.handles import Found, Identity, OpenFolder
+    from pipeline.edges.host.handles import Found, Identity, OpenFolder
 
     def skip(name: bytes) -> bool:
         return is_ignored([os.fsdecode(name)], built.settings.watch.ignore)

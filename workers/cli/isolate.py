@@ -10,7 +10,7 @@ from workers.cli import app_of, times
 from workers.cli._persons import allowed, as_person, because
 
 if TYPE_CHECKING:
-    from pipeline.edges.isolations import Isolation
+    from pipeline.edges.database.isolations import Isolation
 
 
 @click.group(short_help="Where a state secret is suspected: isolate at once, release.")
@@ -72,7 +72,7 @@ def list_(all_: bool, as_: str | None) -> None:
 
     Example: casereel isolate list --as 周审计
     """
-    from pipeline.edges import isolations
+    from pipeline.edges.database import isolations
     from workers.bootstrap import home
 
     app = app_of()

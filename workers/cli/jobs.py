@@ -14,8 +14,8 @@ from indexer.naming import named
 from workers.cli import SOME_FAILED, App, app_of
 
 if TYPE_CHECKING:
+    from pipeline.acts.operating import Verb
     from pipeline.edges.jobs import JobRow
-    from pipeline.operating import Verb
     from workers.bootstrap import Home
 
 STATES: Final = ("failed", "running", "waiting", "cancelled", "done")
@@ -43,7 +43,7 @@ def _opened() -> Iterator[tuple[Any, Any]]:
 
 def _as_seen(built: Home, rows: Sequence[JobRow]) -> list[JobRow]:
     """Jobs of originals that the person may not know of, only with what they do and how it stands."""
-    from pipeline.edges.workload import gist
+    from pipeline.edges.work.workload import gist
 
     unseen = built.hidden_originals()
     return [
@@ -83,7 +83,7 @@ def list_(state: str | None, original: str | None, all_: bool, by_reason: bool, 
 
 def _count(app: App, rows: Sequence[JobRow]) -> None:
     """So many of each stage and state for the same reason, whatever file it names, the most first."""
-    from pipeline.edges.workload import gist
+    from pipeline.edges.work.workload import gist
 
     counted = Counter((one.stage, one.state, gist(one.reason) or None) for one in rows)
     for (stage, state, reason), count in counted.most_common():
@@ -108,7 +108,7 @@ def show(job: str) -> None:
 
 
 def _each(names: tuple[str, ...], verb: Verb) -> int:
-    from pipeline.operating import Operating
+    from pipeline.acts.operating import Operating
 
     app = app_of()
     with _opened() as (built, work):
@@ -130,7 +130,7 @@ def retry(job: tuple[str, ...], reason: str | None) -> int:
     Example: casereel jobs retry --reason "too full"
     """
     if reason is not None:
-        from pipeline.edges.workload import gist
+        from pipeline.edges.work.workload import gist
 
         with _opened() as (_, work):
             failed = work.listed(state="failed", limit=None)

@@ -12,7 +12,7 @@ from pipeline.errors import BadInput, TryAgain
 from workers.cli import App, app_of
 
 if TYPE_CHECKING:
-    from pipeline.edges.checkpoints import Checkpoint
+    from pipeline.edges.log.checkpoints import Checkpoint
     from workers.bootstrap import Home
 
 

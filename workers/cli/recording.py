@@ -29,7 +29,7 @@ def list_(number: str | None, device: str | None, everything: bool, faulty: bool
     """
     from indexer.access import require
     from pipeline.case_numbers import comparable
-    from pipeline.edges import registers, segments
+    from pipeline.edges.database import registers, segments
     from pipeline.recordings import recordings_of
     from workers.bootstrap import home
     from workers.cli._recordings import described, in_one_line
@@ -62,7 +62,7 @@ def show(id: str) -> None:
     Example: casereel recording show GX010034.MP4
     """
     from indexer.access import require
-    from pipeline.edges import segments
+    from pipeline.edges.database import segments
     from pipeline.errors import BadInput
     from pipeline.recordings import recording_with, recordings_of
     from workers.bootstrap import home

@@ -44,7 +44,7 @@ def place(
 
     Example: casereel restrict place --case 平商务罚字〔2021〕第3号 --kind trade_secret --unit 法制科 --reason 涉密配方
     """
-    from pipeline.restricting import Restricting
+    from pipeline.acts.restricting import Restricting
     from workers.bootstrap import build_follower, home
 
     app = app_of()
@@ -68,7 +68,7 @@ def lift(restriction_id: str, reason: str, as_: str | None) -> None:
 
     Example: casereel restrict lift 01KAMZ5V2W --reason 案件已公开 --as 李法制
     """
-    from pipeline.restricting import Restricting
+    from pipeline.acts.restricting import Restricting
     from workers.bootstrap import build_follower, home
 
     app = app_of()
@@ -89,7 +89,7 @@ def list_(all_: bool, as_: str | None) -> None:
     Example: casereel restrict list --all
     """
     from indexer.access import sees
-    from pipeline.edges import restrictions
+    from pipeline.edges.database import restrictions
     from workers.bootstrap import home
 
     app = app_of()
@@ -104,7 +104,7 @@ def list_(all_: bool, as_: str | None) -> None:
 def _require_seen(built: Any, name: str, identifier: str) -> None:
     """Raises BadInput, as for one that is not there, where the restriction does not let this person in."""
     from indexer.access import sees
-    from pipeline.edges import restrictions
+    from pipeline.edges.database import restrictions
     from pipeline.errors import BadInput
 
     with built.catalog.snapshot() as connection:

@@ -78,7 +78,7 @@ def described(known: Known, zone: str, events: list[str]) -> dict[str, Any]:
 
 def _recording(built: Home, original: str) -> dict[str, Any] | None:
     """Its place in the logical recording, and what lies before and after it; None for what is no recording."""
-    from pipeline.edges import segments
+    from pipeline.edges.database import segments
     from pipeline.recordings import recording_with, recordings_of
     from workers.cli._recordings import seam_of
 

@@ -10,8 +10,8 @@ import click
 from workers.cli import App, app_of
 
 if TYPE_CHECKING:
+    from indexer.figures.statistics import By, Statistics
     from indexer.naming import Lang
-    from indexer.statistics import By, Statistics
 
 
 @click.command(short_help="Count what case-file evaluation asks: late, unlinked, lacking, gaps, clocks.")
@@ -26,9 +26,9 @@ def statistics(from_: str | None, to: str | None, by: By | None, csv_: Path | No
     Example: casereel statistics --from 2026-07-01 --to 2026-09-30 --csv 2026-q3.csv
     """
     from indexer.access import require
-    from indexer.evaluation import evaluated, interval_said
-    from indexer.statistics import as_csv, as_data
-    from indexer.statistics_drawn import drawings
+    from indexer.figures.evaluation import evaluated, interval_said
+    from indexer.figures.statistics import as_csv, as_data
+    from indexer.figures.statistics_drawn import drawings
     from pipeline.timing.claiming import zone_of
     from workers.bootstrap import home
 

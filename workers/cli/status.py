@@ -28,7 +28,7 @@ def status() -> None:
 
     Example: casereel status --json
     """
-    from indexer.health import told
+    from indexer.figures.health import told
     from workers.bootstrap import home
 
     app = app_of()
@@ -38,10 +38,10 @@ def status() -> None:
 
 
 def standing(built: Home) -> dict[str, Any]:
-    """How the home stands; what `status --json` prints is `indexer.health.told` of it, as the page shows it."""
+    """How the home stands; what `status --json` prints is `indexer.figures.health.told` of it, as the page shows it."""
     from pipeline.custody.fixity import Fixity
-    from pipeline.edges import workload
     from pipeline.edges.jobs import Jobs
+    from pipeline.edges.work import workload
     from workers.backup import last_of
     from workers.bootstrap import build_follower
 
@@ -95,7 +95,7 @@ def _verified(built: Home, now: datetime) -> dict[str, Any] | None:
 
 def _key(built: Home, workers: Sequence[Mapping[str, Any]]) -> dict[str, str] | None:
     """Why the log's head cannot be signed, `en` and `zh`; None where it can, or where another host alone signs it."""
-    from pipeline.edges import keys
+    from pipeline.edges.log import keys
 
     def load() -> None:
         known = keys.public_keys(built.settings.home / "log")
@@ -109,7 +109,7 @@ def _sm2_key(built: Home, workers: Sequence[Mapping[str, Any]]) -> dict[str, str
     """The same of the SM2 key, where heads are signed with it too and one has signed."""
     if not built.settings.audit.sm2 or not _signs_here(workers):
         return None
-    from pipeline.edges import keys, sm2
+    from pipeline.edges.log import keys, sm2
 
     def load() -> None:
         signed = built.checkpoints.sm2_key()
@@ -121,7 +121,7 @@ def _sm2_key(built: Home, workers: Sequence[Mapping[str, Any]]) -> dict[str, str
 
 def _signs_here(workers: Sequence[Mapping[str, Any]]) -> bool:
     """Whether no other host alone signs the log."""
-    from pipeline.edges import processes
+    from pipeline.edges.host import processes
 
     patrols = {one["host"] for one in workers if one["role"] == "patrol"}
     return not patrols or processes.this_host() in patrols
@@ -144,7 +144,7 @@ def second_party(built: Home) -> dict[str, Any]:
 
     From the names of the files alone, for a status screen; `verify` looks into them.
     """
-    from pipeline.edges.countersigning import latest_sizes
+    from pipeline.edges.log.countersigning import latest_sizes
 
     log = built.settings.home / "log"
     found, troubled = latest_sizes(log), log / ".timestamp-trouble"

@@ -19,7 +19,7 @@ def suggest(typed: str, fields: tuple[str, ...], limit: int) -> None:
 
     Example: casereel suggest 鑫源 --field party
     """
-    from indexer.suggesting import SUGGESTED
+    from indexer.asking.suggesting import SUGGESTED
     from workers.bootstrap import build_finder, home
 
     app = app_of()

@@ -36,7 +36,7 @@ def correct(id: str, start: str, end: str | None, uncertainty_s: float | None, r
 
     Example: casereel time correct 01KAMZ5V2W --start "2021-08-03 10:10:00" --reason 与询问笔录核对 --as 李法制
     """
-    from pipeline.correcting import Correcting
+    from pipeline.acts.correcting import Correcting
     from pipeline.records import TimeCorrection
     from pipeline.timing.claiming import zone_of
     from workers.bootstrap import home
@@ -64,7 +64,7 @@ def withdraw(id: str, reason: str, as_: str | None) -> None:
 
     Example: casereel time withdraw 01KAMZ5V2W --reason 依据有误 --as 李法制
     """
-    from pipeline.correcting import Correcting
+    from pipeline.acts.correcting import Correcting
     from workers.bootstrap import home
 
     app = app_of()
@@ -77,7 +77,7 @@ def withdraw(id: str, reason: str, as_: str | None) -> None:
 
 def _tell(app: App, built: Home, original: str) -> None:
     """Decides and links anew, and prints the time that counts now."""
-    from pipeline.edges import history
+    from pipeline.edges.database import history
     from workers.cli._registers import looked_at_anew
     from workers.cli.show import time_of
 

@@ -10,7 +10,7 @@ from pipeline.errors import TryAgain
 from workers.cli import CUSTODY_BROKEN, app_of
 
 if TYPE_CHECKING:
-    from pipeline.edges.log_check import LogReport
+    from pipeline.edges.log.log_check import LogReport
     from workers.bootstrap import Home
 
 

@@ -21,7 +21,7 @@ def witness(folder: Path, accept: str, name: str, log: Path | None) -> None:
     FOLDER is the witness's own: on the auditor's stick or machine, out of reach of whoever runs this home.
     Example: casereel witness /media/auditor/witness
     """
-    from pipeline.edges.witness import Witness
+    from pipeline.edges.log.witness import Witness
     from workers.bootstrap import home
 
     app = app_of()

@@ -23,9 +23,9 @@ from ulid import ULID
 
 from pipeline.custody import drops as judging
 from pipeline.custody import manifests, receipts
-from pipeline.edges import drops as rows
 from pipeline.edges.audit import NewEvent
-from pipeline.edges.drops import REFUSALS, Came, Drop
+from pipeline.edges.database import drops as rows
+from pipeline.edges.database.drops import REFUSALS, Came, Drop
 from pipeline.errors import CasereelError
 from pipeline.records import Caveat
 from workers.bootstrap import Home

@@ -11,7 +11,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from pipeline.custody import settle
-from pipeline.edges.handles import OpenFolder
+from pipeline.edges.host.handles import OpenFolder
 from pipeline.errors import CasereelError
 
 Found = tuple[bytes, os.stat_result]

@@ -20,8 +20,8 @@ from typing import Any, Final
 from pipeline.custody import settle, sources
 from pipeline.custody.accession import BATCH_FILES, Accession, Candidate, Receipt
 from pipeline.custody.looking import look_at
-from pipeline.edges import drops
-from pipeline.edges.handles import NotTaken, OpenFolder
+from pipeline.edges.database import drops
+from pipeline.edges.host.handles import NotTaken, OpenFolder
 from pipeline.errors import CasereelError, CustodyBroken, TryAgain
 from workers.bootstrap import Home
 from workers.watching.carrying import Carrying

@@ -10,14 +10,14 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Form, Query
 from fastapi.responses import JSONResponse, Response
 
-from indexer.masking import masked
+from indexer.persons.masking import masked
 from indexer.web import purposes
 from indexer.web.desk import Visit
 from indexer.web.pages.original import seen
 from indexer.web.showing import moment, player_of
 from indexer.web.visits import Inside
-from pipeline.annotating import Annotating
-from pipeline.edges.meanwhile import meanwhile
+from pipeline.acts.annotating import Annotating
+from pipeline.edges.database.meanwhile import meanwhile
 from pipeline.errors import BadInput
 from pipeline.records import Known
 from pipeline.watched import as_data

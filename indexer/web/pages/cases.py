@@ -12,29 +12,29 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Body, Form, Query
 from fastapi.responses import JSONResponse, Response
 
-from indexer import case_json
-from indexer.case_file import keys_of
-from indexer.caseload import Caseload, caseload_of, is_there
+from indexer.casework import case_json
+from indexer.casework.case_file import keys_of
+from indexer.casework.caseload import Caseload, caseload_of, is_there
+from indexer.casework.looked import looked_at, of_facts
+from indexer.casework.review import PART_HIDDEN, UNSEEN, Review, Rules, review_of, rules_in, sign
+from indexer.casework.timeline import Hole, Lane, Stretch, Timeline, timeline_of
 from indexer.coverage import Shown, parts_of
 from indexer.document import passages_of
-from indexer.looked import looked_at, of_facts
-from indexer.masking import masked
 from indexer.naming import named
-from indexer.review import PART_HIDDEN, UNSEEN, Review, Rules, review_of, rules_in, sign
-from indexer.said_times import said_times
-from indexer.timeline import Hole, Lane, Stretch, Timeline, timeline_of
+from indexer.persons.masking import masked
 from indexer.web import purposes
 from indexer.web.desk import Visit
 from indexer.web.visits import Inside
+from indexer.words.said_times import said_times
+from pipeline.acts.linking import Linking
+from pipeline.acts.signing import Signature, Signatures
 from pipeline.case_numbers import comparable
-from pipeline.edges import registers
-from pipeline.edges.assignments import Assignment
-from pipeline.edges.caseload import Show
-from pipeline.edges.registers import Linked, Proposal
+from pipeline.edges.database import registers
+from pipeline.edges.database.assignments import Assignment
+from pipeline.edges.database.caseload import Show
+from pipeline.edges.database.registers import Linked, Proposal
 from pipeline.errors import BadInput, NotAllowed
-from pipeline.linking import Linking
 from pipeline.records import CaseLink, Known, Person
-from pipeline.signing import Signature, Signatures
 
 ROUTES = APIRouter(tags=["cases"])
 Opinion = Literal["agree", "disagree", "amend"]

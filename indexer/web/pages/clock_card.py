@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from indexer.cards.clock import page_of
 from indexer.web.visits import Inside
-from pipeline.edges.cards import Cards
+from pipeline.edges.log.cards import Cards
 
 ROUTES = APIRouter(include_in_schema=False)
 

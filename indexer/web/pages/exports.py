@@ -10,13 +10,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Query
 from fastapi.responses import FileResponse, JSONResponse, Response
 
-from indexer.approving import APPROVED_D, Approvals, Filming
-from indexer.masking import masked
-from indexer.packages import Standing
+from indexer.exporting.approving import APPROVED_D, Approvals, Filming
+from indexer.exporting.packages import Standing
+from indexer.persons.masking import masked
 from indexer.web.desk import Visit
 from indexer.web.pages.original import seen
 from indexer.web.visits import Inside
-from pipeline.edges.exports import Export
+from pipeline.edges.database.exports import Export
 from pipeline.errors import BadInput, NotAllowed, TryAgain
 
 ROUTES = APIRouter(tags=["exports"])

@@ -12,23 +12,23 @@ from fastapi import APIRouter, Form, Query
 from fastapi.responses import JSONResponse, Response
 
 from config.settings import Settings
-from indexer.masking import masked
+from indexer.figures.numbering import Numbering
 from indexer.naming import named
-from indexer.numbering import Numbering
+from indexer.persons.masking import masked
 from indexer.web import handed
 from indexer.web.desk import Visit, own_path
 from indexer.web.pages.original import seen
 from indexer.web.receipt import Receipt, receipt_of
 from indexer.web.receiving import take_with
 from indexer.web.visits import Inside
+from pipeline.acts.linking import Linking
 from pipeline.case_numbers import comparable
 from pipeline.custody import receipts
 from pipeline.custody.refusals import told_of
 from pipeline.custody.settle import IGNORED, PARTIAL_SUFFIXES
-from pipeline.edges import arrivals
-from pipeline.edges.arrivals import Narrowed, Only
+from pipeline.edges.database import arrivals
+from pipeline.edges.database.arrivals import Narrowed, Only
 from pipeline.errors import BadInput
-from pipeline.linking import Linking
 
 ROUTES = APIRouter(tags=["hand-in"])
 PAGE: Final = 50

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from indexer.web.desk import Visit
 from indexer.web.pages.original import seen
 from indexer.web.visits import Inside
-from pipeline.edges import isolations
+from pipeline.edges.database import isolations
 from pipeline.errors import BadInput, NotAllowed
 from pipeline.records import Person
 

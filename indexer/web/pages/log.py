@@ -18,17 +18,17 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
 
-from indexer import unusual
-from indexer.masking import masked
+from indexer.figures import unusual
+from indexer.figures.opened import Opened
 from indexer.naming import NAMES, named
-from indexer.opened import Opened
+from indexer.persons.masking import masked
 from indexer.web.desk import Visit
 from indexer.web.visits import Inside
 from pipeline.case_numbers import comparable, parse
 from pipeline.custody.refusals import told_of
-from pipeline.edges import events
 from pipeline.edges.catalog import Catalog
-from pipeline.edges.events import Entry, Wanted
+from pipeline.edges.database import events
+from pipeline.edges.database.events import Entry, Wanted
 from pipeline.errors import BadInput
 from pipeline.records import worded
 

@@ -7,7 +7,7 @@ import ipaddress
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from indexer import metrics
+from indexer.figures import metrics
 from indexer.web.visits import AnyVisit
 from pipeline.errors import NotAllowed
 

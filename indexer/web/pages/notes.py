@@ -15,7 +15,7 @@ from indexer.web.desk import Visit
 from indexer.web.pages.original import looked_at, seen
 from indexer.web.showing import clock, moment
 from indexer.web.visits import Inside
-from pipeline.annotating import AT_MAX_S, Annotating, instants_of
+from pipeline.acts.annotating import AT_MAX_S, Annotating, instants_of
 from pipeline.records import Annotation, Known
 
 ROUTES = APIRouter(tags=["notes"])

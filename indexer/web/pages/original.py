@@ -11,15 +11,15 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 
 from indexer import access
-from indexer.case_file import RECOGNIZED
+from indexer.casework.case_file import RECOGNIZED
+from indexer.casework.flaws import flaws_of
 from indexer.document import cases_of, device_of, duration_of, officer_of, passages_of
-from indexer.flaws import flaws_of
-from indexer.masking import masked
+from indexer.persons.masking import masked
 from indexer.web import purposes
 from indexer.web.desk import Visit
 from indexer.web.showing import address_of, as_vtt, captions_of, own_address, own_mime, player_of
 from indexer.web.visits import Inside
-from pipeline.edges import segments
+from pipeline.edges.database import segments
 from pipeline.errors import BadInput, NotAllowed
 from pipeline.recordings import recording_with, recordings_of
 from pipeline.records import Known, worded

@@ -11,8 +11,8 @@ from typing import Any, Final
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from indexer import health
-from indexer.masking import masked
+from indexer.figures import health
+from indexer.persons.masking import masked
 from indexer.web import handed
 from indexer.web.pages.work import as_json
 from indexer.web.visits import Inside

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
 
-from indexer.over_time import Bar, Unit
+from indexer.asking.over_time import Bar, Unit
 from indexer.search import Filters, Page
 from indexer.tree import FACET_FIELDS
 from indexer.web.desk import Visit

@@ -7,7 +7,7 @@ from typing import Final
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from indexer.oidc import BACK, HOLDS, LEFT, OidcSignIns
+from indexer.persons.oidc import BACK, HOLDS, LEFT, OidcSignIns
 from indexer.web.desk import Visit, own_path
 from indexer.web.visits import COOKIE, AnyVisit
 from pipeline.errors import NotAllowed, TryAgain

@@ -10,10 +10,10 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
 from markupsafe import Markup
 
-from indexer import statistics
-from indexer.evaluation import Kept, evaluated, interval_said
-from indexer.statistics import BY, ELEMENTS, FIGURES, OF_ACTIVITIES, By, Figure, Figures, Statistics
-from indexer.statistics_drawn import drawn, lasting, off_by
+from indexer.figures import statistics
+from indexer.figures.evaluation import Kept, evaluated, interval_said
+from indexer.figures.statistics import BY, ELEMENTS, FIGURES, OF_ACTIVITIES, By, Figure, Figures, Statistics
+from indexer.figures.statistics_drawn import drawn, lasting, off_by
 from indexer.web.desk import Visit
 from indexer.web.visits import Inside
 from pipeline.errors import BadInput

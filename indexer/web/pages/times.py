@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from indexer.web.pages.original import looked_at
 from indexer.web.visits import Inside
-from pipeline.correcting import Correcting
+from pipeline.acts.correcting import Correcting
 from pipeline.errors import BadInput
 from pipeline.records import TimeCorrection
 from pipeline.timing.claiming import zone_of

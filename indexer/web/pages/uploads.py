@@ -18,7 +18,7 @@ from indexer.web.desk import Visit
 from indexer.web.receiving import take_with
 from indexer.web.visits import Inside
 from pipeline.custody.refusals import told_of
-from pipeline.edges.uploads import PIECE_BYTES, PIECE_MAX_BYTES, OutOfStep, Upload, Wanted
+from pipeline.edges.storage.uploads import PIECE_BYTES, PIECE_MAX_BYTES, OutOfStep, Upload, Wanted
 from pipeline.errors import BadInput
 from pipeline.records import Stated
 

@@ -13,14 +13,14 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Form, Query
 from fastapi.responses import Response
 
-from indexer import health
-from indexer.masking import masked
+from indexer.figures import health
+from indexer.persons.masking import masked
 from indexer.web.desk import Desk, Visit
 from indexer.web.visits import Inside
-from pipeline.edges import workload
+from pipeline.acts.operating import Operating, Verb
 from pipeline.edges.jobs import JobRow, Jobs
+from pipeline.edges.work import workload
 from pipeline.errors import BadInput, NotAllowed
-from pipeline.operating import Operating, Verb
 from pipeline.states import JOB_STATES
 
 ROUTES = APIRouter(tags=["work"])

@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import context
 
-from pipeline.edges import tables
-from pipeline.edges.engines import make_engine
+from pipeline.edges.database import tables
+from pipeline.edges.database.engines import make_engine
 
 
 def is_ours(_thing: Any, name: str | None, type_: str, _reflected: bool, _compare_to: Any) -> bool:

@@ -11,14 +11,14 @@ import sqlalchemy as sa
 
 from indexer.access import Reviewer
 from indexer.web.app import modules
+from pipeline.acts.linking import Linking
+from pipeline.acts.restricting import Restricting
 from pipeline.case_numbers import comparable
 from pipeline.custody.accession import Candidate
-from pipeline.edges import knowledge, registers, tables
 from pipeline.edges.audit import NewEvent
-from pipeline.edges.uploads import Wanted
-from pipeline.linking import Linking
+from pipeline.edges.database import knowledge, registers, tables
+from pipeline.edges.storage.uploads import Wanted
 from pipeline.records import Activity, Case, CaseLink, Caveat, ClockOffset, Custodian, Device, Facts, Party
-from pipeline.restricting import Restricting
 from pipeline.timing import lateness
 from tests.flows.keeping import REVIEWER, filmed, link, take
 from tests.indexer.web.asking import Asking

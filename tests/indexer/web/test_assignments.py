@@ -15,13 +15,13 @@ import pytest
 
 from config.settings import load
 from indexer.access import Reviewer
+from pipeline.acts.linking import Linking
+from pipeline.acts.restricting import Restricting
 from pipeline.case_numbers import comparable
-from pipeline.edges import registers
-from pipeline.edges.dump import dump
+from pipeline.edges.database import registers
+from pipeline.edges.database.dump import dump
 from pipeline.errors import BadInput, NotAllowed
-from pipeline.linking import Linking
 from pipeline.records import Case
-from pipeline.restricting import Restricting
 from tests.flows.keeping import REVIEWER, link, take
 from tests.indexer.web.asking import Asking, person
 from workers import cli

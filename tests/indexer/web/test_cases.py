@@ -14,14 +14,14 @@ from urllib.parse import quote
 import pytest
 
 from indexer.access import Reviewer
-from indexer.caseload import caseload_of
+from indexer.casework.caseload import caseload_of
+from pipeline.acts.linking import Linking
+from pipeline.acts.restricting import Restricting
 from pipeline.case_numbers import comparable
 from pipeline.custody.accession import Candidate
-from pipeline.edges import knowledge, registers
 from pipeline.edges.audit import NewEvent
-from pipeline.linking import Linking
+from pipeline.edges.database import knowledge, registers
 from pipeline.records import Activity, Case, Facts, Party, Property
-from pipeline.restricting import Restricting
 from tests.flows.keeping import REVIEWER, filmed, link, take
 from tests.indexer.web.asking import Asking, later, person
 from workers.bootstrap import Home, build_accession, build_accounts, build_jobs

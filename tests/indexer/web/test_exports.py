@@ -20,12 +20,12 @@ import httpx2
 import pytest
 import sqlalchemy as sa
 
-from indexer import packages
 from indexer.access import ACTIONS, Reviewer
 from indexer.export import Asked
-from indexer.exporting import printed
+from indexer.exporting import packages, printed
 from indexer.exporting.package import verify
-from pipeline.edges import exports, failpoint, registers, tables
+from pipeline.edges import failpoint
+from pipeline.edges.database import exports, registers, tables
 from pipeline.errors import NotAllowed
 from pipeline.records import Device, Person
 from tests.flows.running import ROOT, wait_until

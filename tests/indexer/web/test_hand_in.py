@@ -18,12 +18,12 @@ import pypdfium2 as pdfium
 import pytest
 from PIL import Image
 
+from pipeline.acts.restricting import Restricting
 from pipeline.case_numbers import comparable
-from pipeline.edges import drops, knowledge
 from pipeline.edges.audit import NewEvent
-from pipeline.edges.drops import Drop
+from pipeline.edges.database import drops, knowledge
+from pipeline.edges.database.drops import Drop
 from pipeline.records import CaseLink, Caveat, Facts, Person
-from pipeline.restricting import Restricting
 from pipeline.timing.history import History, _by_order, _out_of_order
 from pipeline.timing.history import Neighbour as Stood
 from tests.flows.keeping import CASE, REVIEWER, filmed, link, take
@@ -116,7 +116,7 @@ def test_one_who_took_it_and_died_before_telling_takes_nothing_twice(
     sending = Sending(clerk, data)
     sending.put(0, len(data))
     with monkeypatch.context() as patched:
-        patched.setattr("pipeline.edges.disk.write_whole", lambda *_: (_ for _ in ()).throw(OSError("died")))
+        patched.setattr("pipeline.edges.host.disk.write_whole", lambda *_: (_ for _ in ()).throw(OSError("died")))
         assert sending.finish().status_code == 500
     assert sending.finish().json()["original"] == sqlite_home.catalog.arrivals()[0].original
     assert len(sqlite_home.catalog.arrivals()) == 1
@@ -130,7 +130,7 @@ def test_the_patrol_takes_whole_ones_and_clears_those_nobody_goes_on_with(sqlite
     assert look_after_uploads(sqlite_home) == {"uploads_taken": 0, "uploads_abandoned": 0}
     later = time.time() + sqlite_home.settings.web.upload_keep_h * 3600 + 1
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("pipeline.edges.uploads.time.time", lambda: later)
+        patched.setattr("pipeline.edges.storage.uploads.time.time", lambda: later)
         assert look_after_uploads(sqlite_home) == {"uploads_taken": 1, "uploads_abandoned": 1}
     assert [one.name for one in sqlite_home.catalog.arrivals()] == ["a.jpg"]
     assert half.clerk.client.head(half.path).status_code == 400
@@ -155,7 +155,9 @@ def test_no_name_leads_out_of_its_folder_and_nobody_reaches_the_uploads_of_other
 
 
 def test_a_disk_without_room_says_so_before_anything_is_sent(clerk: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.edges.uploads.shutil.disk_usage", lambda _: SimpleNamespace(total=9000, free=1000))
+    monkeypatch.setattr(
+        "pipeline.edges.storage.uploads.shutil.disk_usage", lambda _: SimpleNamespace(total=9000, free=1000)
+    )
     wanted = {"name": "长.mp4", "size": 600}
     answer = clerk.client.post("/api/uploads", json=wanted, headers={"X-CSRF-Token": clerk.sign()})
     assert answer.status_code == 503

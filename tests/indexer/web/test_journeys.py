@@ -243,7 +243,7 @@ def test_an_operator_shows_a_clock_card_that_cameras_can_read(
     from PIL import Image
 
     from pipeline import codes
-    from pipeline.edges.cards import Cards
+    from pipeline.edges.log.cards import Cards
 
     operator = Journey(*site, office, "operator", "zh card", pictures)
     operator.press('a[href="/clock-card"]')

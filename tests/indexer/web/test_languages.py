@@ -14,7 +14,7 @@ import pytest
 from config.settings import load
 from pipeline.advance import renew
 from pipeline.custody.accession import Candidate
-from pipeline.edges import registers
+from pipeline.edges.database import registers
 from pipeline.records import Activity, Case, ClockOffset, Custodian, Device, LedgerEntry, Party
 from pipeline.stages import link, timestamps
 from tests.flows.keeping import filmed

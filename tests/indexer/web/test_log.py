@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from indexer import unusual
-from pipeline.edges import events
-from pipeline.edges.events import Entry
-from pipeline.restricting import Restricting
+from indexer.figures import unusual
+from pipeline.acts.restricting import Restricting
+from pipeline.edges.database import events
+from pipeline.edges.database.events import Entry
 from tests.flows.keeping import REVIEWER, take
 from tests.indexer.web.asking import ROLES, Asking, later, person
 from workers.bootstrap import Home

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from indexer.access import Reviewer
 from indexer.web.app import modules
-from pipeline.restricting import Restricting
+from pipeline.acts.restricting import Restricting
 from tests.flows.keeping import REVIEWER, take
 from tests.indexer.web.asking import Asking, nobody, person
 from workers.bootstrap import Home

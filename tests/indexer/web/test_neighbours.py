@@ -18,18 +18,20 @@ import pytest
 
 from config.settings import load
 from indexer.access import Reviewer
+from indexer.casework.review import review_of, rules_in, sign
 from indexer.export import Asked
-from indexer.masking import masked
-from indexer.review import review_of, rules_in, sign
-from indexer.unnamed import SAID
-from pipeline.annotating import Annotating
+from indexer.persons.masking import masked
+from indexer.persons.unnamed import SAID
+from pipeline.acts.annotating import Annotating
+from pipeline.acts.correcting import Correcting
+from pipeline.acts.excusing import Excuses
+from pipeline.acts.linking import Linking
+from pipeline.acts.restricting import Restricting
+from pipeline.acts.signing import Signatures
 from pipeline.case_numbers import comparable
-from pipeline.correcting import Correcting
-from pipeline.edges import drops, knowledge, registers
 from pipeline.edges.audit import NewEvent
-from pipeline.edges.drops import Drop
-from pipeline.excusing import Excuses
-from pipeline.linking import Linking
+from pipeline.edges.database import drops, knowledge, registers
+from pipeline.edges.database.drops import Drop
 from pipeline.records import (
     Activity,
     Case,
@@ -44,8 +46,6 @@ from pipeline.records import (
     Relative,
     TimeCorrection,
 )
-from pipeline.restricting import Restricting
-from pipeline.signing import Signatures
 from pipeline.stages import link as linking_stage
 from tests.flows.keeping import REVIEWER, filmed, take
 from tests.indexer.web.asking import person

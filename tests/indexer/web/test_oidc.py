@@ -24,7 +24,7 @@ from joserfc.jwk import ECKey, RSAKey
 from starlette.testclient import TestClient
 
 from config.settings import load
-from indexer.oidc import KNOWN, OidcSignIns
+from indexer.persons.oidc import KNOWN, OidcSignIns
 from pipeline.edges.provider import Untrue, claims_in, is_allowed
 from pipeline.errors import BadInput
 from tests.homes import make_home

@@ -13,7 +13,7 @@ from indexer.naming import NAMES
 from indexer.web.app import HEADERS, modules
 from indexer.web.desk import own_path
 from indexer.web.words import CATALOG, language_of
-from pipeline.restricting import Restricting
+from pipeline.acts.restricting import Restricting
 from scripts._words import sentences
 from tests.flows.keeping import REVIEWER, filmed, take
 from tests.indexer.web.asking import ROLES, nobody, person

@@ -16,8 +16,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from indexer.web.showing import as_vtt, clock
-from pipeline.linking import Linking
-from pipeline.restricting import Restricting
+from pipeline.acts.linking import Linking
+from pipeline.acts.restricting import Restricting
 from tests.conftest import QUICK
 from tests.flows.keeping import REVIEWER, link
 from tests.homes import make_home

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from config.settings import load
-from pipeline.edges import drops
-from pipeline.edges.drops import Drop
+from pipeline.acts.restricting import Restricting
+from pipeline.edges.database import drops
+from pipeline.edges.database.drops import Drop
 from pipeline.edges.jobs import Jobs
-from pipeline.restricting import Restricting
 from tests.flows.keeping import REVIEWER, take
 from tests.homes import make_home
 from tests.indexer.web.asking import ROLES, Asking, person

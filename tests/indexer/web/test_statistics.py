@@ -15,17 +15,17 @@ from xml.etree import ElementTree
 import pytest
 
 from config.settings import load
-from indexer.evaluation import evaluated, interval_said
-from indexer.statistics import FIGURES, Row, Statistics, as_csv
-from indexer.statistics_drawn import drawings, drawn
+from indexer.figures.evaluation import evaluated, interval_said
+from indexer.figures.statistics import FIGURES, Row, Statistics, as_csv
+from indexer.figures.statistics_drawn import drawings, drawn
+from pipeline.acts.excusing import Excuses
+from pipeline.acts.linking import Linking
+from pipeline.acts.restricting import Restricting
 from pipeline.case_numbers import comparable
-from pipeline.edges import knowledge, registers
 from pipeline.edges.audit import NewEvent
+from pipeline.edges.database import knowledge, registers
 from pipeline.errors import BadInput
-from pipeline.excusing import Excuses
-from pipeline.linking import Linking
 from pipeline.records import Activity, Case, ClockOffset, Custodian, Device, Facts
-from pipeline.restricting import Restricting
 from pipeline.timing.lateness import late_upload
 from tests.flows.keeping import REVIEWER, filmed, link
 from tests.homes import make_home

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from pipeline.linking import Linking
+from pipeline.acts.linking import Linking
 from pipeline.records import Case
 from tests.browsing import chromium, until
 from tests.flows.keeping import filmed, link

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from indexer import health, metrics
+from indexer.figures import health, metrics
 from indexer.web.app import create_app
-from pipeline.edges.keys import keys_folder
-from pipeline.edges.living import TOOK_S
-from pipeline.edges.workload import gist
-from pipeline.restricting import Restricting
+from pipeline.acts.restricting import Restricting
+from pipeline.edges.log.keys import keys_folder
+from pipeline.edges.work.living import TOOK_S
+from pipeline.edges.work.workload import gist
 from tests.flows.keeping import REVIEWER, take
 from tests.indexer.web.asking import ROLES, nobody, person
 from workers.bootstrap import Home, build_jobs

@@ -17,9 +17,9 @@ from ulid import ULID
 from config.settings import BackupSettings
 from pipeline.custody.accession import Candidate
 from pipeline.custody.fixity import Fixity, Pace
-from pipeline.edges import disposals, tables
 from pipeline.edges.audit import NewEvent
-from pipeline.edges.rows import plain_of
+from pipeline.edges.database import disposals, tables
+from pipeline.edges.database.rows import plain_of
 from pipeline.edges.vault import Vault
 from pipeline.errors import CustodyBroken
 from pipeline.records import Disposal

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.custody.accession import DISPOSED, GOING, WHAT_TO_DO_ABOUT_A_CARD
 from pipeline.custody.refusals import told_of
-from pipeline.edges.handles import A_LINK_ON_THE_WAY
+from pipeline.edges.host.handles import A_LINK_ON_THE_WAY
 
 # As the log has them.
 REASONS = {

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pipeline.custody.settle import Look, Rules, decide, is_ignored, is_partial
-from pipeline.edges.handles import Identity
+from pipeline.edges.host.handles import Identity
 
 RULES = Rules(quiet_s=2.0, quiet_no_lease_s=30.0, unfinished_s=60.0, looks=3)
 FILE = Identity(device=1, inode=2, size_bytes=100, mtime_ns=5, ctime_ns=5)

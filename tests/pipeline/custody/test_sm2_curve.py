@@ -9,7 +9,7 @@ from gmalg import SM2
 
 from indexer.exporting.package import verify
 from pipeline.custody.sm2_curve import IDENTITY, N, Sm2Key, sm3
-from pipeline.edges import sm2
+from pipeline.edges.log import sm2
 
 # GB/T 32918.5, annex A.2: the public key of the example.
 EXAMPLE = bytes.fromhex(

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from pipeline.derivers import ocr
-from pipeline.edges.ocr import Line, rows_of
+from pipeline.edges.caged.ocr import Line, rows_of
 from pipeline.records import Facts, Known
 from pipeline.stages import derive
 from tests.pipeline.filming import context_of, of_role, tools

@@ -8,7 +8,7 @@ from fpdf import FPDF
 from PIL import Image
 
 from pipeline.derivers import pages
-from pipeline.edges.pages import draw_pages
+from pipeline.edges.caged.pages import draw_pages
 from pipeline.errors import Unreadable
 from pipeline.records import Known, Property
 from pipeline.stages import derive

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.edges.rescue import rescue
+from pipeline.edges.caged.rescue import rescue
 from pipeline.records import Facts, Known
 from pipeline.stages import derive
 from tests.pipeline.filming import context_of, of_role, probed

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
 from pipeline.derivers.view import DERIVER, POSTER_PX, VIEW_PX
-from pipeline.edges import stills
+from pipeline.edges.caged import stills
 from pipeline.errors import Unreadable
 from pipeline.records import Known, Property
 from pipeline.stages import derive

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from pipeline.derivers.view import DERIVER
-from pipeline.edges.colours import ADOBE_GAMMA, ADOBE_RGB, PRIMARIES, profile_of
+from pipeline.edges.caged.colours import ADOBE_GAMMA, ADOBE_RGB, PRIMARIES, profile_of
 from pipeline.records import Known
 from tests.browsing import Screen, screen
 from tests.pipeline.filming import context_of, of_role

@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from config.settings import Settings
-from pipeline.edges import tables
 from pipeline.edges.audit import AuditLog, NewEvent
+from pipeline.edges.database import tables
 from pipeline.errors import CustodyBroken
 from tests.homes import make_home
 from workers.bootstrap import Home, build_home

@@ -15,9 +15,9 @@ from ulid import ULID
 
 from config.settings import Settings
 from indexer.document import officer_of
-from pipeline.edges import disposals, engines, intake, knowledge, registers, tables
 from pipeline.edges.audit import NewEvent
 from pipeline.edges.catalog import Catalog
+from pipeline.edges.database import disposals, engines, intake, knowledge, registers, tables
 from pipeline.errors import BadInput, TryAgain
 from pipeline.records import (
     Arrival,
@@ -236,7 +236,7 @@ def test_the_migrated_tables_are_those_of_the_code(home: Home) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.runtime.migration import MigrationContext
 
-    from pipeline.edges import tables
+    from pipeline.edges.database import tables
 
     def is_ours(_: object, name: str | None, kind: str, *__: object) -> bool:
         return kind != "table" or str(name).startswith(tables.PREFIX)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.edges.cage import Cage, Limits
+from pipeline.edges.confinement.cage import Cage, Limits
 from pipeline.edges.tools import Tools
 
 SOURCE = Path(__file__).resolve().parents[2] / "samples" / "escape.c"

@@ -14,9 +14,10 @@ import pytest
 import sqlalchemy as sa
 from ulid import ULID
 
-from pipeline.edges import intake, knowledge, queue, tables
+from pipeline.edges.database import intake, knowledge, tables
 from pipeline.edges.jobs import Claim, Jobs
-from pipeline.edges.living import TOOK_S
+from pipeline.edges.work import queue
+from pipeline.edges.work.living import TOOK_S
 from pipeline.errors import BadInput, Superseded
 from pipeline.records import Original
 from pipeline.stages import ORDER

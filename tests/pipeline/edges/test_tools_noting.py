@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.edges.cage import Limits
+from pipeline.edges.confinement.cage import Limits
 from pipeline.edges.tools import Tools
 from pipeline.errors import Unreadable
 

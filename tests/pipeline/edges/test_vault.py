@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.edges import copying, disk
-from pipeline.edges.handles import NotTaken, SourceChanged
+from pipeline.edges.host import copying, disk
+from pipeline.edges.host.handles import NotTaken, SourceChanged
 from pipeline.edges.vault import Vault, object_id
 from pipeline.errors import CustodyBroken, TryAgain
 from tests.samples.taking import stage
@@ -158,7 +158,7 @@ def test_a_copy_that_lies_on_the_disk_otherwise_is_not_taken(
     def write_wrong(fd: int, data: bytes | memoryview) -> None:
         write_all(fd, bytes(data[:-1]) + bytes([data[-1] ^ 1]))
 
-    monkeypatch.setattr("pipeline.edges.copying.disk.write_all", write_wrong)
+    monkeypatch.setattr("pipeline.edges.host.copying.disk.write_all", write_wrong)
     with pytest.raises(TryAgain, match="reads otherwise"):
         vault.staging.prove([stage(vault, tmp_path / "a")])
 
@@ -210,7 +210,7 @@ def test_the_leftovers_of_a_dead_process_are_swept_and_those_of_a_living_one_sta
     living = disk.OwnedFolder(tmp_path)
     (living.new() / "kept").write_bytes(b"x")
     subprocess.run(
-        [sys.executable, "-c", "import os, sys; from pathlib import Path; from pipeline.edges.disk import OwnedFolder; "
+        [sys.executable, "-c", "import os, sys; from pathlib import Path; from pipeline.edges.host.disk import OwnedFolder; "
          f"OwnedFolder(Path({str(tmp_path)!r})).new(); os._exit(9)"],
         check=False, cwd=Path(__file__).resolve().parents[3],
     )  # fmt: skip

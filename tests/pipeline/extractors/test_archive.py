@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.edges.archives import entries_of
+from pipeline.edges.caged.archives import entries_of
 from pipeline.errors import Unreadable
 from pipeline.extractors.archive import extract
 

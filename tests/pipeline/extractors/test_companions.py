@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.edges.reading import answer
+from pipeline.edges.caged.reading import answer
 from pipeline.errors import Unreadable
 from pipeline.extractors import dji_srt, gpx, nmea, vendor_json, xmp
 from pipeline.tracks import rows_of

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import openpyxl
 import pytest
 
-from pipeline.edges.worksheets import rows_in
+from pipeline.edges.caged.worksheets import rows_in
 from pipeline.errors import BadInput, Unreadable
 from pipeline.records import Activity, Case, Custodian, Device, LedgerEntry, Party
 from pipeline.registers.columns import columns_of, register_of

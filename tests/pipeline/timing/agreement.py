@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 from config.settings import Settings
 from pipeline.custody.sniff import sniff
-from pipeline.edges.reading import END_BYTES
+from pipeline.edges.caged.reading import END_BYTES
 from pipeline.edges.tools import Tools
 from pipeline.records import Arrival, Caveat, DecidedTime, Facts, Known, Original, Property, TimeClaim
 from pipeline.rules import timestamp_rules

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from indexer.clock_plot import drawn
+from indexer.figures.clock_plot import drawn
 from pipeline.records import ClockOffset, TimeClaim
 from pipeline.timing.clocks import DRIFT_S_PER_DAY, WANDER_S_PER_DAY, DeviceClock
 from pipeline.timing.deciding import decide

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from pipeline.edges import tables
+from pipeline.edges.database import tables
 
 revision = "0002"
 down_revision = "0001"

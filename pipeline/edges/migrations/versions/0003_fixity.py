@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from pipeline.edges.tables import Instant
+from pipeline.edges.database.tables import Instant
 
 revision = "0003"
 down_revision = "0002"

@@ -3,7 +3,7 @@
 from alembic import op
 import sqlalchemy as sa
 
-from pipeline.edges import tables
+from pipeline.edges.database import tables
 
 revision = "0004"
 down_revision = "0003"
