@@ -1,0 +1,1 @@
+"""A case before its decision: its file, duties, contradictions, checklist, timeline, and the review."""

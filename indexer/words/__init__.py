@@ -1,0 +1,1 @@
+"""What words mean: tokens, numerals, times, pinyin, and phrases. Pure."""

@@ -1,7 +1,7 @@
 """The upright view of a photo, and its small poster.
 
-Covered: the formats of `edges/caged/pictures.py`, and JPEG XL where this ffmpeg decodes it. Not covered: raw pictures without
-a preview, Photoshop pictures without their flattened copy; a sentence says what to do.
+Covered: the formats of `edges/caged/pictures.py`, and JPEG XL where this ffmpeg decodes it. Not covered: raw pictures
+without a preview, Photoshop pictures without their flattened copy; a sentence says what to do.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Written records: their text, and what their header says (`record.from`, `record.to`, `record.place`, ...).
 
 `document.text` is the text by pages, `record.where` says on which page and line each field stands. Not covered: what
-`pipeline/writings.py` and `pipeline/edges/caged/writings.py` name; pages that are pictures, which `derivers/ocr.py` reads and
-`document.blank` counts up.
+`pipeline/writings.py` and `pipeline/edges/caged/writings.py` name; pages that are pictures, which `derivers/ocr.py`
+reads and `document.blank` counts up.
 Source: see there.
 """
 

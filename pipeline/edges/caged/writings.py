@@ -1,7 +1,7 @@
 """The text of written records, page by page and line by line: PDF, plain text, and office documents. Run in the cage.
 
-Not covered: text of pages that are pictures (`edges/caged/ocr.py` recognises it), forms of PDF, documents behind a password,
-and what office.py, ofd.py and word97.py name.
+Not covered: text of pages that are pictures (`ocr.py` recognises it), forms of PDF, documents behind a password, and
+what office.py, ofd.py and word97.py name.
 Source: ISO 32000-1; [MS-CFB] (streams of DOC, XLS and what is locked); see there.
 """
 

@@ -35,7 +35,7 @@ FILTER_FD: Final = 60
 ENVIRONMENT: Final = {"LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1"}
 IN_VIEW: Final = "/in"
 OUT_VIEW: Final = "/out"
-CODE: Final = Path(__file__).resolve().parents[2]
+CODE: Final = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,11 @@ from pipeline.errors import TryAgain, Unreadable
 LIMITS: Final = Limits(wall_s=20, cpu_s=5, memory_bytes=2 << 30, file_bytes=16 << 20)
 RATE_HZ: Final = 8000
 SECRET: Final = struct.pack("<h", 0x1234) * (RATE_HZ // 10)
-PROVING: Final = ("cage", "confining", "fronts", "landlock", "seccomp", "tools", "trial")
+EDGES: Final = Path(__file__).resolve().parents[1]
+PROVING: Final = (
+    "confinement/cage", "confinement/confining", "caged/fronts", "confinement/landlock", "confinement/seccomp", "tools",
+    "confinement/trial",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -219,7 +223,7 @@ def _surroundings(tools: Tools) -> dict[str, Any]:
     programs = [Path(path) for path in (tools.ffmpeg_path, tools.bwrap_path, sys.executable) if path]
     with contextlib.suppress(OSError):
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        code = hashlib.sha256(b"".join(Path(__file__).with_name(f"{name}.py").read_bytes() for name in PROVING))
+        code = hashlib.sha256(b"".join((EDGES / f"{name}.py").read_bytes() for name in PROVING))
         return {
             "boot": boot,
             "kernel": platform.release(),

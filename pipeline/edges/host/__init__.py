@@ -1,0 +1,1 @@
+"""The machine: its disks, folders by handle, clocks and processes, whatever the system."""

@@ -1,0 +1,1 @@
+"""Bytes at rest: OCFL objects and copies of them, staging, uploads, and BagIt bags."""

@@ -1,0 +1,1 @@
+"""What carries durable work: the queue, signs of life of who works, and the work as a whole."""

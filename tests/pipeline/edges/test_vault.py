@@ -210,7 +210,8 @@ def test_the_leftovers_of_a_dead_process_are_swept_and_those_of_a_living_one_sta
     living = disk.OwnedFolder(tmp_path)
     (living.new() / "kept").write_bytes(b"x")
     subprocess.run(
-        [sys.executable, "-c", "import os, sys; from pathlib import Path; from pipeline.edges.host.disk import OwnedFolder; "
+        [sys.executable, "-c",
+         "import os, sys; from pathlib import Path; from pipeline.edges.host.disk import OwnedFolder; "
          f"OwnedFolder(Path({str(tmp_path)!r})).new(); os._exit(9)"],
         check=False, cwd=Path(__file__).resolve().parents[3],
     )  # fmt: skip

@@ -26,7 +26,7 @@ TOMBSTONE = {"reason": "period over", "approvals": ["a", "b"]}
 def steps(kind: str) -> list[str]:
     """The failpoints of this kind, as the code names them."""
     found: list[str] = []
-    for name in ("ocfl.py", "vault.py"):
+    for name in ("storage/ocfl.py", "vault.py"):
         text = (ROOT / "pipeline" / "edges" / name).read_text(encoding="utf-8")
         found += re.findall(rf'failpoint\.at\("({kind}\.[^"]+)"\)', text)
     return found

@@ -181,7 +181,7 @@ def test_everything_ends_with_the_worker() -> None:
         "print('up', flush=True)\n"
         "cage.run([sys.executable, '-c', 'import time; time.sleep(60)'], limits=Limits(wall_s=100))"
     )
-    worker = subprocess.Popen([PYTHON, "-c", code], stdout=subprocess.PIPE, cwd=Path(__file__).resolve().parents[3])
+    worker = subprocess.Popen([PYTHON, "-c", code], stdout=subprocess.PIPE, cwd=Path(__file__).resolve().parents[4])
     assert worker.stdout is not None
     worker.stdout.readline()
     wait_until(lambda: len(family(worker.pid)) >= 4, 20, "the program runs")

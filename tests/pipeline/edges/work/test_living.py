@@ -26,7 +26,7 @@ from pipeline.errors import TryAgain
 from tests.pipeline.edges.test_jobs import add
 from workers.bootstrap import Home
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def test_the_work_of_a_worker_that_shows_no_life_is_taken_over(home: Home) -> None:

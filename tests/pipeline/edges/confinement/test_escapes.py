@@ -15,7 +15,7 @@ import pytest
 from pipeline.edges.confinement.cage import Cage, Limits
 from pipeline.edges.tools import Tools
 
-SOURCE = Path(__file__).resolve().parents[2] / "samples" / "escape.c"
+SOURCE = Path(__file__).resolve().parents[3] / "samples" / "escape.c"
 LIMITS = Limits(wall_s=60, cpu_s=20, memory_bytes=2 << 30, file_bytes=16 << 20)
 ONLY_IN_THE_FULL_CAGE = {"see that another file is there", "see that a program is there"}
 
